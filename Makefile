@@ -1,0 +1,241 @@
+# hashstore: `make help` lists the targets.
+#
+# Everything built goes below BUILD.  Another compiler or sanitizers want a
+# build folder of their own:  make CC=clang BUILD=build/clang
+#                             make SAN=address,undefined BUILD=build/san
+
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+BUILD ?= build
+SAN ?=
+OPT ?= $(if $(SAN),-O1,-O2)
+PREFIX ?= /usr/local
+DESTDIR ?=
+MANDIR ?= $(PREFIX)/share/man
+PKG_CONFIG ?= pkg-config
+DIR ?=
+MAKEFLAGS += --no-builtin-rules
+
+# V=1 shows the commands; otherwise a line names what is made.
+V ?=
+Q := $(if $(V),,@)
+say = $(if $(V),@:,@printf '  %-4s %s\n')
+
+# A recipe that fails leaves no half-written target behind.
+.DELETE_ON_ERROR:
+.SUFFIXES:
+
+PKGS := libzstd libsodium libcrypto lmdb libmicrohttpd libcurl jansson
+PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PKGS) 2>/dev/null)
+PKG_LIBS := $(shell $(PKG_CONFIG) --libs $(PKGS) 2>/dev/null)
+
+WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes \
+	-Wmissing-prototypes -Wpointer-arith -Wvla
+HARDEN := -fstack-protector-strong -fPIE
+ifneq ($(SAN),)
+HARDEN += -fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer
+else ifneq ($(OPT),-O0)
+# glibc's checks need the optimizer, and would hide what a sanitizer reports.
+HARDEN += -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+endif
+
+# NDEBUG stays undefined everywhere: an assertion is part of the program.
+ALL_CFLAGS = -std=c17 -D_GNU_SOURCE $(OPT) -g $(WARN) $(HARDEN) -pthread \
+	-Isrc $(PKG_CFLAGS) $(CFLAGS)
+ALL_LDFLAGS = $(HARDEN) -pie -Wl,-z,relro,-z,now,-z,noexecstack -pthread \
+	$(LDFLAGS)
+
+# BLAKE3: the system's library, else the official C and assembly sources as
+# Debian ships them inside a Rust package, compiled from where they lie.
+BLAKE3_PKG := $(shell $(PKG_CONFIG) --exists libblake3 2>/dev/null && echo yes)
+ifeq ($(BLAKE3_PKG),yes)
+BLAKE3_CFLAGS := $(shell $(PKG_CONFIG) --cflags libblake3)
+BLAKE3_LIBS := $(shell $(PKG_CONFIG) --libs libblake3)
+BLAKE3_OBJS :=
+BLAKE3_FOUND := pkg-config
+else
+BLAKE3_DIR := $(lastword $(sort \
+	$(wildcard /usr/share/cargo/registry/blake3-*/c)))
+BLAKE3_FOUND := $(BLAKE3_DIR)
+BLAKE3_CFLAGS := -isystem $(BLAKE3_DIR)
+BLAKE3_NAMES := blake3 blake3_dispatch blake3_portable
+BLAKE3_MACHINE := $(shell uname -m)
+ifeq ($(BLAKE3_MACHINE),x86_64)
+BLAKE3_NAMES += blake3_sse2_x86-64_unix blake3_sse41_x86-64_unix \
+	blake3_avx2_x86-64_unix blake3_avx512_x86-64_unix
+else ifeq ($(BLAKE3_MACHINE),aarch64)
+BLAKE3_NAMES += blake3_neon
+BLAKE3_DEFS := -DBLAKE3_USE_NEON=1
+endif
+BLAKE3_OBJS := $(BLAKE3_NAMES:%=$(BUILD)/blake3/%.o)
+BLAKE3_LIBS := $(BUILD)/blake3/libblake3.a
+endif
+
+# Layers may still be empty, so the sources are whatever is there.
+SRCS := $(sort $(wildcard src/*/*.c))
+LIB_SRCS := $(filter-out src/cli/main.c,$(SRCS))
+LIB_OBJS := $(LIB_SRCS:src/%.c=$(BUILD)/obj/%.o)
+MAIN_OBJ := $(patsubst src/%.c,$(BUILD)/obj/%.o,$(wildcard src/cli/main.c))
+LIB := $(BUILD)/libhashstore.a
+PROG := $(if $(MAIN_OBJ),$(BUILD)/shash)
+
+# tests/lib holds what several unit tests share; it is linked into each.
+TEST_SRCS := $(sort $(wildcard tests/unit/test_*.c tests/vectors/test_*.c))
+TESTS := $(TEST_SRCS:tests/%.c=$(BUILD)/tests/%)
+TEST_LIB_OBJS := $(patsubst tests/%.c,$(BUILD)/tests/%.o,\
+	$(sort $(wildcard tests/lib/*.c)))
+CMOCKA_LIBS := $(shell $(PKG_CONFIG) --libs cmocka 2>/dev/null)
+
+MAN := $(wildcard man/*.1)
+C_FILES := $(sort $(wildcard src/*/*.[ch] tests/*/*.[ch] bench/*.[ch]))
+FILES ?= $(C_FILES)
+
+# RUN runs test programs and scenarios; it needs to know which shash.
+RUN = BUILD=$(BUILD) SHASH=$(abspath $(BUILD)/shash) tools/run-tests
+
+.PHONY: all help quickstart check check-unit check-cli check-tools check-san \
+	check-real check-long tidy format bench install uninstall clean \
+	tests deps _check _quickstart FORCE
+
+all: $(LIB) $(PROG) ## build build/shash and build/libhashstore.a (default)
+
+help: ## list the targets
+	@echo 'hashstore: targets of make'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' Makefile | \
+	    while IFS='|' read -r t d; do printf '%-14s %s\n' "$$t" "$$d"; done
+	@echo 'Variables: CC BUILD OPT SAN V CFLAGS LDFLAGS PREFIX DESTDIR DIR'
+
+# On a fresh machine neither the compiler nor pkg-config was there when this
+# file was read, so the packages come first and then make starts anew.
+quickstart: ## set up, build, and show a whole backup and restore (DIR=...)
+	@./set_devenv.sh
+	@$(MAKE) --no-print-directory _quickstart
+
+_quickstart: all
+	@SHASH=$(abspath $(BUILD)/shash) DIR='$(DIR)' tools/quickstart
+
+check: ## set up, build, run every test that takes minutes
+	@./set_devenv.sh
+	@$(MAKE) --no-print-directory _check
+
+_check: all tests
+	@$(RUN) $(TESTS) $(sort $(wildcard tests/cli/*.bats tests/tools/*.bats))
+
+tests: $(TESTS) ## build the unit tests
+
+check-unit: all tests ## unit tests and test vectors
+	@$(RUN) $(TESTS)
+
+check-cli: all ## scenarios: the program as its users call it
+	@$(RUN) $(sort $(wildcard tests/cli/*.bats))
+
+check-tools: ## tests of the tools of this repository
+	@$(RUN) $(sort $(wildcard tests/tools/*.bats))
+
+check-san: ## unit tests and scenarios under ASan and UBSan
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/san \
+	    SAN=address,undefined _check-san
+
+_check-san: all tests
+	@$(RUN) $(TESTS) $(sort $(wildcard tests/cli/*.bats))
+
+check-real: all ## large real inputs (an hour, some 40 GB of disk)
+	@TEST_SECONDS_MAX=7200 $(RUN) $(sort $(wildcard tests/real/*.bats))
+
+check-long: all ## full counts of the randomized tests (hours)
+	@TEST_SECONDS_MAX=86400 $(RUN) $(sort $(wildcard tests/long/*.bats))
+
+tidy: ## format, layers, symbols, headers, sizes, banned calls, documents
+	@BUILD=$(BUILD) tools/tidy
+
+format: ## run clang-format over the sources (FILES=... for some)
+	clang-format -i $(FILES)
+
+bench: all ## run the benchmarks in bench/
+	@set -e; for b in $(sort $(wildcard bench/*.sh)); do \
+	    echo "== $$b"; SHASH=$(abspath $(BUILD)/shash) "$$b"; done
+
+install: all ## install below DESTDIR and PREFIX
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(MANDIR)/man1
+	install -m 755 $(BUILD)/shash $(DESTDIR)$(PREFIX)/bin/shash
+	$(if $(MAN),install -m 644 $(MAN) $(DESTDIR)$(MANDIR)/man1)
+
+uninstall: ## remove what install put there
+	rm -f $(DESTDIR)$(PREFIX)/bin/shash \
+	    $(MAN:man/%=$(DESTDIR)$(MANDIR)/man1/%)
+
+clean: ## remove everything built
+	rm -rf $(BUILD)
+
+# What is missing is named before the compiler gets a chance to be obscure.
+deps:
+	@command -v $(CC) >/dev/null || { \
+	    echo 'make: no $(CC): run ./set_devenv.sh' >&2; exit 1; }
+	@command -v $(PKG_CONFIG) >/dev/null || { \
+	    echo 'make: no $(PKG_CONFIG): run ./set_devenv.sh' >&2; exit 1; }
+	@$(PKG_CONFIG) --print-errors --exists $(PKGS) cmocka || { \
+	    echo 'make: missing libraries: run ./set_devenv.sh' >&2; exit 1; }
+	@[ -n '$(BLAKE3_FOUND)' ] || { \
+	    echo 'make: no BLAKE3: install libblake3-dev, or' \
+	    'librust-blake3-dev (see ./set_devenv.sh)' >&2; exit 1; }
+
+# Rebuilds everything when the compiler or a flag changed; the archive and the
+# programs also when a source came or went.
+$(BUILD)/.flags: FORCE | deps
+	@mkdir -p $(BUILD)
+	@echo '$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) $(BLAKE3_CFLAGS)' | \
+	    cmp -s - $@ || \
+	    echo '$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) $(BLAKE3_CFLAGS)' >$@
+$(BUILD)/.sources: FORCE | deps
+	@mkdir -p $(BUILD)
+	@echo '$(LIB_OBJS)' | cmp -s - $@ || echo '$(LIB_OBJS)' >$@
+FORCE:
+
+$(BUILD)/obj/hash/%.o: EXTRA_CFLAGS = $(BLAKE3_CFLAGS)
+
+$(BUILD)/obj/%.o: src/%.c $(BUILD)/.flags
+	@mkdir -p $(@D)
+	$(say) CC $@
+	$(Q)$(CC) $(ALL_CFLAGS) $(EXTRA_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(LIB): $(LIB_OBJS) $(BUILD)/.sources
+	@rm -f $@
+	$(say) AR $@
+	$(Q)ar rcsD $@ $(LIB_OBJS)
+
+# Foreign code: our warnings are not its business.
+$(BUILD)/blake3/%.o: $(BLAKE3_DIR)/%.c $(BUILD)/.flags
+	@mkdir -p $(@D)
+	$(say) CC $@
+	$(Q)$(CC) -std=c17 $(OPT) -g -w $(HARDEN) $(BLAKE3_DEFS) -c -o $@ $<
+$(BUILD)/blake3/%.o: $(BLAKE3_DIR)/%.S $(BUILD)/.flags
+	@mkdir -p $(@D)
+	$(say) AS $@
+	$(Q)$(CC) -g -c -o $@ $<
+$(BUILD)/blake3/libblake3.a: $(BLAKE3_OBJS)
+	@rm -f $@
+	$(say) AR $@
+	$(Q)ar rcsD $@ $(BLAKE3_OBJS)
+
+LINK_LIBS = $(LIB) $(BLAKE3_LIBS) $(PKG_LIBS)
+LINK_DEPS = $(LIB) $(filter $(BUILD)/%,$(BLAKE3_LIBS))
+
+$(BUILD)/shash: $(MAIN_OBJ) $(LINK_DEPS)
+	$(say) LD $@
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(MAIN_OBJ) $(LINK_LIBS)
+
+$(BUILD)/tests/%.o: tests/%.c $(BUILD)/.flags
+	@mkdir -p $(@D)
+	$(say) CC $@
+	$(Q)$(CC) $(ALL_CFLAGS) -Itests -MMD -MP -c -o $@ $<
+
+$(TESTS): $(BUILD)/tests/%: $(BUILD)/tests/%.o $(TEST_LIB_OBJS) $(LINK_DEPS)
+	$(say) LD $@
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $< $(TEST_LIB_OBJS) $(LINK_LIBS) \
+	    $(CMOCKA_LIBS)
+
+.PRECIOUS: $(BUILD)/tests/%.o
+
+-include $(LIB_OBJS:.o=.d) $(MAIN_OBJ:.o=.d) $(TESTS:=.d) \
+	$(TEST_LIB_OBJS:.o=.d)
