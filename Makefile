@@ -146,8 +146,8 @@ check-real: all ## large real inputs (an hour, some 40 GB of disk)
 check-long: all ## full counts of the randomized tests (hours)
 	@TEST_SECONDS_MAX=86400 $(RUN) $(sort $(wildcard tests/long/*.bats))
 
-tidy: ## format, layers, symbols, headers, sizes, banned calls, documents
-	@BUILD=$(BUILD) tools/tidy
+tidy: all ## format, layers, symbols, headers, sizes, banned calls, documents
+	@BUILD=$(BUILD) CC='$(CC)' TIDY_CFLAGS='$(ALL_CFLAGS)' tools/tidy
 
 format: ## run clang-format over the sources (FILES=... for some)
 	clang-format -i $(FILES)

@@ -1,0 +1,206 @@
+#!/usr/bin/env bats
+# The checker is checked: each test plants one fault in a small tree of its
+# own and sees `tools/tidy` name it.
+
+setup()
+{
+	repo=$BATS_TEST_DIRNAME/../..
+	tree=$(mktemp -d)
+	mkdir -p "$tree"/src/{base,seal,store,net} "$tree"/{docs,man}
+	cp -r "$repo/tools" "$repo/Makefile" "$repo/.clang-format" \
+	    "$repo/set_devenv.sh" "$tree"
+	cd "$tree"
+	echo >tools/prefixes
+	cat >src/base/twig.h <<'END'
+#ifndef HS_BASE_TWIG_H
+#define HS_BASE_TWIG_H
+
+int twig_count(void);
+
+#endif
+END
+	cat >src/base/twig.c <<'END'
+#include "base/twig.h"
+
+int
+twig_count(void)
+{
+	return 1;
+}
+END
+	printf '# Tree\n\nRun `make all`; read `src/base/twig.h`.\n' >README.md
+	unset BUILD
+}
+
+teardown()
+{
+	cd /
+	rm -rf "$tree"
+}
+
+# finds CHECK TEXT: the check fails, and one of its lines holds TEXT
+finds()
+{
+	run tools/tidy "$1"
+	echo "$output"
+	[ "$status" -eq 1 ]
+	[[ $output == *"$2"* ]]
+}
+
+compile()
+{
+	mkdir -p build/obj/base
+	gcc -Isrc -c -o build/obj/base/twig.o src/base/twig.c
+}
+
+@test "a clean tree has no findings" {
+	compile
+	run tools/tidy
+	echo "$output"
+	[ "$status" -eq 0 ]
+	[ "${lines[-1]}" = 'tidy: 10 checks, 0 findings' ]
+}
+
+@test "an unknown check is a usage error" {
+	run tools/tidy nonsense
+	[ "$status" -eq 2 ]
+}
+
+@test "layers: an upward include" {
+	touch src/seal/seal.h
+	echo '#include "seal/seal.h"' >src/store/pack.c
+	finds layers 'src/store/pack.c:1: store must not include seal'
+}
+
+@test "layers: an include that names no layer" {
+	echo '#include "twig.h"' >src/base/leaf.c
+	finds layers 'src/base/leaf.c:1: "twig.h" does not name its layer'
+}
+
+@test "layers: an include that leaves the tree" {
+	echo '#include "../base/twig.h"' >src/base/leaf.c
+	finds layers 'src/base/leaf.c:1:'
+}
+
+@test "layers: an unknown folder" {
+	mkdir src/misc
+	touch src/misc/x.c
+	finds layers 'src/misc/x.c:1: misc is no layer'
+}
+
+@test "layers: a foreign library outside its place" {
+	echo '#include <lmdb.h>' >src/store/index.c
+	echo '#include <openssl/evp.h>' >src/base/cipher.c
+	echo '#include <curl/curl.h>' >src/net/http_server.c
+	finds layers 'src/store/index.c:1: <lmdb.h> belongs to base/kv.c'
+	finds layers 'src/base/cipher.c:1: <openssl/evp.h> belongs to seal/'
+	finds layers 'src/net/http_server.c:1: <curl/curl.h> belongs to'
+}
+
+@test "layers: a foreign library in its place" {
+	echo '#include <lmdb.h>' >src/base/kv.c
+	echo '#include <curl/curl.h>' >src/net/http_client.c
+	run tools/tidy layers
+	[ "$status" -eq 0 ]
+}
+
+@test "symbols: an export without the file's prefix" {
+	printf 'int leaf(void);\nint\nleaf(void)\n{\n\treturn 1;\n}\n' \
+	    >>src/base/twig.c
+	compile
+	finds symbols 'src/base/twig.c:10: exports leaf, not twig_*'
+}
+
+@test "symbols: a declared exception" {
+	printf 'int leaf_fall(void);\nint\nleaf_fall(void)\n{ return 1; }\n' \
+	    >>src/base/twig.c
+	echo 'src/base/twig.c twig leaf_ # a reason' >tools/prefixes
+	compile
+	run tools/tidy symbols
+	[ "$status" -eq 0 ]
+}
+
+@test "symbols: a source that was not built" {
+	finds symbols 'src/base/twig.c:1: no build/obj/base/twig.o'
+}
+
+@test "headers: one that needs another before it" {
+	printf '%s\n' '#ifndef HS_BASE_LEAF_H' '#define HS_BASE_LEAF_H' \
+	    'uint8_t leaf(void);' '#endif' >src/base/leaf.h
+	finds headers 'src/base/leaf.h:1: does not compile alone'
+}
+
+@test "headers: a wrong include guard" {
+	printf '%s\n' '#ifndef LEAF_H' '#define LEAF_H' '#endif' \
+	    >src/base/leaf.h
+	finds headers 'src/base/leaf.h:1: the include guard should be'
+}
+
+@test "format: a badly indented line" {
+	sed -i 's/\treturn/   return/' src/base/twig.c
+	finds format 'src/base/twig.c:'
+}
+
+@test "sizes: a long function, a long line, a long file" {
+	{
+		printf 'int\nleaf(int n)\n{\n'
+		printf '\tn++;\n%.0s' {1..70}
+		printf '\treturn n;\n}\n'
+	} >src/base/leaf.c
+	finds sizes 'src/base/leaf.c:2: leaf() has 74 lines, 70 at most'
+	printf '/* %080d */\n' 0 >src/base/leaf.c
+	finds sizes 'src/base/leaf.c:1: 86 columns, 80 at most'
+	printf '\n%.0s' {1..801} >src/base/leaf.c
+	finds sizes 'src/base/leaf.c:801: 801 lines, 800 at most'
+}
+
+@test "calls: a banned call, but not its name in a comment or string" {
+	printf '%s\n' '/* strcpy(a, b) */' 'char *s = "strcpy(a, b)";' \
+	    'int snprintf(char *s);' >src/base/leaf.c
+	run tools/tidy calls
+	[ "$status" -eq 0 ]
+	printf 'x = strcpy(a, b);\n' >>src/base/leaf.c
+	finds calls 'src/base/leaf.c:4: strcpy()'
+}
+
+@test "calls: a typedef of a struct" {
+	echo 'typedef struct leaf leaf;' >src/base/leaf.c
+	finds calls 'src/base/leaf.c:1: typedef of a struct'
+}
+
+@test "words: unfinished work" {
+	echo '/* TO''DO: later */' >src/base/leaf.c
+	finds words 'src/base/leaf.c:1: says'
+}
+
+@test "documents: a path, a target and a link that do not exist" {
+	echo 'See `src/base/gone.h`.' >docs/a.md
+	finds documents 'docs/a.md:1: no such path: src/base/gone.h'
+	echo 'Run `make gone`.' >docs/a.md
+	finds documents 'docs/a.md:1: no target: make gone'
+	printf '```\nmake gone\n```\n' >docs/a.md
+	finds documents 'docs/a.md:2: no target: make gone'
+	echo 'Read [this](gone.md).' >docs/a.md
+	finds documents 'docs/a.md:1: broken link: gone.md'
+}
+
+@test "documents: what exists, and commands that only look like paths" {
+	echo 'Call `base/twig.h`, `make check`, `make CC=clang`, `a/b`.' \
+	    >docs/a.md
+	echo 'Read [the other](../README.md) and `a.md`.' >>docs/a.md
+	run tools/tidy documents
+	echo "$output"
+	[ "$status" -eq 0 ]
+}
+
+@test "scripts: an unquoted variable, a missing execute bit" {
+	printf '#!/bin/bash\nrm -r $1\n' >tools/leaf
+	finds scripts 'tools/leaf:2:'
+	printf '#!/bin/bash\nrm -r "$1"\n' >tools/leaf
+	finds scripts 'tools/leaf:1: is not executable'
+}
+
+@test "manuals: a page that mandoc complains about" {
+	echo '.Xx' >man/shash.1
+	finds manuals 'man/shash.1'
+}
