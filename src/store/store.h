@@ -1,0 +1,119 @@
+#ifndef HS_STORE_STORE_H
+#define HS_STORE_STORE_H
+
+/*
+ * A store as the engine sees it: one logged-in session on one vault, for one
+ * mount.  Implemented by store/local.c (a store on this machine) and
+ * client/remote.c (over the network); the engine cannot tell them apart.
+ *
+ * Thread use: put, get, have and have_files may run at once from any thread;
+ * the others belong to one thread at a time.
+ *
+ * Errors of every call: ERR_UNREACHABLE, ERR_REFUSED, ERR_IO, ERR_NOSPACE,
+ * ERR_DAMAGED, ERR_NOMEM, and ERR_STALE: the session ended or was fenced; the
+ * caller opens a new one and asks everything again.
+ */
+
+#include "base/buf.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define STORE_ID_BYTES 32
+#define STORE_NAME_BYTES 16 /* vault and mount ids */
+#define STORE_GENERATION_BYTES 32
+
+struct store;
+
+struct store_info {
+	uint8_t store_public[32]; /* the store's identity */
+	uint8_t vault[STORE_NAME_BYTES];
+	uint8_t mount[STORE_NAME_BYTES];
+	/* Renewed by any loss or restore from an older copy. */
+	uint8_t generation[STORE_GENERATION_BYTES];
+	/* The pinned parent: newest snapshot of this mount at log-in. */
+	int has_parent;
+	uint64_t parent_client_seq;
+	uint64_t parent_server_seq;
+	uint8_t parent_hash[32]; /* snapshot_hash() of it */
+	const char *write_path; /* "direct", "buffered", "network" */
+};
+
+/* Where a file id was found. */
+struct store_member {
+	int found;
+	uint8_t bundle[STORE_ID_BYTES];
+	uint32_t member;
+};
+
+struct store_receipt {
+	uint64_t server_seq;
+	int64_t receive_ns;
+};
+
+enum store_got { STORE_GOT_RECORD = 0, STORE_GOT_ABSENT, STORE_GOT_DAMAGED };
+
+/* A record arrived (or an id that has none: record NULL).  A nonzero return
+ * ends the get with that code. */
+typedef int store_got_fn(void *arg, enum store_got got,
+    const uint8_t id[STORE_ID_BYTES], const uint8_t *record, size_t len);
+
+/* A snapshot file, whole.  Nonzero ends the listing with that code. */
+typedef int store_snapshot_fn(void *arg, const uint8_t *file, size_t len);
+
+/* A mount of this vault: id, public key, label. */
+typedef int store_mount_fn(void *arg, const uint8_t mount[STORE_NAME_BYTES],
+    const uint8_t public_key[32], const char *label);
+
+struct store_ops {
+	/*
+	 * For each of the `n` (at most LIMIT_HAVE_IDS) ids at `ids`: bit i of
+	 * `bitmap` (least significant first) says that it is present and
+	 * closed, or was put in this session.
+	 */
+	int (*have)(struct store *s, uint8_t *bitmap, const uint8_t *ids,
+	    uint32_t n);
+	/* The same for file ids of small files. */
+	int (*have_files)(struct store *s, struct store_member *out,
+	    const uint8_t *file_ids, uint32_t n);
+	/*
+	 * Store the records that lie end to end in `records` (at most
+	 * LIMIT_PUT_BYTES).  Children come in the same or an earlier put, or
+	 * in one under way.  Durable only at commit.  Repeating is harmless.
+	 */
+	int (*put)(struct store *s, const uint8_t *records, size_t len);
+	/*
+	 * Fetch up to LIMIT_GET_IDS objects; `got` is called once per id, in
+	 * the store's order, from this thread.
+	 */
+	int (*get)(struct store *s, const uint8_t *ids, uint32_t n,
+	    store_got_fn *got, void *arg);
+	/*
+	 * Commit a signed client part (format.md 8).  0: durable, everything
+	 * it reaches is there.  ERR_MISSING: nothing happened; `missing` (32
+	 * bytes each, at most LIMIT_MISSING_IDS) gets what is not there.
+	 * ERR_EXIST: this client sequence exists with other content.
+	 * Repeating an acknowledged commit gives its receipt again.
+	 */
+	int (*commit)(struct store *s, struct store_receipt *receipt,
+	    struct buf *missing, const uint8_t *snapshot, size_t len);
+	/*
+	 * Every snapshot of `mount` (NULL: of all mounts of the vault), by
+	 * mount, oldest first.
+	 */
+	int (*snapshots)(struct store *s,
+	    const uint8_t mount[STORE_NAME_BYTES], store_snapshot_fn *found,
+	    void *arg);
+	int (*mounts)(struct store *s, store_mount_fn *found, void *arg);
+	/* Tell that the record of `id` failed its keyed checks here. */
+	int (*report)(struct store *s, const uint8_t id[STORE_ID_BYTES]);
+	/* Ends the session; frees it. */
+	void (*close)(struct store *s);
+};
+
+struct store {
+	const struct store_ops *ops;
+	struct store_info info;
+};
+
+#endif
