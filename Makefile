@@ -94,9 +94,9 @@ FILES ?= $(C_FILES)
 # RUN runs test programs and scenarios; it needs to know which shash.
 RUN = BUILD=$(BUILD) SHASH=$(abspath $(BUILD)/shash) tools/run-tests
 
-.PHONY: all help quickstart check check-unit check-cli check-tools check-san \
-	check-real check-long tidy format bench install uninstall clean \
-	tests deps _check _quickstart FORCE
+.PHONY: all help quickstart check check-unit check-cli check-tools \
+	check-main check-san check-real check-long tidy format bench install \
+	uninstall clean tests deps _check _quickstart FORCE
 
 all: $(LIB) $(PROG) ## build build/shash and build/libhashstore.a (default)
 
@@ -133,12 +133,12 @@ check-cli: all ## scenarios: the program as its users call it
 check-tools: ## tests of the tools of this repository
 	@$(RUN) $(sort $(wildcard tests/tools/*.bats))
 
+check-main: all tests ## unit tests and scenarios
+	@$(RUN) $(TESTS) $(sort $(wildcard tests/cli/*.bats))
+
 check-san: ## unit tests and scenarios under ASan and UBSan
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/san \
-	    SAN=address,undefined _check-san
-
-_check-san: all tests
-	@$(RUN) $(TESTS) $(sort $(wildcard tests/cli/*.bats))
+	    SAN=address,undefined check-main
 
 check-real: all ## large real inputs (an hour, some 40 GB of disk)
 	@TEST_SECONDS_MAX=7200 $(RUN) $(sort $(wildcard tests/real/*.bats))
