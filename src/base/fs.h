@@ -22,6 +22,12 @@
 int fs_read_file(struct buf *out, int dirfd, const char *path,
     size_t len_max);
 
+/*
+ * What the temporary names of fs_write_file() begin with: a crash may leave
+ * one behind; listings skip them and whoever owns the directory removes them.
+ */
+#define FS_TEMP_PREFIX ".tmp-"
+
 /* Flags of fs_write_file(). */
 #define FS_EXCLUSIVE 1u /* never replace: ERR_EXIST when it is there */
 #define FS_NOSYNC 2u /* a cache: no fsync */
@@ -30,7 +36,8 @@ int fs_read_file(struct buf *out, int dirfd, const char *path,
  * Write a file durably: a temporary name of its own in the same directory,
  * every return value checked, fsync, rename (link for FS_EXCLUSIVE), fsync of
  * the directory.  `mode` as for open().
- * Returns 0; ERR_EXIST; ERR_NOSPACE; ERR_IO.
+ * Returns 0; ERR_EXIST; ERR_NOSPACE; ERR_IO: the old file or the new one is
+ * there (the new one when only the directory's fsync failed), never a part.
  */
 int fs_write_file(int dirfd, const char *path, const void *p, size_t len,
     unsigned mode, unsigned flags);

@@ -6,6 +6,9 @@
  * machine-readable output.  The only file that knows the library.  A decoded
  * message is at most LIMIT_JSON_BYTES long, nested at most 8 deep, and
  * duplicate members are an error.
+ *
+ * No function here may be named as one of the library's (json_object(),
+ * json_array()...): the linker would give ours to the library too.
  */
 
 #include "base/buf.h"
@@ -16,8 +19,8 @@
 struct json; /* a value; owned by who made it, or by the object it is in */
 
 /* A new empty object or array; NULL: no memory (message set). */
-struct json *json_object(void);
-struct json *json_array(void);
+struct json *json_new_object(void);
+struct json *json_new_array(void);
 void json_free(struct json *j); /* NULL is fine */
 
 /* Members; return 0 or ERR_NOMEM. Text that is not UTF-8 gives ERR_FAIL. */
@@ -48,7 +51,7 @@ int json_has(const struct json *j, const char *name);
 /* A member that is an object or array, owned by `j`; NULL when absent. */
 const struct json *json_get(const struct json *j, const char *name);
 size_t json_array_len(const struct json *j);
-const struct json *json_array_get(const struct json *j, size_t i);
+const struct json *json_item(const struct json *j, size_t i);
 
 /* Append the compact text (sorted members, no newline) to `out`. */
 int json_encode(struct buf *out, const struct json *j);

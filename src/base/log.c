@@ -1,0 +1,207 @@
+#include "base/log.h"
+
+#include "base/clock.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+/* A line before escaping: a path of 4096 bytes and some words. */
+#define LINE_RAW_MAX 6144
+/* Each byte may become \xNN; the time stamp, "shash: " and the newline. */
+#define LINE_MAX_BYTES (4 * LINE_RAW_MAX + 64)
+
+static atomic_int log_level;
+static atomic_int log_stamps;
+
+void
+log_set_verbose(int level)
+{
+	atomic_store(&log_level, level);
+}
+
+void
+log_set_timestamps(int on)
+{
+	atomic_store(&log_stamps, on);
+}
+
+/*
+ * Decode one character of well-formed UTF-8 (no overlong form, no surrogate,
+ * at most U+10FFFF).  Returns its length in bytes, 0 when it is not one.
+ */
+static size_t
+decode_utf8(uint32_t *out, const uint8_t *p, size_t len)
+{
+	static const uint32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};
+	uint32_t c;
+	size_t n, i;
+
+	if (p[0] < 0x80) {
+		*out = p[0];
+		return 1;
+	}
+	if (p[0] >= 0xc2 && p[0] <= 0xdf)
+		n = 2;
+	else if ((p[0] & 0xf0) == 0xe0)
+		n = 3;
+	else if (p[0] >= 0xf0 && p[0] <= 0xf4)
+		n = 4;
+	else
+		return 0;
+	if (n > len)
+		return 0;
+	c = p[0] & (0x7fu >> n);
+	for (i = 1; i < n; i++) {
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+		c = c << 6 | (p[i] & 0x3fu);
+	}
+	if (c < smallest[n] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
+		return 0;
+	*out = c;
+	return n;
+}
+
+/* Nonzero when the character stands for itself on a terminal. */
+static int
+is_harmless(uint32_t c)
+{
+	if (c < 0x20 || c == '\\' || (c >= 0x7f && c < 0xa0))
+		return 0;
+	/* Line and paragraph separators; marks and overrides of direction. */
+	if (c == 0x061c || c == 0x200e || c == 0x200f ||
+	    (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069))
+		return 0;
+	return 1;
+}
+
+const char *
+log_escape(char *out, size_t cap, const char *name, size_t len)
+{
+	static const char digits[] = "0123456789abcdef";
+	const uint8_t *p = (const uint8_t *)name;
+	size_t used = 0, cut = 0, n, i;
+	uint32_t c;
+
+	if (cap == 0)
+		return out;
+	while (len > 0) {
+		char text[4 * 4];
+		size_t text_len = 0;
+
+		n = decode_utf8(&c, p, len);
+		if (n > 0 && is_harmless(c)) {
+			memcpy(text, p, n);
+			text_len = n;
+		} else {
+			n = n > 0 ? n : 1;
+			for (i = 0; i < n; i++) {
+				text[text_len++] = '\\';
+				text[text_len++] = 'x';
+				text[text_len++] = digits[p[i] >> 4];
+				text[text_len++] = digits[p[i] & 15];
+			}
+		}
+		if (text_len > cap - 1 - used) {
+			/* Back to where the dots still fit. */
+			used = cut;
+			n = cap - 1 - used < 3 ? cap - 1 - used : 3;
+			memcpy(out + used, "...", n);
+			used += n;
+			break;
+		}
+		memcpy(out + used, text, text_len);
+		used += text_len;
+		if (used + 3 <= cap - 1)
+			cut = used;
+		p += n;
+		len -= n;
+	}
+	out[used] = '\0';
+	return out;
+}
+
+/* Append the time stamp, if wanted; returns its length. */
+static size_t
+put_stamp(char *line, size_t cap)
+{
+	time_t now = (time_t)(clock_wall_ns() / 1000000000);
+	struct tm tm;
+
+	if (!atomic_load(&log_stamps) || gmtime_r(&now, &tm) == NULL)
+		return 0;
+	return strftime(line, cap, "%Y-%m-%dT%H:%M:%SZ ", &tm);
+}
+
+static void
+put_line(const char *prefix, const char *fmt, va_list ap)
+{
+	int saved = errno, n;
+	char raw[LINE_RAW_MAX], line[LINE_MAX_BYTES];
+	size_t len, done;
+	ssize_t w;
+
+	n = vsnprintf(raw, sizeof(raw), fmt, ap);
+	if (n < 0)
+		n = 0;
+	if ((size_t)n >= sizeof(raw)) {
+		n = (int)sizeof(raw) - 1;
+		memcpy(raw + n - 3, "...", 3);
+	}
+	len = put_stamp(line, sizeof(line));
+	memcpy(line + len, prefix, strlen(prefix));
+	len += strlen(prefix);
+	log_escape(line + len, sizeof(line) - len - 1, raw, (size_t)n);
+	len += strlen(line + len);
+	line[len++] = '\n';
+
+	/* One write() for the line; the loop is for a short one only. */
+	for (done = 0; done < len; done += (size_t)w) {
+		w = write(STDERR_FILENO, line + done, len - done);
+		if (w < 0 && errno == EINTR)
+			w = 0;
+		else if (w <= 0)
+			break; /* nobody is left to be told */
+	}
+	errno = saved;
+}
+
+void
+log_warn(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	put_line("shash: ", fmt, ap);
+	va_end(ap);
+}
+
+void
+log_info(const char *fmt, ...)
+{
+	va_list ap;
+
+	if (atomic_load(&log_level) < 0)
+		return;
+	va_start(ap, fmt);
+	put_line("", fmt, ap);
+	va_end(ap);
+}
+
+void
+log_debug(const char *fmt, ...)
+{
+	va_list ap;
+
+	if (atomic_load(&log_level) < 1)
+		return;
+	va_start(ap, fmt);
+	put_line("", fmt, ap);
+	va_end(ap);
+}

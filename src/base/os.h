@@ -1,0 +1,28 @@
+#ifndef HS_BASE_OS_H
+#define HS_BASE_OS_H
+
+/* What the kernel offers that POSIX does not; one file per system. */
+
+#include <stddef.h>
+
+/* Processors this process may run on, at least 1. */
+unsigned os_cpus(void);
+
+/* Nonzero when `fd` lies on a network file system (NFS, SMB, FUSE, 9p). */
+int os_is_network(int fd);
+
+/*
+ * rename() inside the directory `dirfd` that fails with EEXIST instead of
+ * replacing.  Returns 0, or -1 with errno.
+ */
+int os_rename_new(int dirfd, const char *from, const char *to);
+
+#define OS_BOOT_ID_LEN 36
+
+/*
+ * A text that changes whenever the machine boots.  Returns 0, or -1 when the
+ * system does not tell.
+ */
+int os_boot_id(char out[OS_BOOT_ID_LEN + 1]);
+
+#endif
