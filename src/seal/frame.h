@@ -1,0 +1,42 @@
+#ifndef HS_SEAL_FRAME_H
+#define HS_SEAL_FRAME_H
+
+/*
+ * Payload <-> frame, the bytes that get encrypted: compress and pad;
+ * docs/format.md 5.1.  The one place that knows zstd (RFC 8878).
+ *
+ * Thread use: one frame per thread.
+ */
+
+#include "base/buf.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct frame; /* codec contexts */
+
+/* Level of zstd (-5 .. 19, else ERR_USAGE); `pad` nonzero: Padme. */
+int frame_new(struct frame **out, int level, int pad);
+void frame_free(struct frame *f); /* NULL is fine */
+
+/* Most bytes that frame_pack() appends for `len` bytes. */
+size_t frame_bound(size_t len);
+
+/*
+ * Append the frame of the payload to `out`, raw when it looks or turns out
+ * incompressible.  Returns 0; ERR_NOMEM; ERR_LIMIT.
+ */
+int frame_pack(
+    struct buf *out, struct frame *f, const uint8_t *payload, size_t len);
+
+/*
+ * Append the payload of the frame of `len` bytes at `p` to `out`.  Trusts
+ * nothing.  Returns 0; ERR_DAMAGED; ERR_NOMEM.
+ */
+int frame_unpack(
+    struct buf *out, struct frame *f, const uint8_t *p, size_t len);
+
+/* The length to which a frame of `len` bytes is padded. */
+size_t frame_padded(size_t len);
+
+#endif
