@@ -31,8 +31,8 @@ struct gear_params {
 extern const struct gear_params gear_default; /* 256 KiB, 128 KiB, 1 MiB */
 
 /* Returns 0, or ERR_DAMAGED when the parameters are outside their limits. */
-int gear_init(struct gear *g, const uint8_t key[32],
-    const struct gear_params *params);
+int gear_init(
+    struct gear *g, const uint8_t key[32], const struct gear_params *params);
 
 /*
  * Length of the first chunk of the `len` bytes at `p`, which start at a cut.

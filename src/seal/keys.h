@@ -35,8 +35,8 @@ struct keys {
 /* A new random master key. */
 void keys_make_master(uint8_t master[KEYS_BYTES]);
 /* Derive everything for writing in `epoch`. */
-void keys_derive(struct keys *k, const uint8_t master[KEYS_BYTES],
-    uint32_t epoch);
+void keys_derive(
+    struct keys *k, const uint8_t master[KEYS_BYTES], uint32_t epoch);
 /* Seal and nonce keys of another epoch, for reading. */
 void keys_epoch(uint8_t seal[KEYS_BYTES], uint8_t nonce[KEYS_BYTES],
     const struct keys *k, uint32_t epoch);

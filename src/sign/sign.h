@@ -20,8 +20,8 @@ int sign_start(void);
 
 /* A new random seed. */
 void sign_seed(uint8_t seed[SIGN_SEED_BYTES]);
-void sign_public(uint8_t pub[SIGN_PUBLIC_BYTES],
-    const uint8_t seed[SIGN_SEED_BYTES]);
+void sign_public(
+    uint8_t pub[SIGN_PUBLIC_BYTES], const uint8_t seed[SIGN_SEED_BYTES]);
 
 /*
  * Sign `len` bytes under `context` (a constant, at most 64 bytes; it goes in
