@@ -41,6 +41,6 @@ hex_decode(uint8_t *out, size_t len, const char *text, size_t text_len)
 	}
 	for (i = 0; i < len; i++)
 		out[i] = (uint8_t)(digit_value(text[2 * i]) << 4 |
-		    digit_value(text[2 * i + 1]));
+				   digit_value(text[2 * i + 1]));
 	return 0;
 }

@@ -33,6 +33,7 @@ int json_set_hex(struct json *j, const char *name, const uint8_t *p,
 /* Takes ownership of `value`, also on failure. */
 int json_set(struct json *j, const char *name, struct json *value);
 int json_push(struct json *array, struct json *value);
+int json_push_text(struct json *array, const char *text);
 
 /*
  * Members; return 0, or ERR_DAMAGED with a message that names the member.
@@ -51,7 +52,10 @@ int json_has(const struct json *j, const char *name);
 /* A member that is an object or array, owned by `j`; NULL when absent. */
 const struct json *json_get(const struct json *j, const char *name);
 size_t json_array_len(const struct json *j);
+/* The item, owned by `j`; NULL behind the last one. */
 const struct json *json_item(const struct json *j, size_t i);
+int json_item_text(const char **out, const struct json *j, size_t i,
+    size_t len_max);
 
 /* Append the compact text (sorted members, no newline) to `out`. */
 int json_encode(struct buf *out, const struct json *j);

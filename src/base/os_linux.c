@@ -1,6 +1,5 @@
 #include "base/os.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <sched.h>

@@ -31,7 +31,10 @@ int pool_cond_wait_ms(struct pool_cond *c, struct pool_lock *l,
 void pool_cond_wake_all(struct pool_cond *c);
 
 struct pool_thread; /* one joinable thread */
-/* Start `run(arg)`; ERR_NOMEM or ERR_FAIL. */
+/*
+ * Start `run(arg)`; ERR_NOMEM or ERR_FAIL.  SIGINT, SIGTERM and the like stay
+ * blocked in it, so they reach the main thread.
+ */
 int pool_thread_start(struct pool_thread **out, void (*run)(void *),
     void *arg);
 /* Wait for its end and free it; NULL is fine. */
