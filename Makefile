@@ -81,7 +81,8 @@ LIB := $(BUILD)/libhashstore.a
 PROG := $(if $(MAIN_OBJ),$(BUILD)/shash)
 
 # tests/lib holds what several unit tests share; it is linked into each.
-TEST_SRCS := $(sort $(wildcard tests/unit/test_*.c tests/vectors/test_*.c))
+TEST_SRCS := $(sort $(foreach d,unit vectors fault,\
+	$(wildcard tests/$d/test_*.c)))
 TESTS := $(TEST_SRCS:tests/%.c=$(BUILD)/tests/%)
 TEST_LIB_OBJS := $(patsubst tests/%.c,$(BUILD)/tests/%.o,\
 	$(sort $(wildcard tests/lib/*.c)))
