@@ -55,41 +55,74 @@ gear_init(
 	return 0;
 }
 
-size_t
-gear_cut(const struct gear *g, const uint8_t *p, size_t len, int final)
+/*
+ * Keep a value as it was computed.  Without this clang, and sometimes gcc,
+ * rearrange the sums so that each byte waits two cycles for the one before.
+ */
+static inline uint64_t
+keep(uint64_t v)
+{
+	__asm__("" : "+r"(v));
+	return v;
+}
+
+/*
+ * Two bytes in the time of one: only the shift by two waits for the previous
+ * pair.  Returns 0, or how many of the bytes belong to the chunk that ends.
+ */
+static inline size_t
+pair(uint64_t *h, const uint64_t *table, uint64_t threshold, const uint8_t *p)
+{
+	const uint64_t a = keep(table[p[0]]);
+	const uint64_t b = keep(table[p[1]]);
+	const uint64_t ab = keep((a << 1) + b);
+
+	if (keep((*h << 1) + a) < threshold)
+		return 1;
+	*h = keep((*h << 2) + ab);
+	return *h < threshold ? 2 : 0;
+}
+
+/* The first cut at or behind `i` bytes; `end` + 1 when there is none. */
+static size_t
+scan(const struct gear *g, const uint8_t *p, size_t i, size_t end)
 {
 	const uint64_t *table = g->table;
 	const uint64_t threshold = g->threshold;
-	size_t end = len < g->max_bytes ? len : g->max_bytes;
-	size_t i = g->min_bytes - WINDOW_BYTES;
 	uint64_t h = 0;
+	size_t warm = i - 1, n;
 
-	if (len < g->min_bytes)
-		return final ? len : 0;
-	for (; i < g->min_bytes - 1; i++)
+	/* Every hash that is tested has seen exactly the last 64 bytes. */
+	for (i -= WINDOW_BYTES; i < warm; i++)
 		h = (h << 1) + table[p[i]];
-	for (; i + 4 <= end; i += 4) {
-		const uint64_t a = table[p[i]], b = table[p[i + 1]];
-		const uint64_t c = table[p[i + 2]], d = table[p[i + 3]];
-		const uint64_t ab = (a << 1) + b, cd = (c << 1) + d;
-		const uint64_t h2 = (h << 2) + ab;
-
-		if ((h << 1) + a < threshold)
-			return i + 1;
-		if (h2 < threshold)
-			return i + 2;
-		if ((h2 << 1) + c < threshold)
-			return i + 3;
-		h = (h2 << 2) + cd;
-		if (h < threshold)
-			return i + 4;
+	for (; i + 8 <= end; i += 8) {
+		if ((n = pair(&h, table, threshold, p + i)) != 0)
+			return i + n;
+		if ((n = pair(&h, table, threshold, p + i + 2)) != 0)
+			return i + 2 + n;
+		if ((n = pair(&h, table, threshold, p + i + 4)) != 0)
+			return i + 4 + n;
+		if ((n = pair(&h, table, threshold, p + i + 6)) != 0)
+			return i + 6 + n;
 	}
 	for (; i < end; i++) {
 		h = (h << 1) + table[p[i]];
 		if (h < threshold)
 			return i + 1;
 	}
-	if (end == g->max_bytes || final)
-		return end;
-	return 0;
+	return end + 1;
+}
+
+size_t
+gear_cut(const struct gear *g, const uint8_t *p, size_t len, int final)
+{
+	size_t end = len < g->max_bytes ? len : g->max_bytes;
+	size_t cut;
+
+	if (len < g->min_bytes)
+		return final ? len : 0;
+	cut = scan(g, p, g->min_bytes, end);
+	if (cut <= end)
+		return cut;
+	return end == g->max_bytes || final ? end : 0;
 }

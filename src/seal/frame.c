@@ -23,7 +23,10 @@
 /* Payloads below this are cheaper to compress than to judge. */
 #define SAMPLE_MIN_BYTES (16u << 10)
 #define SAMPLE_BYTES (4u << 10)
-#define SAMPLES 4
+#define SAMPLES_MIN 4
+/* SAMPLE_BYTES^2 / 2^7.8 */
+#define RANDOM_PAIRS_MAX 75281u
+#define SAMPLE_EVERY_BYTES (64u << 10)
 
 struct frame {
 	ZSTD_CCtx *cctx;
@@ -138,23 +141,24 @@ sample_is_random(const uint8_t *p)
 		      count[3][i];
 		pairs += sum * sum;
 	}
-	/* 4096 + 2^24 / 2^7.8 */
-	return pairs < 4096 + 75281;
+	return pairs < SAMPLE_BYTES + RANDOM_PAIRS_MAX;
 }
 
-/* Already compressed or encrypted?  Then zstd's time would be wasted. */
+/*
+ * Already compressed or encrypted?  Then zstd's time would be wasted.  The
+ * samples reach both ends and lie dense enough to meet the directory of an
+ * archive or the one text among a bundle's pictures.
+ */
 static int
 looks_incompressible(const uint8_t *p, size_t len)
 {
-	size_t step;
-	unsigned i;
+	size_t samples = SAMPLES_MIN + len / SAMPLE_EVERY_BYTES, i;
 
 	if (len < SAMPLE_MIN_BYTES)
 		return 0;
-	/* In the middle of each quarter: headers and tails are different. */
-	step = len / SAMPLES;
-	for (i = 0; i < SAMPLES; i++)
-		if (!sample_is_random(p + i * step + (step - SAMPLE_BYTES) / 2))
+	for (i = 0; i < samples; i++)
+		if (!sample_is_random(
+			p + (len - SAMPLE_BYTES) * i / (samples - 1)))
 			return 0;
 	return 1;
 }
