@@ -17,6 +17,9 @@ int os_is_network(int fd);
  */
 int os_rename_new(int dirfd, const char *from, const char *to);
 
+/* Nonzero when `len` bytes of addresses are free to be mapped. */
+int os_can_map(size_t len);
+
 #define OS_BOOT_ID_LEN 36
 
 /*

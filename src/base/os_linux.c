@@ -5,6 +5,7 @@
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -62,6 +63,18 @@ int
 os_rename_new(int dirfd, const char *from, const char *to)
 {
 	return renameat2(dirfd, from, dirfd, to, RENAME_NOREPLACE);
+}
+
+int
+os_can_map(size_t len)
+{
+	void *p = mmap(NULL, len, PROT_NONE,
+	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (p == MAP_FAILED)
+		return 0;
+	(void)munmap(p, len); /* a range that we just got */
+	return 1;
 }
 
 int
