@@ -19,8 +19,7 @@
  * `dirfd` may be AT_FDCWD.  Returns 0; 1 when it does not exist; ERR_IO;
  * ERR_LIMIT; ERR_NOMEM.
  */
-int fs_read_file(struct buf *out, int dirfd, const char *path,
-    size_t len_max);
+int fs_read_file(struct buf *out, int dirfd, const char *path, size_t len_max);
 
 /*
  * What the temporary names of fs_write_file() begin with: a crash may leave

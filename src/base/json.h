@@ -28,8 +28,8 @@ int json_set_text(struct json *j, const char *name, const char *text);
 int json_set_int(struct json *j, const char *name, int64_t v);
 int json_set_bool(struct json *j, const char *name, int v);
 /* Bytes as hexadecimal text. */
-int json_set_hex(struct json *j, const char *name, const uint8_t *p,
-    size_t len);
+int json_set_hex(
+    struct json *j, const char *name, const uint8_t *p, size_t len);
 /* Takes ownership of `value`, also on failure. */
 int json_set(struct json *j, const char *name, struct json *value);
 int json_push(struct json *array, struct json *value);
@@ -39,14 +39,14 @@ int json_push_text(struct json *array, const char *text);
  * Members; return 0, or ERR_DAMAGED with a message that names the member.
  * Text is owned by the object and at most `len_max` bytes long.
  */
-int json_get_text(const char **out, const struct json *j, const char *name,
-    size_t len_max);
+int json_get_text(
+    const char **out, const struct json *j, const char *name, size_t len_max);
 int json_get_int(int64_t *out, const struct json *j, const char *name,
     int64_t min, int64_t max);
 int json_get_bool(int *out, const struct json *j, const char *name);
 /* Exactly `len` bytes. */
-int json_get_hex(uint8_t *out, size_t len, const struct json *j,
-    const char *name);
+int json_get_hex(
+    uint8_t *out, size_t len, const struct json *j, const char *name);
 /* Nonzero when the object has the member. */
 int json_has(const struct json *j, const char *name);
 /* A member that is an object or array, owned by `j`; NULL when absent. */
@@ -54,8 +54,8 @@ const struct json *json_get(const struct json *j, const char *name);
 size_t json_array_len(const struct json *j);
 /* The item, owned by `j`; NULL behind the last one. */
 const struct json *json_item(const struct json *j, size_t i);
-int json_item_text(const char **out, const struct json *j, size_t i,
-    size_t len_max);
+int json_item_text(
+    const char **out, const struct json *j, size_t i, size_t len_max);
 
 /* Append the compact text (sorted members, no newline) to `out`. */
 int json_encode(struct buf *out, const struct json *j);

@@ -599,26 +599,19 @@ kv_open(struct kv **out, const char *path, const char *const *names,
 	kv = new_kv(path, ntables, flags);
 	if (kv == NULL)
 		return ERR_NOMEM;
-	if ((flags & KV_CREATE) != 0) {
-		r = fs_make_dirs(path, 0700);
-		if (r < 0)
-			goto out;
-	}
-	r = check_before_open(kv);
-	if (r < 0)
-		goto out;
-	r = open_env(kv);
-	if (r < 0)
-		goto out;
-	r = check_length(kv);
-	if (r < 0)
-		goto out;
-	r = open_tables(kv, names, table_flags, 0);
+	r = (flags & KV_CREATE) != 0 ? fs_make_dirs(path, 0700) : 0;
+	if (r == 0)
+		r = check_before_open(kv);
+	if (r == 0)
+		r = open_env(kv);
+	if (r == 0)
+		r = check_length(kv);
+	if (r == 0)
+		r = open_tables(kv, names, table_flags, 0);
 	if (r == 1 && (flags & KV_CREATE) != 0)
 		r = open_tables(kv, names, table_flags, 1);
 	if (r == 1)
 		r = err_set(ERR_DAMAGED, "%s: a table is missing", path);
-out:
 	if (r < 0) {
 		kv_close(kv);
 		return r;

@@ -22,7 +22,8 @@
 
 /* A whole record; see format.md 3 for the parts. */
 #define LIMIT_RECORD_BYTES \
-	(72u + 32u * LIMIT_REFS + 32u * LIMIT_MEMBERS + LIMIT_SEALED_BYTES + 32u)
+	(72u + 32u * LIMIT_REFS + 32u * LIMIT_MEMBERS + LIMIT_SEALED_BYTES + \
+	    32u)
 
 /* A pack: large enough that syncs do not count, small enough to rewrite. */
 #define LIMIT_PACK_BYTES (64u << 20)

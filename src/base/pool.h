@@ -26,8 +26,8 @@ void pool_cond_init(struct pool_cond *c); /* monotonic clock */
 void pool_cond_release(struct pool_cond *c);
 void pool_cond_wait(struct pool_cond *c, struct pool_lock *l);
 /* Returns 0, or 1 when `timeout_ms` went by. */
-int pool_cond_wait_ms(struct pool_cond *c, struct pool_lock *l,
-    unsigned timeout_ms);
+int pool_cond_wait_ms(
+    struct pool_cond *c, struct pool_lock *l, unsigned timeout_ms);
 void pool_cond_wake_all(struct pool_cond *c);
 
 struct pool_thread; /* one joinable thread */
@@ -35,8 +35,7 @@ struct pool_thread; /* one joinable thread */
  * Start `run(arg)`; ERR_NOMEM or ERR_FAIL.  SIGINT, SIGTERM and the like stay
  * blocked in it, so they reach the main thread.
  */
-int pool_thread_start(struct pool_thread **out, void (*run)(void *),
-    void *arg);
+int pool_thread_start(struct pool_thread **out, void (*run)(void *), void *arg);
 /* Wait for its end and free it; NULL is fine. */
 void pool_thread_join(struct pool_thread *t);
 
