@@ -1,0 +1,51 @@
+#ifndef HS_ENGINE_FETCH_H
+#define HS_ENGINE_FETCH_H
+
+/*
+ * Objects from a store: asked for by id and expected type, unsealed and
+ * hashed again to the id, so that what comes out is what was put in or an
+ * error.  A record that fails its checks is reported to the store.
+ *
+ * Thread use: everything but fetch_new() and fetch_free() may run at once
+ * from any thread.
+ */
+
+#include "object/object.h"
+#include "seal/keys.h"
+#include "store/store.h"
+
+struct fetch;
+
+/*
+ * Read through `store` with `keys`; both must outlive the fetch.  Objects
+ * asked for with fetch_get() are kept, least recently used first out, in
+ * about `cache_bytes_max` bytes.
+ * Returns 0; ERR_NOMEM; ERR_FAIL.
+ */
+int fetch_new(struct fetch **out, struct store *store, const struct keys *keys,
+    size_t cache_bytes_max);
+void fetch_free(struct fetch *f); /* NULL is fine */
+
+/* One object into `out`, which was made by object_init().
+ * Returns 0; ERR_DAMAGED (absent, or failed a check; the message names the
+ * id); any error of the store. */
+int fetch_object(struct object *out, struct fetch *f, enum object_type type,
+    const uint8_t id[OBJECT_ID_BYTES]);
+
+/*
+ * The same through the cache: `*out` is shared and must not be changed; it
+ * stays until fetch_put().
+ */
+int fetch_get(const struct object **out, struct fetch *f, enum object_type type,
+    const uint8_t id[OBJECT_ID_BYTES]);
+void fetch_put(struct fetch *f, const struct object *o); /* NULL is fine */
+
+/*
+ * Check and open one record as the store gave it (`got`, bytes NULL unless
+ * STORE_GOT_RECORD): what fetch_object() does behind the network.
+ */
+int fetch_open(struct object *out, struct fetch *f, enum object_type type,
+    const uint8_t id[OBJECT_ID_BYTES], enum store_got got,
+    const uint8_t *record, size_t len);
+
+#endif
