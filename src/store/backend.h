@@ -26,16 +26,16 @@ struct backend_ops {
 	 * Begin an object that nobody sees before commit.  `size_hint` bytes
 	 * are expected (0: unknown).
 	 */
-	int (*put_begin)(struct backend_put **out, struct backend *b,
-	    uint64_t size_hint);
+	int (*put_begin)(
+	    struct backend_put **out, struct backend *b, uint64_t size_hint);
 	/* Append.  The bytes are copied or written before it returns. */
 	int (*put_write)(struct backend_put *p, const void *data, size_t len);
 	/*
 	 * Read back what was written so far (open packs serve reads).
 	 * Returns 0; ERR_IO.
 	 */
-	int (*put_read)(struct backend_put *p, void *out, size_t len,
-	    uint64_t offset);
+	int (*put_read)(
+	    struct backend_put *p, void *out, size_t len, uint64_t offset);
 	/*
 	 * Make it durable under `name`, then visible: data synced, renamed,
 	 * directory synced.  Never replaces: ERR_EXIST.  After an error
@@ -54,7 +54,8 @@ struct backend_ops {
 	 * Call `found` for every object below `prefix` (a directory-like
 	 * prefix without a slash at its end), in no order.  A list that could
 	 * not be read whole is an error, never a short list.  A prefix that
-	 * does not exist is an empty list.
+	 * does not exist is an empty list.  What it tells of is durable: a
+	 * process may have died between making it visible and syncing that.
 	 */
 	int (*list)(struct backend *b, const char *prefix,
 	    int (*found)(void *arg, const char *name, uint64_t size),

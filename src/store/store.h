@@ -71,8 +71,8 @@ struct store_ops {
 	 * `bitmap` (least significant first) says that it is present and
 	 * closed, or was put in this session.
 	 */
-	int (*have)(struct store *s, uint8_t *bitmap, const uint8_t *ids,
-	    uint32_t n);
+	int (*have)(
+	    struct store *s, uint8_t *bitmap, const uint8_t *ids, uint32_t n);
 	/* The same for file ids of small files. */
 	int (*have_files)(struct store *s, struct store_member *out,
 	    const uint8_t *file_ids, uint32_t n);
@@ -101,9 +101,8 @@ struct store_ops {
 	 * Every snapshot of `mount` (NULL: of all mounts of the vault), by
 	 * mount, oldest first.
 	 */
-	int (*snapshots)(struct store *s,
-	    const uint8_t mount[STORE_NAME_BYTES], store_snapshot_fn *found,
-	    void *arg);
+	int (*snapshots)(struct store *s, const uint8_t mount[STORE_NAME_BYTES],
+	    store_snapshot_fn *found, void *arg);
 	int (*mounts)(struct store *s, store_mount_fn *found, void *arg);
 	/* Tell that the record of `id` failed its keyed checks here. */
 	int (*report)(struct store *s, const uint8_t id[STORE_ID_BYTES]);
