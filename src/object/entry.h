@@ -56,10 +56,22 @@ struct entry {
 	struct extent extents[16];
 };
 
-/* Append the entry to a payload; its ids go to `refs`. ERR_LIMIT for input
- * that the format cannot hold, ERR_NOMEM. */
-int entry_encode(struct buf *payload, struct refs *refs,
-    const struct entry *e);
+/* Nonzero when an entry may have this name (format.md 7.2). */
+int entry_name_is_valid(const char *name, size_t len);
+/* Order of raw name bytes: below, equal to or above 0, as memcmp(). */
+int entry_name_compare(
+    const char *a, size_t a_len, const char *b, size_t b_len);
+
+/*
+ * Bytes that the entry takes in a payload.  ERR_LIMIT for an entry that the
+ * format cannot hold: everything that entry_decode() would reject.
+ */
+int entry_size(size_t *out, const struct entry *e);
+/*
+ * Append the entry to a payload; its ids go to `refs`.  The empty name makes
+ * a snapshot's root.  ERR_LIMIT as entry_size(), ERR_NOMEM; then both are void.
+ */
+int entry_encode(struct buf *payload, struct refs *refs, const struct entry *e);
 
 /*
  * Read the next entry.  `is_root` allows (and demands) the empty name.
@@ -76,13 +88,15 @@ struct entry_xattr {
 	const uint8_t *value;
 	size_t value_len;
 };
-/* Append to a block; attributes must come sorted by name.  The block begins
- * with entry_xattr_begin(). */
+/* Make `block` an empty block; what it held is forgotten.  A block without
+ * attributes is none: no entry may have it. */
 int entry_xattr_begin(struct buf *block);
+/* Append to a block that entry_xattr_begin() made; attributes come sorted by
+ * name (ERR_FAIL).  ERR_LIMIT (LIMIT_XATTR_BYTES, a name that is no name). */
 int entry_xattr_add(struct buf *block, const struct entry_xattr *x);
-/* Walk a block: set `*pos` to 0 before the first call.  0; 1 at the end;
- * ERR_DAMAGED. */
-int entry_xattr_next(struct entry_xattr *out, size_t *pos,
-    const uint8_t *block, size_t len);
+/* Walk a block: set `*pos` to 0 before the first call, which checks the
+ * whole block.  0; 1 at the end; ERR_DAMAGED. */
+int entry_xattr_next(
+    struct entry_xattr *out, size_t *pos, const uint8_t *block, size_t len);
 
 #endif

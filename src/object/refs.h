@@ -18,8 +18,8 @@ void refs_init(struct refs *r);
 void refs_release(struct refs *r);
 void refs_reset(struct refs *r);
 /* Append a u32 to `payload` that will be the position of `id`. */
-int refs_add(struct refs *r, struct buf *payload,
-    const uint8_t id[OBJECT_ID_BYTES]);
+int refs_add(
+    struct refs *r, struct buf *payload, const uint8_t id[OBJECT_ID_BYTES]);
 /* How many uses were added (an upper bound of the refs). */
 uint32_t refs_uses(const struct refs *r);
 /* Sort, make unique into `out`, patch the payload.  ERR_LIMIT, ERR_NOMEM. */

@@ -33,19 +33,21 @@ struct snapshot_envelope {
 	uint64_t server_seq;
 };
 
-/* Append the client part up to, but without, the signature. */
+/* Append the client part up to, but without, the signature.  ERR_LIMIT for
+ * what snapshot_decode_client() would reject. */
 int snapshot_encode(struct buf *out, const struct snapshot_envelope *e);
 /* Append receive time, server sequence and the checksum over all of `file`,
- * which holds a signed client part. */
-int snapshot_seal_file(struct buf *file, int64_t receive_ns,
-    uint64_t server_seq);
+ * which holds a signed client part (else ERR_DAMAGED). */
+int snapshot_seal_file(
+    struct buf *file, int64_t receive_ns, uint64_t server_seq);
 /* Decode a client part (exactly).  ERR_DAMAGED. */
-int snapshot_decode_client(struct snapshot_envelope *out, const uint8_t *p,
-    size_t len);
+int snapshot_decode_client(
+    struct snapshot_envelope *out, const uint8_t *p, size_t len);
 /* Decode a whole file and check its checksum.  ERR_DAMAGED. */
-int snapshot_decode_file(struct snapshot_envelope *out, const uint8_t *p,
-    size_t len);
-/* Hash of the client part of a file: the next snapshot's `previous`. */
+int snapshot_decode_file(
+    struct snapshot_envelope *out, const uint8_t *p, size_t len);
+/* Hash of the client part, given that or a whole file: the next snapshot's
+ * `previous`.  ERR_DAMAGED when it is neither. */
 int snapshot_hash(uint8_t out[HASH_BYTES], const uint8_t *file, size_t len);
 
 struct snapshot_info {
@@ -67,5 +69,8 @@ int snapshot_info_encode(struct object *out, const struct snapshot_info *s);
 /* Pointers go into `payload`.  ERR_DAMAGED. */
 int snapshot_info_decode(struct snapshot_info *out, const uint8_t *refs,
     uint32_t nrefs, const uint8_t *payload, size_t len);
+/* What stands in both must be equal; ERR_DAMAGED. */
+int snapshot_info_match(
+    const struct snapshot_info *s, const struct snapshot_envelope *e);
 
 #endif
