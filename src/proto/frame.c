@@ -1,0 +1,176 @@
+#include "proto/frame.h"
+
+#include "base/bytes.h"
+#include "base/err.h"
+#include "hash/hash.h"
+
+#include <assert.h>
+#include <string.h>
+
+#define ANSWER_CONTEXT "hashstore answer v1"
+
+/* `p` points to head and payload, `len` bytes in all. */
+static void
+frame_mac(uint8_t out[SIGN_MAC_BYTES], const struct frame_key *k,
+    const uint8_t *p, size_t len)
+{
+	uint8_t bound[IDENT_BYTES + 8 + SIGN_MAC_BYTES + 4 + 4];
+	uint8_t *to = bound;
+	struct hash h;
+
+	memcpy(to, k->session->session, IDENT_BYTES);
+	to += IDENT_BYTES;
+	bytes_put64(to, k->number);
+	to += 8;
+	memcpy(to, k->request_mac, SIGN_MAC_BYTES);
+	to += SIGN_MAC_BYTES;
+	bytes_put32(to, k->status);
+	bytes_put32(to + 4, k->position);
+
+	hash_init_keyed(&h, k->session->answer_key);
+	hash_update(&h, ANSWER_CONTEXT, sizeof(ANSWER_CONTEXT));
+	hash_update(&h, bound, sizeof(bound));
+	hash_update(&h, p, len);
+	hash_final(&h, out);
+	hash_wipe(&h, sizeof(h));
+}
+
+int
+frame_begin(struct buf *out)
+{
+	return buf_append_zeros(out, FRAME_HEAD_BYTES);
+}
+
+int
+frame_end(struct buf *out, size_t start, struct frame_key *k, uint32_t flags)
+{
+	size_t len = out->len - start - FRAME_HEAD_BYTES;
+	uint8_t mac[SIGN_MAC_BYTES];
+
+	assert(len <= FRAME_PAYLOAD_MAX);
+	bytes_put32(out->data + start, (uint32_t)len | flags);
+	frame_mac(mac, k, out->data + start, FRAME_HEAD_BYTES + len);
+	k->position++;
+	return buf_append(out, mac, sizeof(mac));
+}
+
+int
+frame_append(struct buf *out, struct frame_key *k, uint32_t flags,
+    const uint8_t *payload, size_t len)
+{
+	size_t start = out->len;
+	int r = buf_reserve(out, len + FRAME_EXTRA_BYTES);
+
+	if (r == 0)
+		r = frame_begin(out);
+	if (r == 0)
+		r = buf_append(out, payload, len);
+	if (r == 0)
+		r = frame_end(out, start, k, flags);
+	return r;
+}
+
+void
+frame_reader_init(
+    struct frame_reader *r, struct frame_key *k, size_t payload_max)
+{
+	r->k = k;
+	buf_init(&r->pending);
+	r->payload_max = payload_max;
+	r->last = 0;
+}
+
+void
+frame_reader_release(struct frame_reader *r)
+{
+	buf_release(&r->pending);
+}
+
+static int
+bad_answer(void)
+{
+	return err_set(ERR_UNREACHABLE, "the server's answer fails its check");
+}
+
+/* Sets `*out` to the length of the frame that begins with this head. */
+static int
+frame_len(size_t *out, const struct frame_reader *r, const uint8_t *head)
+{
+	uint32_t v = bytes_get32(head);
+	size_t len = v & ~(FRAME_LAST | FRAME_ERROR);
+
+	if (len > r->payload_max ||
+	    ((v & FRAME_ERROR) != 0 && (v & FRAME_LAST) == 0))
+		return bad_answer();
+	*out = len + FRAME_EXTRA_BYTES;
+	return 0;
+}
+
+/* One complete frame. */
+static int
+take(struct frame_reader *r, const uint8_t *p, size_t len, frame_fn *found,
+    void *arg)
+{
+	uint32_t flags = bytes_get32(p) & (FRAME_LAST | FRAME_ERROR);
+	uint8_t mac[SIGN_MAC_BYTES];
+
+	frame_mac(mac, r->k, p, len - SIGN_MAC_BYTES);
+	if (!hash_equal(mac, p + len - SIGN_MAC_BYTES, SIGN_MAC_BYTES))
+		return bad_answer();
+	r->k->position++;
+	r->last = (flags & FRAME_LAST) != 0;
+	return found(arg, p + FRAME_HEAD_BYTES, len - FRAME_EXTRA_BYTES, flags);
+}
+
+int
+frame_reader_feed(struct frame_reader *r, const uint8_t *p, size_t len,
+    frame_fn *found, void *arg)
+{
+	size_t whole, n;
+	int ret;
+
+	while (len > 0) {
+		if (r->last)
+			return bad_answer();
+		if (r->pending.len < FRAME_HEAD_BYTES) {
+			n = FRAME_HEAD_BYTES - r->pending.len;
+			n = n < len ? n : len;
+			ret = buf_append(&r->pending, p, n);
+			if (ret < 0)
+				return ret;
+			p += n;
+			len -= n;
+			if (r->pending.len < FRAME_HEAD_BYTES)
+				return 0;
+		}
+		ret = frame_len(&whole, r, r->pending.data);
+		if (ret != 0)
+			return ret;
+		n = whole - r->pending.len;
+		n = n < len ? n : len;
+		/* Room for all of it at once: no copying while it grows. */
+		ret = buf_reserve(&r->pending, whole - r->pending.len);
+		if (ret == 0)
+			ret = buf_append(&r->pending, p, n);
+		if (ret < 0)
+			return ret;
+		p += n;
+		len -= n;
+		if (r->pending.len < whole)
+			return 0;
+		ret = take(r, r->pending.data, whole, found, arg);
+		buf_reset(&r->pending);
+		if (ret != 0)
+			return ret;
+	}
+	return 0;
+}
+
+int
+frame_reader_end(const struct frame_reader *r)
+{
+	if (!r->last)
+		return err_set(
+		    ERR_UNREACHABLE, "the server's answer was cut off");
+	return 0;
+}
