@@ -70,7 +70,7 @@ struct body_item {
 int body_item_encode(struct buf *out, uint8_t status, const uint8_t *id,
     const uint8_t *record, size_t len);
 
-/* Items of a stream, one after the other, inside one frame. */
+/* Items of a stream, one after the other, inside one segment. */
 struct body_items {
 	const uint8_t *p;
 	size_t left;

@@ -5,7 +5,7 @@
  * What makes the requests of a session safe over plain http: keyed BLAKE3
  * over everything that matters of a request, and the store's signature under
  * the few answers that no session can vouch for; docs/protocol.md 4.
- * Answers of a session are proto/frame.h.
+ * Answers of a session are proto/segment.h.
  */
 
 #include "proto/ident.h"

@@ -1,4 +1,4 @@
-#include "proto/frame.h"
+#include "proto/segment.h"
 
 #include "base/bytes.h"
 #include "base/err.h"
@@ -11,7 +11,7 @@
 
 /* `p` points to head and payload, `len` bytes in all. */
 static void
-frame_mac(uint8_t out[SIGN_MAC_BYTES], const struct frame_key *k,
+segment_mac(uint8_t out[SIGN_MAC_BYTES], const struct segment_key *k,
     const uint8_t *p, size_t len)
 {
 	uint8_t bound[IDENT_BYTES + 8 + SIGN_MAC_BYTES + 4 + 4];
@@ -36,43 +36,44 @@ frame_mac(uint8_t out[SIGN_MAC_BYTES], const struct frame_key *k,
 }
 
 int
-frame_begin(struct buf *out)
+segment_begin(struct buf *out)
 {
-	return buf_append_zeros(out, FRAME_HEAD_BYTES);
+	return buf_append_zeros(out, SEGMENT_HEAD_BYTES);
 }
 
 int
-frame_end(struct buf *out, size_t start, struct frame_key *k, uint32_t flags)
+segment_end(
+    struct buf *out, size_t start, struct segment_key *k, uint32_t flags)
 {
-	size_t len = out->len - start - FRAME_HEAD_BYTES;
+	size_t len = out->len - start - SEGMENT_HEAD_BYTES;
 	uint8_t mac[SIGN_MAC_BYTES];
 
-	assert(len <= FRAME_PAYLOAD_MAX);
+	assert(len <= SEGMENT_PAYLOAD_MAX);
 	bytes_put32(out->data + start, (uint32_t)len | flags);
-	frame_mac(mac, k, out->data + start, FRAME_HEAD_BYTES + len);
+	segment_mac(mac, k, out->data + start, SEGMENT_HEAD_BYTES + len);
 	k->position++;
 	return buf_append(out, mac, sizeof(mac));
 }
 
 int
-frame_append(struct buf *out, struct frame_key *k, uint32_t flags,
+segment_append(struct buf *out, struct segment_key *k, uint32_t flags,
     const uint8_t *payload, size_t len)
 {
 	size_t start = out->len;
-	int r = buf_reserve(out, len + FRAME_EXTRA_BYTES);
+	int r = buf_reserve(out, len + SEGMENT_EXTRA_BYTES);
 
 	if (r == 0)
-		r = frame_begin(out);
+		r = segment_begin(out);
 	if (r == 0)
 		r = buf_append(out, payload, len);
 	if (r == 0)
-		r = frame_end(out, start, k, flags);
+		r = segment_end(out, start, k, flags);
 	return r;
 }
 
 void
-frame_reader_init(
-    struct frame_reader *r, struct frame_key *k, size_t payload_max)
+segment_reader_init(
+    struct segment_reader *r, struct segment_key *k, size_t payload_max)
 {
 	r->k = k;
 	buf_init(&r->pending);
@@ -81,7 +82,7 @@ frame_reader_init(
 }
 
 void
-frame_reader_release(struct frame_reader *r)
+segment_reader_release(struct segment_reader *r)
 {
 	buf_release(&r->pending);
 }
@@ -92,58 +93,59 @@ bad_answer(void)
 	return err_set(ERR_UNREACHABLE, "the server's answer fails its check");
 }
 
-/* Sets `*out` to the length of the frame that begins with this head. */
+/* Sets `*out` to the length of the segment that begins with this head. */
 static int
-frame_len(size_t *out, const struct frame_reader *r, const uint8_t *head)
+segment_len(size_t *out, const struct segment_reader *r, const uint8_t *head)
 {
 	uint32_t v = bytes_get32(head);
-	size_t len = v & ~(FRAME_LAST | FRAME_ERROR);
+	size_t len = v & ~(SEGMENT_LAST | SEGMENT_ERROR);
 
 	if (len > r->payload_max ||
-	    ((v & FRAME_ERROR) != 0 && (v & FRAME_LAST) == 0))
+	    ((v & SEGMENT_ERROR) != 0 && (v & SEGMENT_LAST) == 0))
 		return bad_answer();
-	*out = len + FRAME_EXTRA_BYTES;
+	*out = len + SEGMENT_EXTRA_BYTES;
 	return 0;
 }
 
-/* One complete frame. */
+/* One complete segment. */
 static int
-take(struct frame_reader *r, const uint8_t *p, size_t len, frame_fn *found,
+take(struct segment_reader *r, const uint8_t *p, size_t len, segment_fn *found,
     void *arg)
 {
-	uint32_t flags = bytes_get32(p) & (FRAME_LAST | FRAME_ERROR);
+	uint32_t flags = bytes_get32(p) & (SEGMENT_LAST | SEGMENT_ERROR);
 	uint8_t mac[SIGN_MAC_BYTES];
 
-	frame_mac(mac, r->k, p, len - SIGN_MAC_BYTES);
+	segment_mac(mac, r->k, p, len - SIGN_MAC_BYTES);
 	if (!hash_equal(mac, p + len - SIGN_MAC_BYTES, SIGN_MAC_BYTES))
 		return bad_answer();
 	r->k->position++;
-	r->last = (flags & FRAME_LAST) != 0;
-	return found(arg, p + FRAME_HEAD_BYTES, len - FRAME_EXTRA_BYTES, flags);
+	r->last = (flags & SEGMENT_LAST) != 0;
+	return found(
+	    arg, p + SEGMENT_HEAD_BYTES, len - SEGMENT_EXTRA_BYTES, flags);
 }
 
 int
-frame_reader_feed(struct frame_reader *r, const uint8_t *p, size_t len,
-    frame_fn *found, void *arg)
+segment_reader_feed(struct segment_reader *r, const uint8_t *p, size_t len,
+    segment_fn *found, void *arg)
 {
-	size_t whole, n;
+	size_t whole = 0, n;
 	int ret;
 
 	while (len > 0) {
 		if (r->last)
 			return bad_answer();
-		if (r->pending.len < FRAME_HEAD_BYTES) {
-			n = FRAME_HEAD_BYTES - r->pending.len;
+		if (r->pending.len < SEGMENT_HEAD_BYTES) {
+			n = SEGMENT_HEAD_BYTES - r->pending.len;
 			n = n < len ? n : len;
 			ret = buf_append(&r->pending, p, n);
 			if (ret < 0)
 				return ret;
 			p += n;
 			len -= n;
-			if (r->pending.len < FRAME_HEAD_BYTES)
+			if (r->pending.len < SEGMENT_HEAD_BYTES)
 				return 0;
 		}
-		ret = frame_len(&whole, r, r->pending.data);
+		ret = segment_len(&whole, r, r->pending.data);
 		if (ret != 0)
 			return ret;
 		n = whole - r->pending.len;
@@ -167,7 +169,7 @@ frame_reader_feed(struct frame_reader *r, const uint8_t *p, size_t len,
 }
 
 int
-frame_reader_end(const struct frame_reader *r)
+segment_reader_end(const struct segment_reader *r)
 {
 	if (!r->last)
 		return err_set(
