@@ -15,7 +15,6 @@ struct block {
 	char name[NAME_BYTES];
 	uint8_t *p;
 	size_t len;
-	int used;
 	struct block *next;
 };
 
@@ -129,16 +128,14 @@ vectors_close(struct vectors *v)
 	free(v);
 }
 
-static struct block *
+static const struct block *
 find(const struct vectors *v, const char *name)
 {
-	struct block *b;
+	const struct block *b;
 
 	for (b = v->first; b != NULL; b = b->next)
-		if (strcmp(b->name, name) == 0) {
-			b->used = 1;
+		if (strcmp(b->name, name) == 0)
 			return b;
-		}
 	return NULL;
 }
 
@@ -171,16 +168,12 @@ vectors_check(
 	    b == NULL ? "missing" : "not what the code makes");
 }
 
-unsigned
-vectors_unused(const struct vectors *v)
+const char *
+vectors_name(const struct vectors *v, unsigned index)
 {
-	const struct block *b;
-	unsigned count = 0;
+	const struct block *b = v->first;
 
-	for (b = v->first; b != NULL; b = b->next)
-		if (!b->used) {
-			printf("nobody checks the example %s\n", b->name);
-			count++;
-		}
-	return count;
+	while (b != NULL && index-- > 0)
+		b = b->next;
+	return b == NULL ? NULL : b->name;
 }

@@ -29,7 +29,7 @@ const uint8_t *vectors_get(
 void vectors_check(
     const struct vectors *v, const char *name, const void *p, size_t len);
 
-/* How many examples nobody asked for yet; prints their names. */
-unsigned vectors_unused(const struct vectors *v);
+/* The name of the example `index`; NULL behind the last. */
+const char *vectors_name(const struct vectors *v, unsigned index);
 
 #endif
