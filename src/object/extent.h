@@ -62,8 +62,9 @@ int extent_writer_finish(struct extent_result *out, struct extent_writer *w);
 
 /*
  * Decode a map object's payload.  `out` gets an array of struct extent
- * (count = out->len / sizeof(struct extent)); it is empty after a failure.  `level` is the one expected,
- * `length` what the map must cover.  ERR_DAMAGED; ERR_NOMEM.
+ * (count = out->len / sizeof(struct extent)); it is empty after a failure.
+ * `level` is the one expected, `length` what the map must cover.
+ * ERR_DAMAGED; ERR_NOMEM.
  */
 int extent_map_decode(struct buf *out, unsigned level, uint64_t length,
     const uint8_t *refs, uint32_t nrefs, const uint8_t *payload, size_t len);

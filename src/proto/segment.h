@@ -45,8 +45,8 @@ struct segment_key {
 
 /*
  * Make a segment inside `out`: segment_begin() leaves room for the head, the
- * caller appends at most SEGMENT_PAYLOAD_MAX bytes, segment_end() completes what
- * began at offset `start` (out->len before segment_begin()).
+ * caller appends at most SEGMENT_PAYLOAD_MAX bytes, segment_end() completes
+ * what began at offset `start` (out->len before segment_begin()).
  */
 int segment_begin(struct buf *out);
 int segment_end(

@@ -41,10 +41,8 @@ test_case(void **state)
 static void
 test_bad_text_writes_nothing(void **state)
 {
-	static const char *const bad[] = {"0g", "g0", "/0", ":0", "@0", "`0",
-	    " 0", "0 ", "0x",
-	    "\xff"
-	    "0"};
+	static const char *const bad[] = {
+	    "0g", "g0", "/0", ":0", "@0", "`0", " 0", "0 ", "0x", "\3770"};
 	uint8_t p[3] = {7, 7, 7};
 	size_t i;
 
