@@ -526,11 +526,47 @@ next_random(uint64_t *seed)
 }
 
 /*
- * The file may end before its last page when that page is free.  Opening it
- * must then succeed, and lose nothing.
+ * The file may end before its last page, when that page is free and was never
+ * written.  Opening it must succeed.
  */
 static void
 test_a_file_that_ends_early_is_fine(void **state)
+{
+	struct fixture *f = *state;
+	struct kv *kv = open_kv(f, 0);
+	struct kv_txn *t;
+	struct stat st;
+	uint64_t key;
+	int i;
+
+	/* Pages to use again, and then new ones that are given back. */
+	for (i = 0; i < 4; i++) {
+		t = begin(kv, 1);
+		ok(put_number(t, 1, i == 2 ? 10 : 40000));
+		ok(put_number(t, 2, 100));
+		if (i == 3) {
+			key = 3;
+			ok(put_number(t, key, 4 << 20));
+			ok(kv_del(t, NUMBER, &key, sizeof(key)));
+		}
+		ok(kv_commit(t));
+	}
+	kv_close(kv);
+	assert_int_equal(stat(f->data, &st), 0);
+	assert_true(st.st_size < 4 << 20);
+	kv = open_kv(f, 0);
+	t = begin(kv, 0);
+	check_number(t, 1, 40000);
+	check_number(t, 2, 100);
+	kv_abort(t);
+	kv_close(kv);
+	/* The missing pages, all free, are there now, as holes. */
+	assert_int_equal(stat(f->data, &st), 0);
+	assert_true(st.st_size > 4 << 20);
+}
+
+static void
+test_random_changes_and_reopening(void **state)
 {
 	struct fixture *f = *state;
 	struct kv *kv = open_kv(f, KV_NOSYNC);
@@ -730,6 +766,7 @@ main(void)
 	    TEST(test_what_is_not_an_environment),
 	    TEST(test_a_file_cut_off_is_damaged),
 	    TEST(test_a_file_that_ends_early_is_fine),
+	    TEST(test_random_changes_and_reopening),
 	    TEST(test_unsynced_data_of_another_boot),
 	    TEST(test_a_failed_sync_is_the_end),
 	    TEST(test_writers_take_turns),
