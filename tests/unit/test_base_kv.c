@@ -340,7 +340,6 @@ struct reader {
 	struct pool_lock lock;
 	uint64_t last; /* what the writer has committed */
 	int stop;
-	uint64_t rounds;
 };
 
 static void
@@ -362,7 +361,6 @@ read_often(void *arg)
 			check_number(t, 1, 64 << 10);
 		}
 		kv_abort(t);
-		r->rounds++;
 	}
 }
 
