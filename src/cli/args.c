@@ -1,0 +1,216 @@
+#include "cli/args.h"
+
+#include "base/err.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NAMES_MAX 32
+#define WORD_MAX 48 /* longer words are near to nothing */
+
+/* Compare an option's name with the `len` bytes a user typed. */
+static int
+same_name(const char *name, const char *typed, size_t len)
+{
+	size_t i;
+
+	for (i = 0; i < len; i++) {
+		char c = typed[i] == '-' ? '_' : typed[i];
+
+		if (name[i] == '\0' || name[i] != c)
+			return 0;
+	}
+	return name[len] == '\0';
+}
+
+/* Edit distance (Levenshtein), for words of at most WORD_MAX bytes. */
+static size_t
+distance(const char *a, const char *b)
+{
+	size_t row[WORD_MAX + 1], i, j, la = strlen(a), lb = strlen(b);
+
+	if (la > WORD_MAX || lb > WORD_MAX)
+		return WORD_MAX;
+	for (j = 0; j <= lb; j++)
+		row[j] = j;
+	for (i = 1; i <= la; i++) {
+		size_t diagonal = row[0];
+
+		row[0] = i;
+		for (j = 1; j <= lb; j++) {
+			size_t best = diagonal + (a[i - 1] != b[j - 1]);
+
+			diagonal = row[j];
+			if (row[j] + 1 < best)
+				best = row[j] + 1;
+			if (row[j - 1] + 1 < best)
+				best = row[j - 1] + 1;
+			row[j] = best;
+		}
+	}
+	return row[lb];
+}
+
+const char *
+args_nearest(const char *word, const char *const *names, size_t n)
+{
+	const char *best = NULL;
+	size_t i, best_distance = 3; /* two typing errors are near */
+
+	for (i = 0; i < n; i++) {
+		size_t d = distance(word, names[i]);
+
+		if (d < best_distance) {
+			best_distance = d;
+			best = names[i];
+		}
+	}
+	return best;
+}
+
+static int
+unknown_option(const struct args_command *c, const char *typed, size_t len)
+{
+	const char *names[NAMES_MAX], *near;
+	char word[WORD_MAX + 1];
+	size_t i, n = 0;
+
+	for (i = 0; c->options[i].name != NULL && n < NAMES_MAX; i++)
+		names[n++] = c->options[i].name;
+	if (len > WORD_MAX)
+		len = WORD_MAX;
+	for (i = 0; i < len; i++)
+		word[i] = typed[i] == '-' ? '_' : typed[i];
+	word[len] = '\0';
+	near = args_nearest(word, names, n);
+	if (near != NULL)
+		return err_set(ERR_USAGE,
+		    "%s has no option --%s; did you mean --%s?", c->name, word,
+		    near);
+	return err_set(ERR_USAGE,
+	    "%s has no option --%s; see: shash %s --help", c->name, word,
+	    c->name);
+}
+
+static int
+store_number(const struct args_option *o, const char *value)
+{
+	char *end;
+	long v;
+
+	errno = 0;
+	v = strtol(value, &end, 10);
+	if (errno != 0 || end == value || *end != '\0' || v < o->min ||
+	    v > o->max)
+		return err_set(ERR_USAGE,
+		    "--%s takes a number from %ld to %ld, not '%s'", o->name,
+		    o->min, o->max, value);
+	*(long *)o->value = v;
+	return 0;
+}
+
+static int
+store_value(const struct args_option *o, const char *value)
+{
+	struct args_list *list;
+
+	switch (o->kind) {
+	case ARGS_TEXT:
+		*(const char **)o->value = value;
+		return 0;
+	case ARGS_NUMBER:
+		return store_number(o, value);
+	case ARGS_LIST:
+		list = o->value;
+		if (list->count == ARGS_LIST_MAX)
+			return err_set(ERR_USAGE,
+			    "--%s may be given %d times at most", o->name,
+			    ARGS_LIST_MAX);
+		list->items[list->count++] = value;
+		return 0;
+	case ARGS_FLAG:
+		break;
+	}
+	return err_set(ERR_USAGE, "--%s takes no value", o->name);
+}
+
+/* One option at argv[*i]; steps over its value. */
+static int
+parse_option(int *i, const struct args_command *c, int argc, char **argv)
+{
+	const char *typed = argv[*i] + 2, *equals = strchr(typed, '=');
+	size_t len = equals ? (size_t)(equals - typed) : strlen(typed);
+	const struct args_option *o;
+
+	for (o = c->options; o->name != NULL; o++)
+		if (same_name(o->name, typed, len))
+			break;
+	if (o->name == NULL)
+		return unknown_option(c, typed, len);
+	if (equals != NULL)
+		return store_value(o, equals + 1);
+	if (o->kind == ARGS_FLAG) {
+		*(int *)o->value = 1;
+		return 0;
+	}
+	if (*i + 1 >= argc)
+		return err_set(ERR_USAGE, "--%s needs a value: --%s %s",
+		    o->name, o->name, o->metavar);
+	return store_value(o, argv[++*i]);
+}
+
+int
+args_parse(size_t *operands, const struct args_command *c, int argc,
+    char **argv)
+{
+	size_t n = 0;
+	int i, rc, ended = 0;
+
+	for (i = 1; i < argc; i++) {
+		if (ended || argv[i][0] != '-' || argv[i][1] == '\0') {
+			argv[++n] = argv[i];
+		} else if (strcmp(argv[i], "--") == 0) {
+			ended = 1;
+		} else if (strcmp(argv[i], "--help") == 0 ||
+		    strcmp(argv[i], "-h") == 0) {
+			rc = args_help(c);
+			return rc == 0 ? 1 : rc;
+		} else if (argv[i][1] != '-') {
+			return err_set(ERR_USAGE,
+			    "%s: options are long: %s is none; see: "
+			    "shash %s --help",
+			    c->name, argv[i], c->name);
+		} else if ((rc = parse_option(&i, c, argc, argv)) != 0) {
+			return rc;
+		}
+	}
+	if (n > c->operands_max)
+		return err_set(ERR_USAGE, "%s: unexpected '%s'; usage: "
+		    "shash %s %s", c->name, argv[c->operands_max + 1],
+		    c->name, c->synopsis);
+	*operands = n;
+	return 0;
+}
+
+int
+args_help(const struct args_command *c)
+{
+	const struct args_option *o;
+	char left[40];
+
+	printf("Usage: shash %s %s\n\n%s\n", c->name, c->synopsis, c->summary);
+	if (c->details != NULL)
+		printf("\n%s\n", c->details);
+	printf("\nOptions:\n");
+	for (o = c->options; o->name != NULL; o++) {
+		(void)snprintf(left, sizeof(left), "--%s %s", o->name,
+		    o->metavar ? o->metavar : ""); /* names are short */
+		printf("  %-22s  %s\n", left, o->help);
+	}
+	printf("  %-22s  %s\n", "--help", "print this text");
+	if (fflush(stdout) != 0)
+		return err_errno(ERR_IO, "cannot write to stdout");
+	return 0;
+}

@@ -1,0 +1,59 @@
+#ifndef HS_CLI_ARGS_H
+#define HS_CLI_ARGS_H
+
+/*
+ * Command-line options, declared as a table per command, from which both the
+ * parser and `--help` come.  Long options only; `_` and `-` are alike, and
+ * `--name VALUE` and `--name=VALUE` too; `--` ends the options.
+ */
+
+#include <stddef.h>
+
+enum args_kind {
+	ARGS_FLAG, /* int: set to 1 */
+	ARGS_TEXT, /* const char *: the value */
+	ARGS_LIST, /* struct args_list: every value, in order */
+	ARGS_NUMBER /* long: decimal within min .. max */
+};
+
+#define ARGS_LIST_MAX 64
+
+struct args_list {
+	const char *items[ARGS_LIST_MAX];
+	size_t count;
+};
+
+struct args_option {
+	const char *name; /* without dashes, words joined by '_' */
+	enum args_kind kind;
+	void *value; /* of the kind's type; keeps its default when absent */
+	const char *metavar; /* for help; NULL for flags */
+	const char *help; /* one line */
+	long min, max; /* ARGS_NUMBER */
+};
+
+struct args_command {
+	const char *name;
+	const char *synopsis; /* what follows the name in the usage line */
+	const char *summary; /* one line */
+	const char *details; /* paragraphs for --help, or NULL */
+	const struct args_option *options; /* ends with a NULL name */
+	size_t operands_max;
+};
+
+/*
+ * Parse argv[1..]; operands are moved to the front of argv (from argv[1]) and
+ * `*operands` is their number.  Returns 0; 1 when help was asked for and
+ * printed; ERR_USAGE.
+ */
+int args_parse(size_t *operands, const struct args_command *c, int argc,
+    char **argv);
+
+/* Print the help text of a command to stdout; 0 or ERR_IO. */
+int args_help(const struct args_command *c);
+
+/* The name among `n` that is closest to `word`, or NULL when none is near. */
+const char *args_nearest(const char *word, const char *const *names,
+    size_t n);
+
+#endif

@@ -1,0 +1,72 @@
+#include "cli/cli.h"
+
+#include "base/err.h"
+#include "base/log.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+volatile sig_atomic_t cli_interrupted;
+
+static void
+on_signal(int number)
+{
+	(void)number;
+	cli_interrupted = 1;
+}
+
+void
+cli_catch_interrupts(void)
+{
+	struct sigaction sa = {.sa_handler = on_signal};
+
+	/* No SA_RESTART: a blocking call ends and the flag is seen.  A second
+	 * signal ends the process: nothing here needs a last word. */
+	sa.sa_flags = (int)SA_RESETHAND;
+	(void)sigemptyset(&sa.sa_mask); /* cannot fail */
+	(void)sigaction(SIGINT, &sa, NULL); /* numbers are valid */
+	(void)sigaction(SIGTERM, &sa, NULL);
+	(void)sigaction(SIGHUP, &sa, NULL);
+}
+
+int
+cli_print(const char *fmt, ...)
+{
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vprintf(fmt, ap);
+	va_end(ap);
+	if (n < 0 || putchar('\n') == EOF || fflush(stdout) != 0)
+		return err_errno(ERR_IO, "cannot write to stdout");
+	return 0;
+}
+
+const char *
+cli_size(char out[16], unsigned long long bytes)
+{
+	static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB",
+	    "PiB", "EiB"};
+	double v = (double)bytes;
+	size_t u = 0;
+
+	while (v >= 1024 && u < 6) {
+		v /= 1024;
+		u++;
+	}
+	(void)snprintf(out, 16, u == 0 ? "%.0f %s" : "%.1f %s", v, units[u]);
+	return out; /* at most "1023.9 KiB" */
+}
+
+void
+cli_warn_path(void *arg, const char *path, size_t len, const char *text)
+{
+	char name[LOG_NAME_MAX];
+
+	(void)arg; /* the shape is the engine's */
+	if (len >= sizeof(name))
+		len = sizeof(name) - 1;
+	(void)snprintf(name, sizeof(name), "%.*s", (int)len, path);
+	log_warn("%s: %s", name, text);
+}

@@ -1,0 +1,40 @@
+#ifndef HS_CLI_CLI_H
+#define HS_CLI_CLI_H
+
+/*
+ * What the commands share: the table's shape, the interrupt flag, output.
+ */
+
+#include "cli/args.h"
+
+#include <signal.h>
+
+/* A command: returns 0 or a negative ERR_*; the message is printed for it. */
+typedef int cli_run(int argc, char **argv);
+
+cli_run cmd_start;
+cli_run cmd_stop;
+cli_run cmd_invite;
+cli_run cmd_register;
+cli_run cmd_backup;
+cli_run cmd_restore;
+cli_run cmd_scan;
+cli_run cmd_snapshots;
+cli_run cmd_verify;
+cli_run cmd_reindex;
+cli_run cmd_key;
+
+/* Set by SIGINT, SIGTERM and SIGHUP after cli_catch_interrupts(). */
+extern volatile sig_atomic_t cli_interrupted;
+void cli_catch_interrupts(void);
+
+/* Print one line to stdout and make sure that it got out; 0 or ERR_IO. */
+int cli_print(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* "1.5 GiB": bytes for people, in `out` of at least 16 bytes. */
+const char *cli_size(char out[16], unsigned long long bytes);
+
+/* Name a source file that could not be read: for the engine's callbacks. */
+void cli_warn_path(void *arg, const char *path, size_t len, const char *text);
+
+#endif

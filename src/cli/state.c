@@ -1,0 +1,255 @@
+#include "cli/state.h"
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/fs.h"
+#include "base/hex.h"
+#include "base/json.h"
+#include "base/limits.h"
+#include "hash/hash.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define STATE_FORMAT 0
+#define SEED_TEXT_BYTES (2 * SIGN_SEED_BYTES)
+
+void
+state_init(struct state *s)
+{
+	memset(s, 0, sizeof(*s));
+}
+
+void
+state_release(struct state *s)
+{
+	free(s->dir);
+	free(s->path);
+	free(s->url);
+	free(s->label);
+	hash_wipe(s, sizeof(*s));
+}
+
+int
+state_locate(struct state *s, const char *dir, const char *state_dir)
+{
+	struct stat st;
+
+	if (stat(dir, &st) != 0)
+		return err_errno(ERR_NOENT, "%s", dir);
+	if (!S_ISDIR(st.st_mode))
+		return err_set(ERR_NOENT, "%s is not a directory", dir);
+	s->dir = realpath(dir, NULL);
+	if (s->dir == NULL)
+		return err_errno(ERR_NOENT, "%s", dir);
+	s->path = state_dir != NULL ? fs_printf("%s", state_dir) :
+				      fs_join(s->dir, ".shamo");
+	return s->path == NULL ? ERR_NOMEM : 0;
+}
+
+/* Path of a file of the state; the caller frees it. */
+static char *
+file_path(const struct state *s, const char *name)
+{
+	return fs_join(s->path, name);
+}
+
+int
+state_exists(const struct state *s)
+{
+	char *path = file_path(s, "config.json");
+	int found = path != NULL && access(path, F_OK) == 0;
+
+	free(path);
+	return found;
+}
+
+static int
+read_state_file(struct buf *out, const struct state *s, const char *name,
+    size_t len_max)
+{
+	char *path = file_path(s, name);
+	int rc;
+
+	if (path == NULL)
+		return ERR_NOMEM;
+	rc = fs_read_file(out, AT_FDCWD, path, len_max);
+	free(path);
+	return rc;
+}
+
+static int
+write_state_file(const struct state *s, const char *name, const void *p,
+    size_t len)
+{
+	char *path = file_path(s, name);
+	int rc;
+
+	if (path == NULL)
+		return ERR_NOMEM;
+	rc = fs_write_file(AT_FDCWD, path, p, len, 0600, 0);
+	free(path);
+	return rc;
+}
+
+static int
+copy_text(char **out, const struct json *j, const char *name, size_t len_max)
+{
+	const char *text;
+	int rc = json_get_text(&text, j, name, len_max);
+
+	if (rc != 0)
+		return rc;
+	free(*out);
+	*out = fs_printf("%s", text);
+	return *out == NULL ? ERR_NOMEM : 0;
+}
+
+static int
+decode_config(struct state *s, const struct json *j)
+{
+	int64_t format;
+	int rc = json_get_int(&format, j, "format", 0, INT32_MAX);
+
+	if (rc == 0 && format > STATE_FORMAT)
+		return err_set(ERR_NOSTORE,
+		    "was written by a newer shash (format %lld); use that one",
+		    (long long)format);
+	if (rc == 0)
+		rc = copy_text(&s->url, j, "url", STATE_URL_BYTES);
+	if (rc == 0)
+		rc = copy_text(&s->label, j, "label", LIMIT_LABEL_BYTES);
+	if (rc == 0)
+		rc = json_get_hex(s->store_public, sizeof(s->store_public), j,
+		    "store");
+	if (rc == 0)
+		rc = json_get_hex(s->vault, sizeof(s->vault), j, "vault");
+	if (rc == 0)
+		rc = json_get_hex(s->mount, sizeof(s->mount), j, "mount");
+	return rc;
+}
+
+int
+state_load_seed(struct state *s)
+{
+	struct buf text = BUF_INIT;
+	int rc = read_state_file(&text, s, "mount.key", 2 * SEED_TEXT_BYTES);
+
+	if (rc == 0) {
+		size_t len = text.len;
+
+		while (len > 0 && text.data[len - 1] == '\n')
+			len--;
+		if (hex_decode(s->mount_seed, SIGN_SEED_BYTES,
+			(const char *)text.data, len) != 0)
+			rc = err_set(ERR_NOSTORE,
+			    "%s/mount.key is damaged; register the directory "
+			    "again",
+			    s->path);
+	}
+	if (text.data != NULL)
+		hash_wipe(text.data, text.cap);
+	buf_release(&text);
+	return rc;
+}
+
+int
+state_load(struct state *s)
+{
+	struct buf text = BUF_INIT;
+	struct json *j = NULL;
+	int rc = read_state_file(&text, s, "config.json", LIMIT_JSON_BYTES);
+
+	if (rc == 1) {
+		rc = err_set(ERR_NOSTORE,
+		    "%s is not registered; run: shash register --dir %s "
+		    "--url URL --invitation I",
+		    s->dir, s->dir);
+		goto out;
+	}
+	if (rc == 0)
+		rc = json_decode(&j, (const char *)text.data, text.len);
+	if (rc == 0)
+		rc = decode_config(s, j);
+	if (rc != 0) {
+		rc = err_prefix(ERR_NOSTORE, "%s/config.json", s->path);
+		goto out;
+	}
+	rc = state_load_seed(s);
+	if (rc == 1)
+		rc = err_set(ERR_NOSTORE,
+		    "%s/mount.key is missing; register the directory again",
+		    s->path);
+	else if (rc != 0)
+		rc = ERR_NOSTORE;
+out:
+	json_free(j);
+	buf_release(&text);
+	return rc;
+}
+
+int
+state_save_seed(const struct state *s)
+{
+	char text[SEED_TEXT_BYTES + 2];
+	int rc = fs_make_dirs(s->path, 0700);
+
+	if (rc == 0)
+		rc = write_state_file(s, ".gitignore", "*\n", 2);
+	if (rc != 0)
+		return rc;
+	hex_encode(text, s->mount_seed, SIGN_SEED_BYTES);
+	text[SEED_TEXT_BYTES] = '\n';
+	rc = write_state_file(s, "mount.key", text, SEED_TEXT_BYTES + 1);
+	hash_wipe(text, sizeof(text));
+	return rc;
+}
+
+int
+state_save(const struct state *s)
+{
+	struct buf text = BUF_INIT;
+	struct json *j = json_object();
+	int rc = j == NULL ? ERR_NOMEM : 0;
+
+	if (rc == 0)
+		rc = json_set_int(j, "format", STATE_FORMAT);
+	if (rc == 0)
+		rc = json_set_text(j, "url", s->url);
+	if (rc == 0)
+		rc = json_set_text(j, "label", s->label);
+	if (rc == 0)
+		rc = json_set_hex(j, "store", s->store_public,
+		    sizeof(s->store_public));
+	if (rc == 0)
+		rc = json_set_hex(j, "vault", s->vault, sizeof(s->vault));
+	if (rc == 0)
+		rc = json_set_hex(j, "mount", s->mount, sizeof(s->mount));
+	if (rc == 0)
+		rc = json_encode_pretty(&text, j);
+	if (rc == 0)
+		rc = write_state_file(s, "config.json", text.data, text.len);
+	json_free(j);
+	buf_release(&text);
+	return rc;
+}
+
+int
+state_lock(int *fd, const struct state *s)
+{
+	char *path = file_path(s, "lock");
+	int rc;
+
+	if (path == NULL)
+		return ERR_NOMEM;
+	rc = fs_lock_file(fd, path);
+	free(path);
+	if (rc == ERR_BUSY)
+		return err_set(ERR_BUSY,
+		    "another backup of %s is running; wait for its end",
+		    s->dir);
+	return rc;
+}
