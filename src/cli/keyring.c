@@ -60,7 +60,7 @@ decode_ring(struct ring *r, const struct json *j)
 	if (r->nstores > KEYRING_STORES_MAX)
 		return err_set(ERR_DAMAGED, "too many stores");
 	for (size_t i = 0; rc == 0 && i < r->nstores; i++)
-		rc = json_get_hex(r->stores[i], 32, json_array_get(stores, i),
+		rc = json_get_hex(r->stores[i], 32, json_item(stores, i),
 		    "key");
 	return rc;
 }
@@ -187,7 +187,7 @@ keyring_find(uint8_t vault[16], const uint8_t store_public[32])
 static int
 encode_ring(struct buf *out, const struct ring *r)
 {
-	struct json *j = json_object(), *stores = json_array();
+	struct json *j = json_new_object(), *stores = json_new_array();
 	int rc = j == NULL || stores == NULL ? ERR_NOMEM : 0;
 
 	if (rc == 0)
@@ -195,7 +195,7 @@ encode_ring(struct buf *out, const struct ring *r)
 	if (rc == 0)
 		rc = json_set_hex(j, "master", r->master, 32);
 	for (size_t i = 0; rc == 0 && i < r->nstores; i++) {
-		struct json *one = json_object();
+		struct json *one = json_new_object();
 
 		rc = one == NULL ? ERR_NOMEM :
 				   json_set_hex(one, "key", r->stores[i], 32);

@@ -212,7 +212,7 @@ int
 state_save(const struct state *s)
 {
 	struct buf text = BUF_INIT;
-	struct json *j = json_object();
+	struct json *j = json_new_object();
 	int rc = j == NULL ? ERR_NOMEM : 0;
 
 	if (rc == 0)
