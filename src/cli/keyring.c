@@ -116,6 +116,20 @@ keyring_load(uint8_t master[32], const uint8_t vault[16])
 	return rc;
 }
 
+int
+keyring_need(uint8_t master[32], const uint8_t vault[16])
+{
+	char hex[33];
+	int rc = keyring_load(master, vault);
+
+	if (rc != 1)
+		return rc;
+	hex_encode(hex, vault, 16);
+	return err_set(ERR_NOSTORE,
+	    "your keyring has no key of vault %s (another user or machine, or "
+	    "a lost keyring); register again with --recovery-key", hex);
+}
+
 /* Vault id of a keyring file's name; nonzero when it is one. */
 static int
 vault_of_name(uint8_t vault[16], const char *name)

@@ -16,6 +16,9 @@
  */
 int keyring_load(uint8_t master[32], const uint8_t vault[16]);
 
+/* As keyring_load(), but absence is ERR_NOSTORE with a line on what to do. */
+int keyring_need(uint8_t master[32], const uint8_t vault[16]);
+
 /*
  * Find the vault that this user has on a store.  Returns 0; 1 when there is
  * none.  Several: the one registered first by file name.

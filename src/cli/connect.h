@@ -1,0 +1,38 @@
+#ifndef HS_CLI_CONNECT_H
+#define HS_CLI_CONNECT_H
+
+/*
+ * From a directory's state to a logged-in session on its store, remote
+ * (http://, https://) or on this machine (file://): everything behind it sees
+ * a struct store.
+ */
+
+#include "cli/state.h"
+#include "seal/keys.h"
+#include "store/store.h"
+
+struct server_local;
+
+struct connect {
+	struct state state;
+	struct keys keys; /* of the state's vault */
+	struct store *store;
+	struct server_local *local; /* a file:// store's lock and vault */
+};
+
+/* Nonzero, and the path of the store in `*path`, when `url` is file://. */
+int connect_is_file(const char **path, const char *url);
+
+/*
+ * Load the state of `dir`, the keys from the keyring, and log in.
+ * Returns 0; ERR_NOSTORE, ERR_UNREACHABLE, ERR_REFUSED, ...; `*c` is to be
+ * closed in every case.
+ */
+int connect_open(struct connect *c, const char *dir, const char *state_dir);
+
+/* Log in again: the session became stale. */
+int connect_again(struct connect *c);
+
+void connect_close(struct connect *c);
+
+#endif
