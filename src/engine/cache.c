@@ -1,0 +1,423 @@
+#include "engine/cache.h"
+
+#include "base/bytes.h"
+#include "base/err.h"
+#include "base/fs.h"
+#include "base/kv.h"
+#include "base/limits.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { TABLE_META, TABLE_DIR, TABLE_LEAF, TABLES };
+
+static const char *const table_names[TABLES] = {"meta", "dir", "leaf"};
+
+#define HEAD_KEY "head"
+#define DIR_KEY_BYTES 16
+#define LEAF_KEY_MAX (DIR_KEY_BYTES + LIMIT_NAME_BYTES)
+
+/* Values written before a transaction is committed: bounds its memory. */
+#define BATCH_BYTES (4u << 20)
+
+struct cache {
+	struct kv *kv;
+	struct kv_txn *view; /* as it was when the run began */
+	struct kv_txn *write; /* the open batch, or NULL */
+	size_t written; /* bytes of the open batch */
+	uint8_t check_key[HASH_BYTES];
+	struct cache_head head; /* what this run is bound to */
+	int current;
+	struct buf value; /* memory for encoding */
+};
+
+/* Big endian, so that a directory's leaves lie together in name order. */
+static void
+put_big64(uint8_t *p, uint64_t v)
+{
+	for (int i = 0; i < 8; i++)
+		p[i] = (uint8_t)(v >> (56 - 8 * i));
+}
+
+static size_t
+make_key(uint8_t *key, uint64_t fs, uint64_t ino, const void *name,
+    size_t name_len)
+{
+	put_big64(key, fs);
+	put_big64(key + 8, ino);
+	if (name_len > 0)
+		memcpy(key + DIR_KEY_BYTES, name, name_len);
+	return DIR_KEY_BYTES + name_len;
+}
+
+/* Do store, vault, mount and machine of two heads agree? */
+static int
+same_binding(const struct cache_head *a, const struct cache_head *b)
+{
+	return memcmp(a->store_public, b->store_public, 32) == 0 &&
+	       memcmp(a->vault, b->vault, 16) == 0 &&
+	       memcmp(a->mount, b->mount, 16) == 0 &&
+	       memcmp(a->machine, b->machine, 32) == 0;
+}
+
+/* 0: `*out` is what the cache says of itself; 1: it says nothing usable. */
+static int
+read_head(struct cache_head *out, struct cache *c, struct kv_txn *txn)
+{
+	struct kv_slice v;
+	int rc = kv_get(&v, txn, TABLE_META, HEAD_KEY, strlen(HEAD_KEY));
+
+	if (rc != 0)
+		return rc;
+	rc = cache_head_decode(out, c->check_key, (const uint8_t *)HEAD_KEY,
+	    strlen(HEAD_KEY), v.data, v.len);
+	return rc == 0 ? 0 : 1;
+}
+
+static int
+write_head(struct cache *c, struct kv_txn *txn)
+{
+	int rc = cache_head_encode(&c->value, &c->head, c->check_key,
+	    (const uint8_t *)HEAD_KEY, strlen(HEAD_KEY));
+
+	if (rc != 0)
+		return rc;
+	return kv_put(txn, TABLE_META, HEAD_KEY, strlen(HEAD_KEY),
+	    c->value.data, c->value.len);
+}
+
+/* Begin anew for this run's binding, with no snapshot. */
+static int
+empty(struct cache *c)
+{
+	struct cache_head wanted = c->head;
+	struct kv_txn *txn;
+	int rc = kv_begin(&txn, c->kv, 1);
+
+	if (rc != 0)
+		return rc;
+	memset(c->head.snapshot, 0, sizeof(c->head.snapshot));
+	for (unsigned t = 0; rc == 0 && t < TABLES; t++)
+		rc = kv_clear(txn, t);
+	if (rc == 0)
+		rc = write_head(c, txn);
+	c->head = wanted;
+	if (rc != 0) {
+		kv_abort(txn);
+		return rc;
+	}
+	return kv_commit(txn);
+}
+
+/* Open the view; empty a cache that belongs to something else first. */
+static int
+bind(struct cache *c)
+{
+	static const uint8_t none[32];
+	struct cache_head was;
+	int rc = kv_begin(&c->view, c->kv, 0);
+
+	if (rc != 0)
+		return rc;
+	rc = read_head(&was, c, c->view);
+	if (rc < 0)
+		return rc;
+	if (rc == 0 && same_binding(&was, &c->head)) {
+		c->current = memcmp(was.snapshot, none, 32) != 0 &&
+			     memcmp(was.snapshot, c->head.snapshot, 32) == 0 &&
+			     memcmp(was.generation, c->head.generation, 32) ==
+				 0;
+		return 0;
+	}
+	kv_abort(c->view);
+	c->view = NULL;
+	rc = empty(c);
+	return rc != 0 ? rc : kv_begin(&c->view, c->kv, 0);
+}
+
+static int
+open_environment(struct cache *c, const char *path)
+{
+	int rc = kv_open(&c->kv, path, table_names, NULL, TABLES,
+	    KV_CREATE | KV_NOSYNC);
+
+	if (rc == 0)
+		rc = bind(c);
+	return rc;
+}
+
+int
+cache_open(struct cache **out, const char *path,
+    const uint8_t check_key[HASH_BYTES], const struct cache_head *head)
+{
+	struct cache *c = calloc(1, sizeof(*c));
+	int rc;
+
+	if (c == NULL)
+		return err_nomem(sizeof(*c));
+	memcpy(c->check_key, check_key, HASH_BYTES);
+	c->head = *head;
+	rc = open_environment(c, path);
+	if (rc == ERR_DAMAGED) {
+		/* A cache may be lost at any time: begin anew. */
+		kv_abort(c->view);
+		c->view = NULL;
+		if (c->kv != NULL)
+			kv_close(c->kv);
+		c->kv = NULL;
+		rc = fs_remove_tree(path);
+		if (rc == 0)
+			rc = open_environment(c, path);
+	}
+	if (rc != 0) {
+		cache_close(c);
+		return err_prefix(rc, "stat cache %s", path);
+	}
+	*out = c;
+	return 0;
+}
+
+void
+cache_close(struct cache *c)
+{
+	if (c == NULL)
+		return;
+	kv_abort(c->write);
+	kv_abort(c->view);
+	if (c->kv != NULL)
+		kv_close(c->kv);
+	buf_release(&c->value);
+	hash_wipe(c->check_key, sizeof(c->check_key));
+	free(c);
+}
+
+int
+cache_current(const struct cache *c)
+{
+	return c->current;
+}
+
+int
+cache_dir(struct cache_dir *out, struct cache *c, uint64_t fs, uint64_t ino)
+{
+	uint8_t key[DIR_KEY_BYTES];
+	struct kv_slice v;
+	size_t len = make_key(key, fs, ino, NULL, 0);
+	int rc = kv_get(&v, c->view, TABLE_DIR, key, len);
+
+	if (rc != 0)
+		return rc;
+	rc = cache_dir_decode(out, c->check_key, key, len, v.data, v.len);
+	return rc == 0 ? 0 : 1; /* what fails its check is not there */
+}
+
+int
+cache_leaf(struct cache_leaf *out, struct cache *c, uint64_t fs, uint64_t ino,
+    const char *name, size_t name_len)
+{
+	uint8_t key[LEAF_KEY_MAX];
+	struct kv_slice k, v;
+	struct kv_cursor *cursor = NULL;
+	size_t len = make_key(key, fs, ino, name, name_len);
+	int rc = kv_cursor_open(&cursor, c->view, TABLE_LEAF);
+
+	if (rc == 0)
+		rc = kv_cursor_seek(&k, &v, cursor, key, len);
+	if (rc == 0 &&
+	    (k.len < DIR_KEY_BYTES || memcmp(k.data, key, DIR_KEY_BYTES) != 0))
+		rc = 1; /* the next directory's */
+	if (rc == 0 &&
+	    cache_leaf_decode(out, c->check_key, k.data, k.len, v.data,
+		v.len) != 0)
+		rc = 1;
+	kv_cursor_close(cursor);
+	return rc;
+}
+
+static int
+begin_batch(struct cache *c)
+{
+	return c->write != NULL ? 0 : kv_begin(&c->write, c->kv, 1);
+}
+
+static int
+commit_batch(struct cache *c)
+{
+	struct kv_txn *txn = c->write;
+
+	c->write = NULL;
+	c->written = 0;
+	return txn == NULL ? 0 : kv_commit(txn);
+}
+
+/* Rule 3: from here on the directory has no record until the edit ends. */
+static int
+mark_changed(struct cache *c, struct cache_edit *e)
+{
+	uint8_t key[DIR_KEY_BYTES];
+	size_t len = make_key(key, e->fs, e->ino, NULL, 0);
+	int rc = begin_batch(c);
+
+	if (rc != 0 || e->changed)
+		return rc;
+	rc = kv_del(c->write, TABLE_DIR, key, len);
+	if (rc < 0)
+		return rc;
+	e->changed = 1;
+	return 0;
+}
+
+/* Is the leaf key `k` the edit's directory's? */
+static int
+of_directory(const struct kv_slice *k, const struct cache_edit *e)
+{
+	uint8_t key[DIR_KEY_BYTES];
+
+	(void)make_key(key, e->fs, e->ino, NULL, 0); /* the length is known */
+	return k->len >= DIR_KEY_BYTES &&
+	       memcmp(k->data, key, DIR_KEY_BYTES) == 0;
+}
+
+/*
+ * Remove leaves behind `after` and before `until` (NULL: the directory's
+ * end).  The first one behind is looked for in the batch, where earlier edits
+ * of this run are seen too.
+ */
+static int
+remove_between(struct cache *c, struct cache_edit *e, const void *until,
+    size_t until_len)
+{
+	uint8_t key[LEAF_KEY_MAX + 1], stop[LEAF_KEY_MAX];
+	size_t len = make_key(key, e->fs, e->ino, e->after, e->after_len);
+	size_t stop_len = make_key(stop, e->fs, e->ino, until, until_len);
+	struct kv_cursor *cursor = NULL;
+	struct kv_slice k, v;
+	int rc = begin_batch(c);
+
+	key[len] = 0; /* the smallest key behind `after` */
+	if (rc == 0)
+		rc = kv_cursor_open(&cursor, c->write, TABLE_LEAF);
+	while (rc == 0) {
+		rc = kv_cursor_seek(&k, &v, cursor, key,
+		    len + (e->begun != 0));
+		if (rc != 0 || !of_directory(&k, e))
+			break;
+		if (until != NULL) {
+			size_t n = k.len < stop_len ? k.len : stop_len;
+			int order = memcmp(k.data, stop, n);
+
+			if (order > 0 || (order == 0 && k.len >= stop_len))
+				break;
+		}
+		if (!e->changed) {
+			kv_cursor_close(cursor);
+			cursor = NULL;
+			rc = mark_changed(c, e);
+			if (rc == 0)
+				rc = kv_cursor_open(&cursor, c->write,
+				    TABLE_LEAF);
+			continue;
+		}
+		rc = kv_cursor_del(cursor);
+	}
+	kv_cursor_close(cursor);
+	return rc < 0 ? rc : 0;
+}
+
+static void
+step(struct cache_edit *e, const char *last_name, size_t last_name_len)
+{
+	if (last_name_len > 0)
+		memcpy(e->after, last_name, last_name_len);
+	e->after_len = last_name_len;
+	e->begun = 1;
+}
+
+void
+cache_edit_begin(struct cache_edit *e, uint64_t fs, uint64_t ino)
+{
+	memset(e, 0, sizeof(*e));
+	e->fs = fs;
+	e->ino = ino;
+}
+
+int
+cache_edit_leaf(struct cache *c, struct cache_edit *e,
+    const struct cache_leaf *leaf, const char *last_name,
+    size_t last_name_len)
+{
+	uint8_t key[LEAF_KEY_MAX];
+	size_t len;
+	int rc = mark_changed(c, e);
+
+	if (rc == 0)
+		rc = remove_between(c, e, last_name, last_name_len);
+	if (rc != 0)
+		return rc;
+	len = make_key(key, e->fs, e->ino, last_name, last_name_len);
+	rc = cache_leaf_encode(&c->value, leaf, c->check_key, key, len);
+	if (rc == 0)
+		rc = kv_put(c->write, TABLE_LEAF, key, len, c->value.data,
+		    c->value.len);
+	if (rc != 0)
+		return rc;
+	step(e, last_name, last_name_len);
+	c->written += c->value.len;
+	return c->written < BATCH_BYTES ? 0 : commit_batch(c);
+}
+
+int
+cache_edit_keep(struct cache *c, struct cache_edit *e, const char *last_name,
+    size_t last_name_len)
+{
+	int rc = remove_between(c, e, last_name, last_name_len);
+
+	if (rc == 0)
+		step(e, last_name, last_name_len);
+	return rc;
+}
+
+int
+cache_edit_end(
+    struct cache *c, struct cache_edit *e, const struct cache_dir *dir)
+{
+	uint8_t key[DIR_KEY_BYTES];
+	size_t len = make_key(key, e->fs, e->ino, NULL, 0);
+	struct cache_dir was;
+	struct kv_slice v;
+	int rc = remove_between(c, e, NULL, 0);
+
+	if (rc != 0)
+		return rc;
+	if (!e->changed) {
+		rc = kv_get(&v, c->write, TABLE_DIR, key, len);
+		if (rc == 0 &&
+		    cache_dir_decode(&was, c->check_key, key, len, v.data,
+			v.len) == 0 &&
+		    memcmp(was.tree, dir->tree, HASH_BYTES) == 0)
+			return 0;
+		if (rc < 0)
+			return rc;
+	}
+	rc = cache_dir_encode(&c->value, dir, c->check_key, key, len);
+	if (rc == 0)
+		rc = kv_put(c->write, TABLE_DIR, key, len, c->value.data,
+		    c->value.len);
+	c->written += c->value.len;
+	if (rc == 0 && c->written >= BATCH_BYTES)
+		rc = commit_batch(c);
+	return rc;
+}
+
+int
+cache_finish(struct cache *c, const uint8_t snapshot[HASH_BYTES],
+    const uint8_t generation[32])
+{
+	int rc = begin_batch(c);
+
+	memcpy(c->head.snapshot, snapshot, HASH_BYTES);
+	memcpy(c->head.generation, generation, sizeof(c->head.generation));
+	if (rc == 0)
+		rc = write_head(c, c->write);
+	return rc == 0 ? commit_batch(c) : rc;
+}
