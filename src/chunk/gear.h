@@ -25,8 +25,8 @@ struct gear {
 #define GEAR_ID 1u
 struct gear_params {
 	uint32_t avg_bytes; /* 4 KiB .. 1 MiB */
-	uint32_t min_bytes; /* >= 64 */
-	uint32_t max_bytes; /* <= LIMIT_PAYLOAD_BYTES */
+	uint32_t min_bytes; /* 64 .. avg_bytes - 64 */
+	uint32_t max_bytes; /* avg_bytes .. LIMIT_PAYLOAD_BYTES */
 };
 extern const struct gear_params gear_default; /* 256 KiB, 128 KiB, 1 MiB */
 

@@ -29,6 +29,18 @@ hasher_const(const struct hash *h)
 	return (const blake3_hasher *)(const void *)h->state;
 }
 
+/*
+ * BLAKE3's dispatcher notes the processor's features at its first use,
+ * without a lock: have that behind us before there are threads.
+ */
+__attribute__((constructor)) static void
+first_use(void)
+{
+	uint8_t out[HASH_BYTES];
+
+	hash_bytes(out, "", 0);
+}
+
 void
 hash_init(struct hash *h)
 {
@@ -85,6 +97,7 @@ hash_keyed(uint8_t out[HASH_BYTES], const uint8_t key[HASH_BYTES],
 	hash_init_keyed(&h, key);
 	hash_update(&h, p, len);
 	hash_final(&h, out);
+	hash_wipe(&h, sizeof(h)); /* holds the key */
 }
 
 void

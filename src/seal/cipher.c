@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <sodium.h>
 
@@ -24,6 +25,18 @@ struct cipher {
 	EVP_CIPHER_CTX *encrypt;
 	EVP_CIPHER_CTX *decrypt;
 };
+
+/* Words what OpenSSL says, and leaves nothing in its queue for others. */
+static int
+openssl_failed(const char *what)
+{
+	int reason = ERR_GET_REASON(ERR_peek_error()); /* the first */
+
+	ERR_clear_error();
+	if (reason == ERR_R_MALLOC_FAILURE)
+		return err_set(ERR_NOMEM, "no memory for OpenSSL");
+	return err_set(ERR_FAIL, "OpenSSL cannot %s", what);
+}
 
 int
 cipher_new(struct cipher **out)
@@ -43,7 +56,7 @@ cipher_new(struct cipher **out)
 	if (c->algorithm == NULL || c->encrypt == NULL || c->decrypt == NULL ||
 	    !EVP_EncryptInit_ex2(c->encrypt, c->algorithm, NULL, NULL, NULL) ||
 	    !EVP_DecryptInit_ex2(c->decrypt, c->algorithm, NULL, NULL, NULL)) {
-		err = err_set(ERR_FAIL, "OpenSSL has no ChaCha20-Poly1305");
+		err = openssl_failed("set up ChaCha20-Poly1305");
 		goto out;
 	}
 	*out = c;
@@ -85,7 +98,7 @@ begin(EVP_CIPHER_CTX *ctx, const struct cipher_message *m)
 			ok = EVP_CipherUpdate(ctx, NULL, &done, m->parts[i].p,
 			    (int)m->parts[i].len);
 	}
-	return ok ? 0 : err_set(ERR_FAIL, "OpenSSL cannot start a message");
+	return ok ? 0 : openssl_failed("start a message");
 }
 
 int
@@ -105,7 +118,7 @@ cipher_encrypt(struct cipher *c, const struct cipher_message *m, uint8_t *p,
 	    !EVP_EncryptFinal_ex(c->encrypt, rest, &done) || done != 0 ||
 	    !EVP_CIPHER_CTX_ctrl(
 		c->encrypt, EVP_CTRL_AEAD_GET_TAG, CIPHER_TAG_BYTES, tag))
-		return err_set(ERR_FAIL, "OpenSSL cannot encrypt");
+		return openssl_failed("encrypt");
 	return 0;
 }
 
@@ -127,8 +140,10 @@ cipher_decrypt(uint8_t *out, struct cipher *c, const struct cipher_message *m,
 	    (len > 0 &&
 		(!EVP_DecryptUpdate(c->decrypt, out, &done, p, (int)len) ||
 		    done != (int)len)))
-		return err_set(ERR_FAIL, "OpenSSL cannot decrypt");
-	if (!EVP_DecryptFinal_ex(c->decrypt, rest, &done))
+		return openssl_failed("decrypt");
+	if (!EVP_DecryptFinal_ex(c->decrypt, rest, &done)) {
+		ERR_clear_error();
 		return err_set(ERR_DAMAGED, "a sealed payload is not genuine");
+	}
 	return 0;
 }

@@ -135,6 +135,7 @@ make_nonce(uint8_t nonce[SEAL_NONCE_BYTES], const uint8_t key[KEYS_BYTES],
 		hash_update(&h, aad->parts[i].p, aad->parts[i].len);
 	hash_update(&h, frame, len);
 	hash_final_len(&h, nonce, SEAL_NONCE_BYTES);
+	hash_wipe(&h, sizeof(h)); /* holds the key */
 }
 
 int
