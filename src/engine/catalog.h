@@ -69,7 +69,7 @@ void catalog_free(struct catalog *c); /* NULL is fine */
  * (the server's sequence).  Of equal keys the newest.
  * Returns 0 and an entry owned by the catalog; ERR_NOENT (no such snapshot);
  * ERR_USAGE (malformed, or it means several different ones); ERR_DAMAGED
- * (the only ones it means are damaged).
+ * (what it means is damaged; an older one is never taken for the latest).
  */
 int catalog_resolve(
     const struct catalog_entry **out, const struct catalog *c, const char *key);

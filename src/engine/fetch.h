@@ -4,7 +4,8 @@
 /*
  * Objects from a store: asked for by id and expected type, unsealed and
  * hashed again to the id, so that what comes out is what was put in or an
- * error.  A record that fails its checks is reported to the store.
+ * error.  Records that failed their checks are reported to the store at the
+ * end (fetch_free()), when nothing else is asked of it.
  *
  * Thread use: everything but fetch_new() and fetch_free() may run at once
  * from any thread.
