@@ -1,0 +1,608 @@
+#include "net/http_server.h"
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/pool.h"
+
+#include <errno.h>
+#include <microhttpd.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* Per connection; a smaller one costs throughput. */
+#define CONNECTION_BYTES (512u << 10)
+/* A body must come at this rate at least, after a start. */
+#define BODY_START_SECONDS 60
+#define BODY_BYTES_PER_SECOND_MIN (16u << 10)
+/* Pieces of a stream that wait for the peer. */
+#define STREAM_PIECES 2
+
+#define NS_PER_SECOND 1000000000ll
+
+struct http_server {
+	struct MHD_Daemon *daemon;
+	struct http_server_options o;
+	uint16_t port;
+	struct pool_lock lock;
+	struct pool_cond room;
+	unsigned big; /* bodies held that count */
+};
+
+struct http_server_request {
+	struct http_server *s;
+	struct MHD_Connection *connection;
+	char *path;
+	const char *method;
+	int begun; /* the head was looked at */
+	int keep; /* the body is wanted */
+	int is_big; /* counts in s->big */
+	int too_long;
+	int answered;
+	size_t want; /* length of the body */
+	struct buf body;
+	int64_t deadline_ns; /* for the body, monotonic */
+	void *slot;
+};
+
+struct http_server_stream {
+	struct MHD_Connection *connection;
+	unsigned stall_seconds;
+	struct pool_queue *queue; /* of struct buf * */
+	struct pool_thread *thread;
+	int (*produce)(void *arg, struct http_server_stream *st);
+	void (*done)(void *arg);
+	void *arg;
+	atomic_int failed;
+	struct buf *piece; /* being sent */
+	size_t sent; /* of it */
+};
+
+/*
+ * The library's timer runs while we work, too, and would then close the
+ * connection instead of sending the answer: it is off meanwhile.  Setting it
+ * again starts it anew.
+ */
+static void
+set_timer(struct MHD_Connection *c, unsigned seconds)
+{
+	(void)MHD_set_connection_option(
+	    c, MHD_CONNECTION_OPTION_TIMEOUT, seconds); /* cannot fail */
+}
+
+/* Wait for room for one more big body. */
+static void
+take_room(struct http_server_request *rq)
+{
+	struct http_server *s = rq->s;
+
+	if (rq->want <= s->o.big_bytes)
+		return;
+	set_timer(rq->connection, 0);
+	pool_lock_enter(&s->lock);
+	while (s->big >= s->o.big_max)
+		pool_cond_wait(&s->room, &s->lock);
+	s->big++;
+	pool_lock_leave(&s->lock);
+	rq->is_big = 1;
+	set_timer(rq->connection, s->o.stall_seconds);
+}
+
+static void
+free_body(struct http_server_request *rq)
+{
+	struct http_server *s = rq->s;
+
+	buf_release(&rq->body);
+	if (!rq->is_big)
+		return;
+	rq->is_big = 0;
+	pool_lock_enter(&s->lock);
+	s->big--;
+	pool_cond_wake_all(&s->room);
+	pool_lock_leave(&s->lock);
+}
+
+const char *
+http_server_path(const struct http_server_request *rq)
+{
+	return rq->path;
+}
+
+int
+http_server_is_get(const struct http_server_request *rq)
+{
+	return strcmp(rq->method, MHD_HTTP_METHOD_GET) == 0;
+}
+
+int
+http_server_is_post(const struct http_server_request *rq)
+{
+	return strcmp(rq->method, MHD_HTTP_METHOD_POST) == 0;
+}
+
+struct header_search {
+	const char *name;
+	const char *value;
+	unsigned found;
+	unsigned count; /* of all headers */
+	size_t bytes; /* of all headers */
+};
+
+static enum MHD_Result
+on_header(
+    void *cls, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+	struct header_search *h = cls;
+
+	(void)kind; /* only headers are asked for */
+	h->count++;
+	h->bytes += strlen(name) + (value != NULL ? strlen(value) : 0);
+	if (h->name != NULL && strcasecmp(name, h->name) == 0) {
+		h->found++;
+		h->value = value;
+	}
+	return MHD_YES;
+}
+
+const char *
+http_server_header(struct http_server_request *rq, const char *name)
+{
+	struct header_search h = {.name = name};
+
+	(void)MHD_get_connection_values(rq->connection, MHD_HEADER_KIND,
+	    on_header, &h); /* gives the number of headers */
+	return h.found == 1 ? h.value : NULL;
+}
+
+void **
+http_server_slot(struct http_server_request *rq)
+{
+	return &rq->slot;
+}
+
+const uint8_t *
+http_server_body(size_t *len, const struct http_server_request *rq)
+{
+	static const uint8_t nothing[1];
+
+	if (!rq->keep || rq->too_long)
+		return NULL;
+	*len = rq->body.len;
+	return rq->body.len > 0 ? rq->body.data : nothing;
+}
+
+int
+http_server_too_long(const struct http_server_request *rq)
+{
+	return rq->too_long;
+}
+
+static void
+send_response(struct http_server_request *rq, unsigned status, const char *type,
+    struct MHD_Response *response)
+{
+	(void)MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE,
+	    type); /* fails for want of memory only: then it is absent */
+	(void)MHD_add_response_header(
+	    response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+	if (MHD_queue_response(rq->connection, status, response) == MHD_YES)
+		rq->answered = 1;
+	MHD_destroy_response(response);
+}
+
+void
+http_server_answer(struct http_server_request *rq, unsigned status,
+    const char *type, const char *name, const char *value, struct buf *body)
+{
+	struct MHD_Response *response;
+
+	if (body->data == NULL)
+		response = MHD_create_response_from_buffer(
+		    0, "", MHD_RESPMEM_PERSISTENT);
+	else
+		response = MHD_create_response_from_buffer(
+		    body->len, body->data, MHD_RESPMEM_MUST_FREE);
+	if (response == NULL) {
+		buf_release(body);
+		return;
+	}
+	buf_init(body);
+	if (name != NULL &&
+	    MHD_add_response_header(response, name, value) != MHD_YES) {
+		MHD_destroy_response(response);
+		return;
+	}
+	send_response(rq, status, type, response);
+}
+
+static void
+free_piece(struct buf *piece)
+{
+	if (piece == NULL)
+		return;
+	buf_release(piece);
+	free(piece);
+}
+
+int
+http_server_push(struct http_server_stream *st, struct buf *piece)
+{
+	struct buf *own;
+
+	if (piece->len == 0)
+		return 0;
+	own = malloc(sizeof(*own));
+	if (own == NULL)
+		return err_nomem(sizeof(*own));
+	*own = *piece;
+	buf_init(piece);
+	if (pool_queue_push(st->queue, own) != 0) {
+		free_piece(own);
+		return 1;
+	}
+	return 0;
+}
+
+static void
+run_stream(void *arg)
+{
+	struct http_server_stream *st = arg;
+
+	if (st->produce(st->arg, st) != 0)
+		atomic_store(&st->failed, 1);
+	pool_queue_close(st->queue);
+}
+
+/* The connection's thread wants more of the stream. */
+static ssize_t
+on_read(void *cls, uint64_t pos, char *out, size_t max)
+{
+	struct http_server_stream *st = cls;
+	void *next;
+	size_t n;
+
+	(void)pos; /* always where the last call ended */
+	while (st->piece == NULL || st->sent == st->piece->len) {
+		int ended;
+
+		free_piece(st->piece);
+		st->piece = NULL;
+		st->sent = 0;
+		set_timer(st->connection, 0);
+		ended = pool_queue_pop(&next, st->queue);
+		set_timer(st->connection, st->stall_seconds);
+		if (ended)
+			return atomic_load(&st->failed)
+				   ? MHD_CONTENT_READER_END_WITH_ERROR
+				   : MHD_CONTENT_READER_END_OF_STREAM;
+		st->piece = next;
+	}
+	n = st->piece->len - st->sent;
+	n = n < max ? n : max;
+	memcpy(out, st->piece->data + st->sent, n);
+	st->sent += n;
+	return (ssize_t)n;
+}
+
+/* The stream's end, whoever ended it. */
+static void
+free_stream(void *cls)
+{
+	struct http_server_stream *st = cls;
+	void *piece;
+
+	if (st->queue != NULL) {
+		pool_queue_close(st->queue);
+		while (pool_queue_pop(&piece, st->queue) == 0)
+			free_piece(piece);
+	}
+	pool_thread_join(st->thread);
+	pool_queue_free(st->queue);
+	free_piece(st->piece);
+	st->done(st->arg);
+	free(st);
+}
+
+void
+http_server_stream(struct http_server_request *rq, unsigned status,
+    const char *type, int (*produce)(void *arg, struct http_server_stream *st),
+    void (*done)(void *arg), void *arg)
+{
+	struct http_server_stream *st = calloc(1, sizeof(*st));
+	struct MHD_Response *response;
+
+	if (st == NULL) {
+		done(arg);
+		return;
+	}
+	st->connection = rq->connection;
+	st->stall_seconds = rq->s->o.stall_seconds;
+	st->produce = produce;
+	st->done = done;
+	st->arg = arg;
+	atomic_init(&st->failed, 0);
+	if (pool_queue_new(&st->queue, STREAM_PIECES) < 0 ||
+	    pool_thread_start(&st->thread, run_stream, st) < 0) {
+		free_stream(st);
+		return;
+	}
+	response = MHD_create_response_from_callback(
+	    MHD_SIZE_UNKNOWN, CONNECTION_BYTES / 2, on_read, st, free_stream);
+	if (response == NULL) {
+		free_stream(st);
+		return;
+	}
+	send_response(rq, status, type, response);
+}
+
+/* The request line is there. */
+static void *
+on_uri(void *cls, const char *uri, struct MHD_Connection *connection)
+{
+	struct http_server_request *rq = calloc(1, sizeof(*rq));
+
+	if (rq == NULL)
+		return NULL;
+	rq->s = cls;
+	rq->connection = connection;
+	if (strlen(uri) <= HTTP_SERVER_PATH_MAX)
+		rq->path = strdup(uri);
+	return rq;
+}
+
+static void
+on_completed(void *cls, struct MHD_Connection *connection, void **con_cls,
+    enum MHD_RequestTerminationCode code)
+{
+	struct http_server_request *rq = *con_cls;
+
+	(void)cls;
+	(void)connection;
+	(void)code; /* however it ended */
+	if (rq == NULL)
+		return;
+	free_body(rq);
+	free(rq->path);
+	free(rq);
+	*con_cls = NULL;
+}
+
+/* Content-Length, strictly decimal.  0; 1 when absent or not a number. */
+static int
+body_length(size_t *out, struct http_server_request *rq)
+{
+	const char *p = http_server_header(rq, "Content-Length");
+	uint64_t n = 0;
+
+	if (p == NULL || *p == '\0')
+		return 1;
+	for (; *p != '\0'; p++) {
+		if (*p < '0' || *p > '9' || n > UINT32_MAX)
+			return 1;
+		n = 10 * n + (uint64_t)(*p - '0');
+	}
+	*out = (size_t)n;
+	return 0;
+}
+
+static enum MHD_Result
+finish(struct http_server_request *rq)
+{
+	set_timer(rq->connection, 0);
+	rq->s->o.handle(rq->s->o.arg, rq);
+	set_timer(rq->connection, rq->s->o.stall_seconds);
+	if (rq->is_big)
+		free_body(rq); /* others wait for its room */
+	return rq->answered ? MHD_YES : MHD_NO;
+}
+
+/* The head is there: decide about the body. */
+static enum MHD_Result
+begin(struct http_server_request *rq, const char *method)
+{
+	struct header_search h = {.name = NULL};
+	size_t body_max = 0;
+
+	rq->method = method;
+	rq->begun = 1;
+	(void)MHD_get_connection_values(rq->connection, MHD_HEADER_KIND,
+	    on_header, &h); /* gives the number of headers */
+	if (rq->path == NULL || h.count > HTTP_SERVER_HEADERS_MAX ||
+	    h.bytes > HTTP_SERVER_HEADER_BYTES_MAX)
+		return MHD_NO;
+	rq->keep = rq->s->o.accept(&body_max, rq->s->o.arg, rq) == 0;
+	if (!http_server_is_post(rq))
+		return MHD_YES;
+	if (body_length(&rq->want, rq) != 0 || rq->want > body_max) {
+		/* Answered at once; the library then closes. */
+		rq->too_long = 1;
+		return finish(rq);
+	}
+	rq->deadline_ns =
+	    clock_mono_ns() +
+	    NS_PER_SECOND *
+		(BODY_START_SECONDS +
+		    (int64_t)(rq->want / BODY_BYTES_PER_SECOND_MIN));
+	if (rq->keep) {
+		take_room(rq);
+		if (buf_reserve(&rq->body, rq->want) < 0)
+			return MHD_NO;
+	}
+	return MHD_YES;
+}
+
+static enum MHD_Result
+on_request(void *cls, struct MHD_Connection *connection, const char *url,
+    const char *method, const char *version, const char *data, size_t *len,
+    void **con_cls)
+{
+	struct http_server_request *rq = *con_cls;
+
+	(void)cls;
+	(void)connection;
+	(void)url; /* cut at a question mark; rq->path is not */
+	(void)version;
+	if (rq == NULL)
+		return MHD_NO;
+	if (!rq->begun)
+		return begin(rq, method);
+	if (*len == 0)
+		return rq->answered ? MHD_YES : finish(rq);
+	if (rq->answered || clock_mono_ns() > rq->deadline_ns ||
+	    !http_server_is_post(rq))
+		return MHD_NO;
+	if (rq->keep) {
+		if (*len > rq->want - rq->body.len ||
+		    buf_append(&rq->body, data, *len) < 0)
+			return MHD_NO;
+	}
+	*len = 0;
+	return MHD_YES;
+}
+
+/* Keep what the client wrote. */
+static size_t
+no_unescape(void *cls, struct MHD_Connection *connection, char *s)
+{
+	(void)cls;
+	(void)connection;
+	return strlen(s);
+}
+
+/* One socket for this address; -1 and errno. */
+static int
+listen_on(const struct addrinfo *ai)
+{
+	int fd, one = 1, zero = 0, saved;
+
+	fd = socket(ai->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -1;
+	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) == 0 &&
+	    (ai->ai_family != AF_INET6 ||
+		setsockopt(
+		    fd, IPPROTO_IPV6, IPV6_V6ONLY, &zero, sizeof(zero)) == 0) &&
+	    bind(fd, ai->ai_addr, ai->ai_addrlen) == 0 &&
+	    listen(fd, SOMAXCONN) == 0)
+		return fd;
+	saved = errno;
+	close(fd);
+	errno = saved;
+	return -1;
+}
+
+/* Open the listening socket; IPv6 first, which takes IPv4 too. */
+static int
+open_socket(int *out, const char *address, uint16_t port)
+{
+	static const int families[] = {AF_INET6, AF_INET};
+	struct addrinfo hints, *ai;
+	char service[8];
+	int fd = -1, known = 0, saved = 0;
+	size_t i;
+
+	(void)snprintf(service, sizeof(service), "%u", port); /* it fits */
+	memset(&hints, 0, sizeof(hints));
+	hints.ai_socktype = SOCK_STREAM;
+	hints.ai_flags = AI_PASSIVE | AI_NUMERICHOST | AI_NUMERICSERV;
+	for (i = 0; i < 2 && fd < 0; i++) {
+		hints.ai_family = families[i];
+		if (getaddrinfo(address, service, &hints, &ai) != 0)
+			continue;
+		known = 1;
+		fd = listen_on(ai);
+		if (fd < 0)
+			saved = errno;
+		freeaddrinfo(ai);
+		if (fd < 0 && saved == EADDRINUSE)
+			break; /* taken is taken, also for one family */
+	}
+	if (!known)
+		return err_set(ERR_USAGE, "%s is not a numeric address",
+		    address != NULL ? address : "*");
+	errno = saved;
+	if (fd < 0)
+		return err_errno(ERR_FAIL, "cannot listen on port %u", port);
+	*out = fd;
+	return 0;
+}
+
+static int
+socket_port(uint16_t *out, int fd)
+{
+	struct sockaddr_storage ss;
+	socklen_t len = sizeof(ss);
+
+	if (getsockname(fd, (struct sockaddr *)&ss, &len) != 0)
+		return err_errno(ERR_FAIL, "getsockname");
+	if (ss.ss_family == AF_INET6)
+		*out = ntohs(((struct sockaddr_in6 *)&ss)->sin6_port);
+	else
+		*out = ntohs(((struct sockaddr_in *)&ss)->sin_port);
+	return 0;
+}
+
+int
+http_server_start(struct http_server **out, const struct http_server_options *o)
+{
+	struct http_server *s = calloc(1, sizeof(*s));
+	int fd = -1, r;
+
+	if (s == NULL)
+		return err_nomem(sizeof(*s));
+	s->o = *o;
+	pool_lock_init(&s->lock);
+	pool_cond_init(&s->room);
+	r = open_socket(&fd, o->listen, o->port);
+	if (r == 0)
+		r = socket_port(&s->port, fd);
+	if (r < 0)
+		goto out;
+	s->daemon = MHD_start_daemon(MHD_USE_THREAD_PER_CONNECTION |
+					 MHD_USE_INTERNAL_POLLING_THREAD |
+					 MHD_USE_POLL | MHD_USE_ITC,
+	    0, NULL, NULL, on_request, s, MHD_OPTION_LISTEN_SOCKET, fd,
+	    MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_BYTES,
+	    MHD_OPTION_CONNECTION_LIMIT, o->connections_max,
+	    MHD_OPTION_PER_IP_CONNECTION_LIMIT, o->connections_per_address_max,
+	    MHD_OPTION_CONNECTION_TIMEOUT, o->stall_seconds,
+	    MHD_OPTION_URI_LOG_CALLBACK, on_uri, s, MHD_OPTION_NOTIFY_COMPLETED,
+	    on_completed, NULL, MHD_OPTION_UNESCAPE_CALLBACK, no_unescape, NULL,
+	    MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
+	if (s->daemon == NULL) {
+		r = err_set(ERR_FAIL, "cannot start the HTTP server");
+		goto out;
+	}
+	fd = -1; /* the library's now */
+	*out = s;
+	s = NULL;
+out:
+	if (fd >= 0)
+		close(fd);
+	http_server_stop(s);
+	return r;
+}
+
+uint16_t
+http_server_port(const struct http_server *s)
+{
+	return s->port;
+}
+
+void
+http_server_stop(struct http_server *s)
+{
+	if (s == NULL)
+		return;
+	if (s->daemon != NULL)
+		MHD_stop_daemon(s->daemon);
+	pool_cond_release(&s->room);
+	pool_lock_release(&s->lock);
+	free(s);
+}
