@@ -59,6 +59,7 @@ struct http_server_stream {
 	void (*done)(void *arg);
 	void *arg;
 	atomic_int failed;
+	struct buf body; /* the request's, which may be over before us */
 	struct buf *piece; /* being sent */
 	size_t sent; /* of it */
 };
@@ -306,6 +307,7 @@ free_stream(void *cls)
 	pool_queue_free(st->queue);
 	free_piece(st->piece);
 	st->done(st->arg);
+	buf_release(&st->body);
 	free(st);
 }
 
@@ -326,6 +328,8 @@ http_server_stream(struct http_server_request *rq, unsigned status,
 	st->produce = produce;
 	st->done = done;
 	st->arg = arg;
+	st->body = rq->body;
+	buf_init(&rq->body);
 	atomic_init(&st->failed, 0);
 	if (pool_queue_new(&st->queue, STREAM_PIECES) < 0 ||
 	    pool_thread_start(&st->thread, run_stream, st) < 0) {

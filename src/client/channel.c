@@ -1,0 +1,352 @@
+#include "client/channel.h"
+
+#include "base/err.h"
+#include "base/fs.h"
+#include "base/hex.h"
+#include "base/limits.h"
+#include "base/pool.h"
+#include "net/http_client.h"
+#include "proto/fault.h"
+#include "proto/segment.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* Calls under way at once; more wait. */
+#define CHANNEL_CONNECTIONS 8
+
+const struct channel_policy channel_policy_default = {
+    .tries = 4,
+    .pause_ms = 250,
+    .pause_ms_max = 4000,
+    .connect_ms = 10000,
+    .stall_seconds = 120,
+    .commit_stall_seconds = 900,
+};
+
+struct channel {
+	char *url;
+	struct channel_policy policy;
+	struct mac_session keys;
+	uint8_t store_public[SIGN_PUBLIC_BYTES];
+	struct pool_lock lock;
+	struct pool_cond given_back;
+	uint64_t number; /* of the last request */
+	unsigned in_use;
+	unsigned idle;
+	struct http_client *clients[CHANNEL_CONNECTIONS]; /* idle ones */
+};
+
+void
+channel_retry_init(struct channel_retry *t, const struct channel_policy *p)
+{
+	t->policy = p;
+	t->tried = 0;
+	t->pause_ms = p->pause_ms;
+}
+
+int
+channel_retry_again(struct channel_retry *t, int r)
+{
+	struct timespec ts;
+
+	t->tried++;
+	if ((r != ERR_UNREACHABLE && r != ERR_BUSY) ||
+	    t->tried >= t->policy->tries)
+		return 0;
+	ts.tv_sec = t->pause_ms / 1000;
+	ts.tv_nsec = (long)(t->pause_ms % 1000) * 1000000l;
+	(void)nanosleep(&ts, NULL); /* shorter is fine, too */
+	t->pause_ms *= 2;
+	if (t->pause_ms > t->policy->pause_ms_max)
+		t->pause_ms = t->policy->pause_ms_max;
+	return 1;
+}
+
+/* Collect an answer outside of sessions. */
+static int
+on_plain(void *arg, const struct http_client_call *call, const uint8_t *p,
+    size_t len)
+{
+	struct buf *b = arg;
+
+	(void)call; /* the status is looked at when all is there */
+	if (len > LIMIT_JSON_BYTES - b->len)
+		return err_set(
+		    ERR_UNREACHABLE, "the server's answer is too long");
+	return buf_append(b, p, len);
+}
+
+int
+channel_plain(struct buf *out, const char *url, enum route route,
+    const struct buf *body, const struct channel_policy *p)
+{
+	struct http_client_call call;
+	struct http_client *c;
+	struct channel_retry t;
+	struct buf b = BUF_INIT;
+	int r = http_client_open(&c, url);
+
+	if (r < 0)
+		return r;
+	channel_retry_init(&t, p);
+	do {
+		buf_reset(&b);
+		memset(&call, 0, sizeof(call));
+		call.path = route_info(route)->path;
+		if (body != NULL) {
+			call.post = 1;
+			call.part[0] = body->data;
+			call.part_len[0] = body->len;
+		}
+		call.connect_ms = p->connect_ms;
+		call.stall_seconds = p->stall_seconds;
+		call.data = on_plain;
+		call.arg = &b;
+		r = http_client_do(c, &call);
+		if (r == 0 && call.status != 200 &&
+		    fault_decode(b.data, b.len) == ERR_UNREACHABLE)
+			r = err_set(ERR_UNREACHABLE,
+			    "%s is not a hashstore server (HTTP %u)", url,
+			    call.status);
+		else if (r == 0 && call.status != 200)
+			r = fault_decode(b.data, b.len);
+	} while (channel_retry_again(&t, r));
+	if (r == 0)
+		r = buf_append(out, b.data, b.len);
+	buf_release(&b);
+	http_client_close(c);
+	return r;
+}
+
+int
+channel_open(struct channel **out, const char *url,
+    const struct channel_policy *p, const struct mac_session *keys,
+    const uint8_t store_public[SIGN_PUBLIC_BYTES])
+{
+	struct channel *ch = calloc(1, sizeof(*ch));
+
+	if (ch == NULL)
+		return err_nomem(sizeof(*ch));
+	ch->policy = *p;
+	ch->keys = *keys;
+	memcpy(ch->store_public, store_public, SIGN_PUBLIC_BYTES);
+	pool_lock_init(&ch->lock);
+	pool_cond_init(&ch->given_back);
+	ch->url = fs_printf("%s", url);
+	if (ch->url == NULL) {
+		channel_close(ch);
+		return err_nomem(strlen(url));
+	}
+	*out = ch;
+	return 0;
+}
+
+void
+channel_close(struct channel *ch)
+{
+	if (ch == NULL)
+		return;
+	while (ch->idle > 0)
+		http_client_close(ch->clients[--ch->idle]);
+	pool_cond_release(&ch->given_back);
+	pool_lock_release(&ch->lock);
+	mac_wipe(&ch->keys);
+	free(ch->url);
+	free(ch);
+}
+
+const struct channel_policy *
+channel_policy(const struct channel *ch)
+{
+	return &ch->policy;
+}
+
+/* A connection nobody else uses, and the number of the request. */
+static int
+take_client(struct http_client **out, uint64_t *number, struct channel *ch)
+{
+	struct http_client *c = NULL;
+	int r = 0;
+
+	pool_lock_enter(&ch->lock);
+	while (ch->in_use == CHANNEL_CONNECTIONS)
+		pool_cond_wait(&ch->given_back, &ch->lock);
+	ch->in_use++;
+	*number = ++ch->number;
+	if (ch->idle > 0)
+		c = ch->clients[--ch->idle];
+	pool_lock_leave(&ch->lock);
+	if (c == NULL)
+		r = http_client_open(&c, ch->url);
+	if (r < 0) {
+		pool_lock_enter(&ch->lock);
+		ch->in_use--;
+		pool_cond_wake_all(&ch->given_back);
+		pool_lock_leave(&ch->lock);
+		return r;
+	}
+	*out = c;
+	return 0;
+}
+
+static void
+give_client(struct channel *ch, struct http_client *c)
+{
+	pool_lock_enter(&ch->lock);
+	ch->in_use--;
+	ch->clients[ch->idle++] = c;
+	pool_cond_wake_all(&ch->given_back);
+	pool_lock_leave(&ch->lock);
+}
+
+/* One answer as it comes in. */
+struct reception {
+	struct segment_key key;
+	struct segment_reader reader;
+	struct buf refusal; /* an answer with a signature */
+	channel_data_fn *data;
+	void *arg;
+};
+
+static int
+on_segment(void *arg, const uint8_t *p, size_t len, uint32_t flags)
+{
+	struct reception *rx = arg;
+
+	if ((flags & SEGMENT_ERROR) != 0)
+		return fault_decode(p, len);
+	if (rx->key.status != 200)
+		return err_set(
+		    ERR_UNREACHABLE, "the server's answer is malformed");
+	return rx->data(rx->arg, p, len);
+}
+
+static int
+is_refusal(const struct http_client_call *call)
+{
+	return strcmp(call->value, ROUTE_PROOF_SIGNATURE) == 0;
+}
+
+static int
+on_body(void *arg, const struct http_client_call *call, const uint8_t *p,
+    size_t len)
+{
+	struct reception *rx = arg;
+
+	if (is_refusal(call)) {
+		if (len > LIMIT_JSON_BYTES - rx->refusal.len)
+			return err_set(
+			    ERR_UNREACHABLE, "the server's answer is too long");
+		return buf_append(&rx->refusal, p, len);
+	}
+	rx->key.status = call->status;
+	return segment_reader_feed(&rx->reader, p, len, on_segment, rx);
+}
+
+/* An answer that the store has signed because no session vouches for it. */
+static int
+take_refusal(const struct channel *ch, const struct reception *rx,
+    const struct http_client_call *call)
+{
+	const struct buf *b = &rx->refusal;
+	size_t len = b->len - SIGN_BYTES;
+
+	if (b->len < SIGN_BYTES || call->status == 200 ||
+	    mac_refusal_check(b->data + len, ch->store_public, ch->keys.session,
+		rx->key.number, call->status, b->data, len) < 0)
+		return err_set(
+		    ERR_UNREACHABLE, "the server's answer fails its check");
+	return fault_decode(b->data, len);
+}
+
+/* Commits and log-outs may have to wait for disks. */
+static unsigned
+stall_seconds(const struct channel *ch, enum route route)
+{
+	return route == ROUTE_COMMIT || route == ROUTE_LOGOUT
+		   ? ch->policy.commit_stall_seconds
+		   : ch->policy.stall_seconds;
+}
+
+int
+channel_try(struct channel *ch, enum route route, const uint8_t *body,
+    size_t len, channel_data_fn *data, void *arg)
+{
+	char session[64 + 2 * IDENT_BYTES], number[64],
+	    hex[2 * IDENT_BYTES + 1];
+	struct reception rx = {.data = data, .arg = arg};
+	struct http_client_call call;
+	struct http_client *c;
+	int r = take_client(&c, &rx.key.number, ch);
+
+	if (r < 0)
+		return r;
+	rx.key.session = &ch->keys;
+	mac_request(
+	    rx.key.request_mac, &ch->keys, rx.key.number, route, body, len);
+	segment_reader_init(&rx.reader, &rx.key, SEGMENT_PAYLOAD_MAX);
+	hex_encode(hex, ch->keys.session, IDENT_BYTES);
+	(void)snprintf(session, sizeof(session), "%s: %s", ROUTE_HEADER_SESSION,
+	    hex); /* it fits */
+	(void)snprintf(number, sizeof(number), "%s: %llu", ROUTE_HEADER_NUMBER,
+	    (unsigned long long)rx.key.number); /* it fits */
+
+	memset(&call, 0, sizeof(call));
+	call.path = route_info(route)->path;
+	call.post = 1;
+	call.headers[0] = session;
+	call.headers[1] = number;
+	call.part[0] = body;
+	call.part_len[0] = len;
+	call.part[1] = rx.key.request_mac;
+	call.part_len[1] = SIGN_MAC_BYTES;
+	call.connect_ms = ch->policy.connect_ms;
+	call.stall_seconds = stall_seconds(ch, route);
+	call.data = on_body;
+	call.arg = &rx;
+	call.want = ROUTE_HEADER_PROOF;
+	r = http_client_do(c, &call);
+	if (r == 0 && is_refusal(&call))
+		r = take_refusal(ch, &rx, &call);
+	else if (r == 0)
+		r = segment_reader_end(&rx.reader);
+	segment_reader_release(&rx.reader);
+	buf_release(&rx.refusal);
+	give_client(ch, c);
+	return r;
+}
+
+struct collection {
+	struct buf *out;
+	size_t max;
+};
+
+static int
+on_collect(void *arg, const uint8_t *p, size_t len)
+{
+	struct collection *co = arg;
+
+	if (len > co->max - co->out->len)
+		return err_set(
+		    ERR_UNREACHABLE, "the server's answer is too long");
+	return buf_append(co->out, p, len);
+}
+
+int
+channel_call(struct buf *out, struct channel *ch, enum route route,
+    const uint8_t *body, size_t len, size_t out_max)
+{
+	struct collection co = {out, out_max};
+	struct channel_retry t;
+	int r;
+
+	channel_retry_init(&t, &ch->policy);
+	do {
+		buf_reset(out);
+		r = channel_try(ch, route, body, len, on_collect, &co);
+	} while (channel_retry_again(&t, r));
+	return r;
+}

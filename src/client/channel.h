@@ -1,0 +1,82 @@
+#ifndef HS_CLIENT_CHANNEL_H
+#define HS_CLIENT_CHANNEL_H
+
+/*
+ * The client's end of the protocol below its messages: a few connections, the
+ * session's MACs, and the rule for trying again; docs/protocol.md 2 to 4.
+ * Every request may be repeated, so a lost answer is no problem.
+ *
+ * Thread use: channel_call() may run at once from any thread.
+ */
+
+#include "base/buf.h"
+#include "proto/mac.h"
+#include "proto/route.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* How long to wait and how often to try. */
+struct channel_policy {
+	unsigned tries; /* at least 1 */
+	unsigned pause_ms; /* before the second try; then twice as long... */
+	unsigned pause_ms_max; /* ... up to this */
+	unsigned connect_ms;
+	unsigned stall_seconds; /* without a byte in either direction */
+	unsigned commit_stall_seconds; /* the server may have much to sync */
+};
+
+extern const struct channel_policy channel_policy_default;
+
+/* Where one call is in its tries. */
+struct channel_retry {
+	const struct channel_policy *policy;
+	unsigned tried;
+	unsigned pause_ms;
+};
+
+void channel_retry_init(
+    struct channel_retry *t, const struct channel_policy *p);
+/*
+ * A try ended with `r`.  Returns nonzero, after a pause, when it should be
+ * made again: the server did not answer or was busy, and tries are left.
+ */
+int channel_retry_again(struct channel_retry *t, int r);
+
+/*
+ * One request outside of sessions, tried as the policy says: GET without
+ * `body`, else POST.  Returns 0 and appends the body of a 200 answer (at most
+ * LIMIT_JSON_BYTES) to `out`; ERR_UNREACHABLE; what an error answer says.
+ */
+int channel_plain(struct buf *out, const char *url, enum route route,
+    const struct buf *body, const struct channel_policy *p);
+
+struct channel;
+
+/* Takes a copy of everything.  Nothing is sent yet. */
+int channel_open(struct channel **out, const char *url,
+    const struct channel_policy *p, const struct mac_session *keys,
+    const uint8_t store_public[SIGN_PUBLIC_BYTES]);
+void channel_close(struct channel *ch); /* NULL is fine */
+
+const struct channel_policy *channel_policy(const struct channel *ch);
+
+/* The payload of one checked segment; nonzero ends the call with it. */
+typedef int channel_data_fn(void *arg, const uint8_t *p, size_t len);
+
+/*
+ * One try of one request.  `data` is called for each segment of the answer;
+ * nothing unchecked reaches it.  Returns 0 when the whole answer was good;
+ * ERR_UNREACHABLE; what an error answer says; what `data` returned.
+ */
+int channel_try(struct channel *ch, enum route route, const uint8_t *body,
+    size_t len, channel_data_fn *data, void *arg);
+
+/*
+ * A request with an answer of one segment of at most `out_max` bytes, tried
+ * as the policy says.
+ */
+int channel_call(struct buf *out, struct channel *ch, enum route route,
+    const uint8_t *body, size_t len, size_t out_max);
+
+#endif

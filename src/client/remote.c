@@ -1,0 +1,495 @@
+#include "client/remote.h"
+
+#include "base/err.h"
+#include "base/limits.h"
+#include "hash/hash.h"
+#include "proto/body.h"
+#include "proto/login.h"
+#include "store/store.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+_Static_assert(STORE_ID_BYTES == BODY_ID_BYTES, "ids");
+_Static_assert(STORE_NAME_BYTES == IDENT_BYTES, "names");
+_Static_assert(STORE_GENERATION_BYTES == IDENT_GENERATION_BYTES, "generation");
+
+#define HAVE_ANSWER_MAX (IDENT_GENERATION_BYTES + 37u * LIMIT_HAVE_IDS)
+#define COMMIT_ANSWER_MAX (64u + BODY_ID_BYTES * LIMIT_MISSING_IDS)
+
+struct remote {
+	struct store base; /* first */
+	struct channel *channel;
+	struct header header;
+};
+
+static struct remote *
+remote_of(struct store *s)
+{
+	return (struct remote *)s;
+}
+
+/* A checked answer that makes no sense: the server's bug, not damage. */
+static int
+bad_answer(int r)
+{
+	return r == ERR_DAMAGED ? err_prefix(ERR_FAIL, "server") : r;
+}
+
+/* Another generation than at log-in: nothing that was asked counts. */
+static int
+check_generation(const struct remote *m, const uint8_t *generation)
+{
+	if (memcmp(generation, m->base.info.generation,
+		IDENT_GENERATION_BYTES) != 0)
+		return err_set(ERR_STALE, "the store has changed meanwhile");
+	return 0;
+}
+
+static int
+remote_have(struct store *s, uint8_t *bitmap, const uint8_t *ids, uint32_t n)
+{
+	struct remote *m = remote_of(s);
+	uint8_t generation[IDENT_GENERATION_BYTES];
+	struct buf body = BUF_INIT, answer = BUF_INIT;
+	int r;
+
+	if (n == 0)
+		return 0;
+	if (n > LIMIT_HAVE_IDS)
+		return err_set(ERR_LIMIT, "too many ids at once");
+	r = body_have_encode(&body, BODY_OBJECTS, ids, n);
+	if (r == 0)
+		r = channel_call(&answer, m->channel, ROUTE_HAVE, body.data,
+		    body.len, HAVE_ANSWER_MAX);
+	if (r == 0)
+		r = bad_answer(body_have_answer_decode(
+		    generation, bitmap, n, answer.data, answer.len));
+	if (r == 0)
+		r = check_generation(m, generation);
+	buf_release(&body);
+	buf_release(&answer);
+	return r;
+}
+
+static int
+remote_have_files(struct store *s, struct store_member *out,
+    const uint8_t *file_ids, uint32_t n)
+{
+	struct remote *m = remote_of(s);
+	uint8_t generation[IDENT_GENERATION_BYTES];
+	struct buf body = BUF_INIT, answer = BUF_INIT;
+	struct body_member *members = NULL;
+	uint32_t i;
+	int r;
+
+	if (n == 0)
+		return 0;
+	if (n > LIMIT_HAVE_IDS)
+		return err_set(ERR_LIMIT, "too many ids at once");
+	members = calloc(n, sizeof(*members));
+	if (members == NULL)
+		return err_nomem(n * sizeof(*members));
+	r = body_have_encode(&body, BODY_FILES, file_ids, n);
+	if (r == 0)
+		r = channel_call(&answer, m->channel, ROUTE_HAVE, body.data,
+		    body.len, HAVE_ANSWER_MAX);
+	if (r == 0)
+		r = bad_answer(body_files_answer_decode(
+		    generation, members, n, answer.data, answer.len));
+	if (r == 0)
+		r = check_generation(m, generation);
+	for (i = 0; i < n && r == 0; i++) {
+		out[i].found = members[i].found;
+		out[i].member = members[i].member;
+		memcpy(out[i].bundle, members[i].bundle, STORE_ID_BYTES);
+	}
+	buf_release(&body);
+	buf_release(&answer);
+	free(members);
+	return r;
+}
+
+static int
+remote_put(struct store *s, const uint8_t *records, size_t len)
+{
+	struct remote *m = remote_of(s);
+	struct buf answer = BUF_INIT;
+	int r;
+
+	if (len > LIMIT_PUT_BYTES)
+		return err_set(ERR_LIMIT, "too many records at once");
+	r = channel_call(&answer, m->channel, ROUTE_PUT, records, len, 0);
+	buf_release(&answer);
+	return r;
+}
+
+/* What a get still waits for. */
+struct wanted {
+	uint8_t id[STORE_ID_BYTES];
+	int there;
+};
+
+struct fetch {
+	struct wanted *wanted; /* sorted */
+	uint32_t n;
+	uint32_t left;
+	store_got_fn *got;
+	void *arg;
+};
+
+static int
+compare_wanted(const void *a, const void *b)
+{
+	return memcmp(((const struct wanted *)a)->id,
+	    ((const struct wanted *)b)->id, STORE_ID_BYTES);
+}
+
+/* The entry of `id` that has not come yet (ids may repeat), or NULL. */
+static struct wanted *
+find_wanted(const struct fetch *f, const uint8_t *id)
+{
+	uint32_t low = 0, high = f->n, mid;
+
+	while (low < high) {
+		mid = low + (high - low) / 2;
+		if (memcmp(f->wanted[mid].id, id, STORE_ID_BYTES) < 0)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	for (; low < f->n; low++) {
+		if (memcmp(f->wanted[low].id, id, STORE_ID_BYTES) != 0)
+			return NULL;
+		if (!f->wanted[low].there)
+			return &f->wanted[low];
+	}
+	return NULL;
+}
+
+static int
+on_items(void *arg, const uint8_t *p, size_t len)
+{
+	static const enum store_got got[] = {
+	    [BODY_ITEM_RECORD] = STORE_GOT_RECORD,
+	    [BODY_ITEM_ABSENT] = STORE_GOT_ABSENT,
+	    [BODY_ITEM_DAMAGED] = STORE_GOT_DAMAGED,
+	};
+	struct fetch *f = arg;
+	struct body_items it;
+	struct body_item i;
+	struct wanted *w;
+	int r;
+
+	body_items_init(&it, p, len);
+	while ((r = body_items_next(&i, &it)) == 0) {
+		w = find_wanted(f, i.id);
+		if (w == NULL)
+			return err_set(ERR_FAIL,
+			    "server: an object that nobody asked for");
+		w->there = 1;
+		f->left--;
+		r = f->got(f->arg, got[i.status], i.id, i.record, i.len);
+		if (r != 0)
+			return r;
+	}
+	return r == 1 ? 0 : bad_answer(r);
+}
+
+/* Ask for everything that has not come yet. */
+static int
+fetch_rest(struct remote *m, struct fetch *f)
+{
+	struct buf ids = BUF_INIT, body = BUF_INIT;
+	uint32_t i;
+	int r = 0;
+
+	for (i = 0; i < f->n && r == 0; i++)
+		if (!f->wanted[i].there)
+			r = buf_append(&ids, f->wanted[i].id, STORE_ID_BYTES);
+	if (r == 0)
+		r = body_get_encode(&body, ids.data, f->left);
+	if (r == 0)
+		r = channel_try(
+		    m->channel, ROUTE_GET, body.data, body.len, on_items, f);
+	if (r == 0 && f->left > 0)
+		r = err_set(ERR_FAIL, "server: an object was left out");
+	buf_release(&ids);
+	buf_release(&body);
+	return r;
+}
+
+static int
+remote_get(struct store *s, const uint8_t *ids, uint32_t n, store_got_fn *got,
+    void *arg)
+{
+	struct remote *m = remote_of(s);
+	struct fetch f = {.n = n, .left = n, .got = got, .arg = arg};
+	struct channel_retry t;
+	uint32_t i;
+	int r;
+
+	if (n == 0)
+		return 0;
+	if (n > LIMIT_GET_IDS)
+		return err_set(ERR_LIMIT, "too many ids at once");
+	f.wanted = calloc(n, sizeof(*f.wanted));
+	if (f.wanted == NULL)
+		return err_nomem(n * sizeof(*f.wanted));
+	for (i = 0; i < n; i++)
+		memcpy(f.wanted[i].id, ids + (size_t)i * STORE_ID_BYTES,
+		    STORE_ID_BYTES);
+	qsort(f.wanted, n, sizeof(*f.wanted), compare_wanted);
+	channel_retry_init(&t, channel_policy(m->channel));
+	do {
+		uint32_t before = f.left;
+
+		r = fetch_rest(m, &f);
+		if (f.left < before)
+			t.tried = 0; /* it went on: not the same failure */
+	} while (channel_retry_again(&t, r));
+	free(f.wanted);
+	return r;
+}
+
+static int
+remote_commit(struct store *s, struct store_receipt *receipt,
+    struct buf *missing, const uint8_t *snapshot, size_t len)
+{
+	struct remote *m = remote_of(s);
+	struct buf answer = BUF_INIT;
+	struct body_commit c;
+	int r;
+
+	if (len > LIMIT_SNAPSHOT_BYTES)
+		return err_set(ERR_LIMIT, "the snapshot is too large");
+	r = channel_call(&answer, m->channel, ROUTE_COMMIT, snapshot, len,
+	    COMMIT_ANSWER_MAX);
+	if (r == 0)
+		r = bad_answer(body_commit_decode(&c, answer.data, answer.len));
+	if (r == 0 && c.missing) {
+		r = buf_append(missing, c.ids, (size_t)c.count * BODY_ID_BYTES);
+		if (r == 0)
+			r = err_set(ERR_MISSING,
+			    "the store lacks %u objects of the snapshot",
+			    c.count);
+	} else if (r == 0) {
+		receipt->server_seq = c.server_seq;
+		receipt->receive_ns = c.receive_ns;
+	}
+	buf_release(&answer);
+	return r;
+}
+
+struct listing {
+	store_snapshot_fn *snapshot;
+	store_mount_fn *mount;
+	void *arg;
+	unsigned long found;
+};
+
+static int
+on_files(void *arg, const uint8_t *p, size_t len)
+{
+	struct listing *l = arg;
+	struct body_items it;
+	const uint8_t *file;
+	size_t file_len;
+	int r;
+
+	body_items_init(&it, p, len);
+	while ((r = body_files_next(&file, &file_len, &it)) == 0) {
+		l->found++;
+		r = l->snapshot(l->arg, file, file_len);
+		if (r != 0)
+			return r;
+	}
+	return r == 1 ? 0 : bad_answer(r);
+}
+
+static int
+on_mounts(void *arg, const uint8_t *p, size_t len)
+{
+	struct listing *l = arg;
+	struct body_items it;
+	struct body_mount m;
+	int r;
+
+	body_items_init(&it, p, len);
+	while ((r = body_mounts_next(&m, &it)) == 0) {
+		l->found++;
+		r = l->mount(l->arg, m.mount, m.public_key, m.label);
+		if (r != 0)
+			return r;
+	}
+	return r == 1 ? 0 : bad_answer(r);
+}
+
+/* A listing is tried again only while nothing of it was handed out. */
+static int
+list(struct remote *m, enum route route, const struct buf *body,
+    channel_data_fn *data, struct listing *l)
+{
+	struct channel_retry t;
+	int r;
+
+	channel_retry_init(&t, channel_policy(m->channel));
+	do
+		r = channel_try(
+		    m->channel, route, body->data, body->len, data, l);
+	while (l->found == 0 && channel_retry_again(&t, r));
+	return r;
+}
+
+static int
+remote_snapshots(struct store *s, const uint8_t mount[STORE_NAME_BYTES],
+    store_snapshot_fn *found, void *arg)
+{
+	struct listing l = {.snapshot = found, .arg = arg};
+	struct buf body = BUF_INIT;
+	int r = body_snapshots_encode(&body, mount);
+
+	if (r == 0)
+		r = list(remote_of(s), ROUTE_SNAPSHOTS, &body, on_files, &l);
+	buf_release(&body);
+	return r;
+}
+
+static int
+remote_mounts(struct store *s, store_mount_fn *found, void *arg)
+{
+	struct listing l = {.mount = found, .arg = arg};
+	struct buf body = BUF_INIT;
+
+	return list(remote_of(s), ROUTE_MOUNTS, &body, on_mounts, &l);
+}
+
+static int
+remote_report(struct store *s, const uint8_t id[STORE_ID_BYTES])
+{
+	struct buf answer = BUF_INIT;
+	int r = channel_call(&answer, remote_of(s)->channel, ROUTE_REPORT, id,
+	    STORE_ID_BYTES, 0);
+
+	buf_release(&answer);
+	return r;
+}
+
+static int
+on_nothing(void *arg, const uint8_t *p, size_t len)
+{
+	(void)arg;
+	(void)p;
+	(void)len;
+	return 0;
+}
+
+static void
+remote_close(struct store *s)
+{
+	struct remote *m = remote_of(s);
+
+	/* One try: without it the session ends by its lease. */
+	(void)channel_try(m->channel, ROUTE_LOGOUT, NULL, 0, on_nothing, NULL);
+	channel_close(m->channel);
+	free(m);
+}
+
+static const struct store_ops remote_ops = {
+    .have = remote_have,
+    .have_files = remote_have_files,
+    .put = remote_put,
+    .get = remote_get,
+    .commit = remote_commit,
+    .snapshots = remote_snapshots,
+    .mounts = remote_mounts,
+    .report = remote_report,
+    .close = remote_close,
+};
+
+/* The round trip of the log-in, checked. */
+static int
+log_in(struct login_answer *a, struct mac_session *keys,
+    const struct remote_options *o, const struct channel_policy *p)
+{
+	uint8_t secret[SIGN_DH_BYTES];
+	struct buf body = BUF_INIT, answer = BUF_INIT;
+	struct login_request rq;
+	int r;
+
+	memset(&rq, 0, sizeof(rq));
+	memcpy(rq.store, o->store_public, sizeof(rq.store));
+	memcpy(rq.mount, o->mount, sizeof(rq.mount));
+	sign_dh_pair(secret, rq.dh);
+	login_request_make(&rq, o->mount_seed);
+	r = login_request_encode(&body, &rq);
+	if (r == 0)
+		r = channel_plain(&answer, o->url, ROUTE_LOGIN, &body, p);
+	if (r == 0 && login_answer_decode(a, answer.data, answer.len) < 0)
+		r = err_set(
+		    ERR_UNREACHABLE, "%s is not a hashstore server", o->url);
+	if (r == 0) {
+		r = login_answer_check(a, &rq, o->store_public);
+		if (r == ERR_REFUSED)
+			r = err_set(r,
+			    "%s is another store than the one "
+			    "that was registered",
+			    o->url);
+	}
+	if (r == 0)
+		r = login_session(keys, &rq, a, secret, a->dh);
+	hash_wipe(secret, sizeof(secret));
+	buf_release(&body);
+	buf_release(&answer);
+	return r;
+}
+
+static void
+fill_info(struct store_info *info, const struct remote_options *o,
+    const struct login_answer *a)
+{
+	memcpy(info->store_public, o->store_public, sizeof(info->store_public));
+	memcpy(info->vault, a->header.vault, sizeof(info->vault));
+	memcpy(info->mount, o->mount, sizeof(info->mount));
+	memcpy(info->generation, a->generation, sizeof(info->generation));
+	info->has_parent = a->has_parent;
+	info->parent_client_seq = a->parent_client_seq;
+	info->parent_server_seq = a->parent_server_seq;
+	memcpy(info->parent_hash, a->parent_hash, sizeof(info->parent_hash));
+	info->write_path = "network";
+}
+
+int
+remote_open(struct store **out, const struct remote_options *o)
+{
+	const struct channel_policy *p =
+	    o->policy != NULL ? o->policy : &channel_policy_default;
+	struct remote *m = calloc(1, sizeof(*m));
+	struct mac_session keys;
+	struct login_answer a;
+	int r;
+
+	if (m == NULL)
+		return err_nomem(sizeof(*m));
+	memset(&keys, 0, sizeof(keys));
+	r = log_in(&a, &keys, o, p);
+	if (r == 0)
+		r = channel_open(
+		    &m->channel, o->url, p, &keys, o->store_public);
+	if (r == 0) {
+		m->base.ops = &remote_ops;
+		m->header = a.header;
+		fill_info(&m->base.info, o, &a);
+		*out = &m->base;
+		m = NULL;
+	}
+	mac_wipe(&keys);
+	free(m);
+	return r;
+}
+
+const struct header *
+remote_header(const struct store *s)
+{
+	return &((const struct remote *)s)->header;
+}
