@@ -1,0 +1,256 @@
+/* The remote store against a server in this process. */
+
+#include "base/err.h"
+#include "base/limits.h"
+#include "lib/server_fixture.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+struct seen {
+	unsigned records;
+	unsigned absent;
+	unsigned damaged;
+	struct stub_world *world;
+};
+
+static int
+on_got(void *arg, enum store_got got, const uint8_t *id, const uint8_t *record,
+    size_t len)
+{
+	struct seen *seen = arg;
+	uint32_t i;
+
+	if (got == STORE_GOT_ABSENT)
+		seen->absent++;
+	if (got == STORE_GOT_DAMAGED)
+		seen->damaged++;
+	if (got != STORE_GOT_RECORD)
+		return 0;
+	seen->records++;
+	for (i = 0; i < seen->world->n; i++)
+		if (memcmp(seen->world->objects[i].id, id, 32) == 0)
+			break;
+	assert_int_not_equal(i, seen->world->n);
+	assert_int_equal(len, seen->world->objects[i].record.len);
+	assert_memory_equal(record, seen->world->objects[i].record.data, len);
+	return 0;
+}
+
+static int
+count_snapshot(void *arg, const uint8_t *file, size_t len)
+{
+	assert_int_equal(len, 1000);
+	assert_int_equal(file[0], 's');
+	++*(unsigned *)arg;
+	return 0;
+}
+
+static int
+count_mount(void *arg, const uint8_t *mount, const uint8_t *public_key,
+    const char *label)
+{
+	(void)mount;
+	(void)public_key;
+	assert_string_equal(label, "desktop");
+	++*(unsigned *)arg;
+	return 0;
+}
+
+static void
+test_everything_once(void **state)
+{
+	uint8_t ids[40 * 32], bitmap[5] = {0}, snapshot[1000];
+	struct store_member members[40];
+	struct server_fixture f;
+	struct remote_options o;
+	struct store_receipt receipt;
+	struct buf records = BUF_INIT, missing = BUF_INIT;
+	struct seen seen;
+	struct store *s;
+	unsigned n = 0, i;
+
+	(void)state;
+	server_fixture_start(&f, 0);
+	server_fixture_mount(&o, &f, 1);
+	assert_int_equal(remote_open(&s, &o), 0);
+	assert_string_equal(s->info.write_path, "network");
+	assert_int_equal(s->info.has_parent, 0);
+	assert_int_equal(remote_header(s)->chunk_average, 256 << 10);
+
+	/* Small ones, and some of a large segment of their own. */
+	for (i = 0; i < 40; i++)
+		stub_record(
+		    &records, ids + 32 * i, i, i % 10 == 9 ? 1500000 : 40 + i);
+	assert_int_equal(s->ops->have(s, bitmap, ids, 39), 0);
+	assert_int_equal(bitmap[0] | bitmap[4], 0);
+	assert_int_equal(s->ops->put(s, records.data, records.len), 0);
+	assert_int_equal(s->ops->put(s, records.data, records.len), 0);
+	assert_int_equal(f.world.n, 40);
+	assert_int_equal(s->ops->have(s, bitmap, ids, 39), 0);
+	assert_int_equal(bitmap[4], 0x7f);
+	assert_int_equal(s->ops->have_files(s, members, ids, 40), 0);
+	assert_int_equal(members[39].found, 1);
+	assert_int_equal(members[39].member, ids[39 * 32]);
+	assert_memory_equal(members[39].bundle, ids + 39 * 32, 32);
+
+	f.world.objects[3].damaged = 1;
+	memset(ids + 5 * 32, 0xee, 32);
+	memset(&seen, 0, sizeof(seen));
+	seen.world = &f.world;
+	assert_int_equal(s->ops->get(s, ids, 40, on_got, &seen), 0);
+	assert_int_equal(seen.records, 38);
+	assert_int_equal(seen.absent, 1);
+	assert_int_equal(seen.damaged, 1);
+
+	memset(snapshot, 's', sizeof(snapshot));
+	assert_int_equal(
+	    s->ops->commit(s, &receipt, &missing, snapshot, sizeof(snapshot)),
+	    0);
+	assert_int_equal(receipt.server_seq, 1);
+	assert_int_equal(receipt.receive_ns, 123456789);
+	f.world.missing = 1;
+	assert_int_equal(
+	    s->ops->commit(s, &receipt, &missing, snapshot, sizeof(snapshot)),
+	    ERR_MISSING);
+	assert_int_equal(missing.len, 32);
+	assert_int_equal(missing.data[31], 1);
+	assert_int_equal(s->ops->snapshots(s, NULL, count_snapshot, &n), 0);
+	assert_int_equal(n, 1);
+	n = 0;
+	assert_int_equal(s->ops->mounts(s, count_mount, &n), 0);
+	assert_int_equal(n, 1);
+	assert_int_equal(s->ops->report(s, ids), 0);
+	assert_memory_equal(f.world.reported, ids, 32);
+	s->ops->close(s);
+	assert_int_equal(f.world.opened, 1);
+	assert_int_equal(f.world.closed, 1);
+	buf_release(&records);
+	buf_release(&missing);
+	server_fixture_stop(&f);
+}
+
+static void
+test_errors_come_through(void **state)
+{
+	static const int codes[] = {ERR_IO, ERR_NOSPACE, ERR_STALE, ERR_REFUSED,
+	    ERR_DAMAGED, ERR_EXIST, ERR_LIMIT, ERR_FAIL};
+	uint8_t ids[10 * 32];
+	struct server_fixture f;
+	struct remote_options o;
+	struct buf records = BUF_INIT;
+	struct seen seen;
+	struct store *s;
+	size_t i;
+
+	(void)state;
+	server_fixture_start(&f, 0);
+	server_fixture_mount(&o, &f, 1);
+	assert_int_equal(remote_open(&s, &o), 0);
+	for (i = 0; i < 10; i++)
+		stub_record(&records, ids + 32 * i, i, 100);
+	for (i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
+		f.world.fail = codes[i];
+		assert_int_equal(
+		    s->ops->put(s, records.data, records.len), codes[i]);
+		assert_non_null(strstr(err_text(), "made to fail"));
+	}
+	f.world.fail = 0;
+	assert_int_equal(s->ops->put(s, records.data, records.len), 0);
+	/* An error in the middle of a stream is one, with its words. */
+	memset(&seen, 0, sizeof(seen));
+	seen.world = &f.world;
+	f.world.fail_get_after = 5;
+	assert_int_equal(s->ops->get(s, ids, 10, on_got, &seen), ERR_IO);
+	assert_int_equal(seen.records, 5);
+	assert_non_null(strstr(err_text(), "made to fail"));
+	/* More than a request may hold. */
+	assert_int_equal(
+	    s->ops->have(s, NULL, ids, LIMIT_HAVE_IDS + 1), ERR_LIMIT);
+	assert_int_equal(
+	    s->ops->get(s, ids, LIMIT_GET_IDS + 1, on_got, &seen), ERR_LIMIT);
+	assert_int_equal(s->ops->put(s, ids, LIMIT_PUT_BYTES + 1), ERR_LIMIT);
+	s->ops->close(s);
+	buf_release(&records);
+	server_fixture_stop(&f);
+}
+
+static void
+test_restart_makes_stale(void **state)
+{
+	uint8_t ids[32] = {0}, bitmap[1];
+	struct server_fixture f;
+	struct remote_options o;
+	struct store *s, *again;
+	uint16_t port;
+
+	(void)state;
+	server_fixture_start(&f, 0);
+	server_fixture_mount(&o, &f, 1);
+	assert_int_equal(remote_open(&s, &o), 0);
+	assert_int_equal(s->ops->have(s, bitmap, ids, 1), 0);
+	/* The same address must answer: end the session there. */
+	port = f.port;
+	sessions_free(f.sessions);
+	assert_int_equal(
+	    sessions_new(&f.sessions, &sessions_limits_default), 0);
+	f.dispatch.sessions = f.sessions;
+	assert_int_equal(port, f.port);
+	assert_int_equal(s->ops->have(s, bitmap, ids, 1), ERR_STALE);
+	assert_int_equal(remote_open(&again, &o), 0);
+	assert_int_equal(again->ops->have(again, bitmap, ids, 1), 0);
+	/* Another generation is stale, too. */
+	f.world.generation[0]++;
+	again->ops->close(again);
+	s->ops->close(s);
+	server_fixture_stop(&f);
+}
+
+static void
+test_wrong_store(void **state)
+{
+	struct server_fixture f, other;
+	struct remote_options o, wrong;
+	struct store *s;
+
+	(void)state;
+	server_fixture_start(&f, 0);
+	server_fixture_start(&other, 0);
+	server_fixture_mount(&o, &f, 1);
+	wrong = o;
+	wrong.url = other.url;
+	assert_int_equal(remote_open(&s, &wrong), ERR_REFUSED);
+	assert_non_null(strstr(err_text(), "another store"));
+	/* Not registered there. */
+	wrong = o;
+	wrong.mount[0] ^= 1;
+	assert_int_equal(remote_open(&s, &wrong), ERR_REFUSED);
+	/* Another key than the mount's. */
+	wrong = o;
+	wrong.mount_seed[0] ^= 1;
+	assert_int_equal(remote_open(&s, &wrong), ERR_REFUSED);
+	/* Nobody there. */
+	wrong = o;
+	server_fixture_stop(&other);
+	wrong.url = other.url;
+	assert_int_equal(remote_open(&s, &wrong), ERR_UNREACHABLE);
+	server_fixture_stop(&f);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_everything_once),
+	    cmocka_unit_test(test_errors_come_through),
+	    cmocka_unit_test(test_restart_makes_stale),
+	    cmocka_unit_test(test_wrong_store),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
