@@ -15,6 +15,8 @@ DESTDIR ?=
 MANDIR ?= $(PREFIX)/share/man
 PKG_CONFIG ?= pkg-config
 DIR ?=
+F ?= $(patsubst tests/fuzz/fuzz_%.c,%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
+T ?= 60
 MAKEFLAGS += --no-builtin-rules
 
 # V=1 shows the commands; otherwise a line names what is made.
@@ -96,8 +98,8 @@ FILES ?= $(C_FILES)
 RUN = BUILD=$(BUILD) SHASH=$(abspath $(BUILD)/shash) tools/run-tests
 
 .PHONY: all help quickstart check check-unit check-cli check-tools \
-	check-main check-san check-real check-long tidy format bench install \
-	uninstall clean tests deps _check _quickstart FORCE
+	check-main check-san fuzz check-real check-long tidy format bench install \
+	uninstall clean tests deps _check _quickstart _fuzz FORCE
 
 all: $(LIB) $(PROG) ## build build/shash and build/libhashstore.a (default)
 
@@ -105,7 +107,7 @@ help: ## list the targets
 	@echo 'hashstore: targets of make'
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' Makefile | \
 	    while IFS='|' read -r t d; do printf '%-14s %s\n' "$$t" "$$d"; done
-	@echo 'Variables: CC BUILD OPT SAN V CFLAGS LDFLAGS PREFIX DESTDIR DIR'
+	@echo 'Variables: CC BUILD OPT SAN V CFLAGS LDFLAGS PREFIX DESTDIR DIR F T'
 
 # On a fresh machine neither the compiler nor pkg-config was there when this
 # file was read, so the packages come first and then make starts anew.
@@ -140,6 +142,23 @@ check-main: all tests ## unit tests and scenarios
 check-san: ## unit tests and scenarios under ASan and UBSan
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/san \
 	    SAN=address,undefined check-main
+
+# clang alone has libFuzzer; SAN makes every object report what it covers.
+fuzz: ## run fuzz targets (F='tree map', T=60 seconds each; default all)
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/fuzz CC=clang \
+	    SAN=fuzzer-no-link,address,undefined F='$(F)' T=$(T) _fuzz
+
+_fuzz: $(BUILD)/tests/fuzz/seeds $(F:%=$(BUILD)/tests/fuzz/fuzz_%)
+	@mkdir -p $(BUILD)/found
+	@$(BUILD)/tests/fuzz/seeds $(BUILD)/seeds
+	@set -e; for f in $(F); do \
+	    mkdir -p $(BUILD)/corpus/$$f $(BUILD)/seeds/$$f; \
+	    echo "== $$f"; \
+	    $(BUILD)/tests/fuzz/fuzz_$$f -max_total_time=$(T) \
+	        -max_len=65536 -print_final_stats=1 -verbosity=0 \
+	        -artifact_prefix=$(BUILD)/found/$$f- \
+	        $(BUILD)/corpus/$$f $(BUILD)/seeds/$$f; \
+	done
 
 check-real: all ## large real inputs (an hour, some 40 GB of disk)
 	@TEST_SECONDS_MAX=7200 $(RUN) $(sort $(wildcard tests/real/*.bats))
@@ -232,6 +251,17 @@ $(BUILD)/tests/%.o: tests/%.c $(BUILD)/.flags
 	$(Q)$(CC) $(ALL_CFLAGS) -Itests -MMD -MP -c -o $@ $<
 
 $(TESTS): $(BUILD)/tests/%: $(BUILD)/tests/%.o $(TEST_LIB_OBJS) $(LINK_DEPS)
+	$(say) LD $@
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $< $(TEST_LIB_OBJS) $(LINK_LIBS) \
+	    $(CMOCKA_LIBS)
+
+$(BUILD)/tests/fuzz/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(TEST_LIB_OBJS) \
+    $(LINK_DEPS)
+	$(say) LD $@
+	$(Q)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $< $(TEST_LIB_OBJS) \
+	    $(LINK_LIBS) $(CMOCKA_LIBS)
+$(BUILD)/tests/fuzz/seeds: $(BUILD)/tests/fuzz/seeds.o $(TEST_LIB_OBJS) \
+    $(LINK_DEPS)
 	$(say) LD $@
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $< $(TEST_LIB_OBJS) $(LINK_LIBS) \
 	    $(CMOCKA_LIBS)

@@ -1,0 +1,207 @@
+/*
+ * Writes inputs that decode, for the fuzz targets to start from.
+ *
+ * usage: seeds FOLDER        (makes FOLDER/tree, map, bundle, snapshot)
+ */
+
+#include "lib/object_fixture.h"
+#include "object/bundle.h"
+#include "object/snapshot.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static const char *top;
+
+static void
+check(int ok, const char *what)
+{
+	if (ok)
+		return;
+	perror(what);
+	exit(1);
+}
+
+/* One input: arguments of the target, then the bytes. */
+static void
+put(const char *target, const void *head, size_t head_len, const void *p,
+    size_t len)
+{
+	static unsigned number;
+	char path[4096];
+	FILE *f;
+
+	(void)snprintf(path, sizeof(path), "%s/%s", top, target); /* fits */
+	check(mkdir(path, 0777) == 0 || errno == EEXIST, path);
+	(void)snprintf(path, sizeof(path), "%s/%s/seed%u", top, target,
+	    number++); /* fits */
+	f = fopen(path, "w");
+	check(f != NULL, path);
+	check(fwrite(head, 1, head_len, f) == head_len, path);
+	check(fwrite(p, 1, len, f) == len, path);
+	check(fclose(f) == 0, path);
+}
+
+static void
+put_object(const char *target, unsigned first, const struct object *o)
+{
+	uint8_t head[2] = {(uint8_t)first, (uint8_t)object_nrefs(o)};
+
+	put(target, head, sizeof(head), o->payload.data, o->payload.len);
+}
+
+static int
+emit_tree(void *arg, struct object *o)
+{
+	(void)arg;
+	object_name(o, object_fixture_id_key);
+	put_object("tree", o->payload.data[0], o);
+	return 0;
+}
+
+static void
+trees(void)
+{
+	static const uint8_t xattrs[] = {
+	    1, 0, 6, 'u', 's', 'e', 'r', '.', 'a', 2, 0, 0, 0, 'x', 'y'};
+	static const uint8_t is_xattrs[] = {255, 0};
+	struct entry in[OBJECT_FIXTURE_ENTRIES];
+	struct tree_writer *w;
+	struct tree_result r;
+	uint8_t id[32];
+	unsigned i, n;
+
+	object_fixture_entries(in);
+	check(
+	    tree_writer_new(&w, object_fixture_split_key, emit_tree, NULL) == 0,
+	    "tree");
+	for (n = 0; n <= OBJECT_FIXTURE_ENTRIES; n += 4) {
+		tree_writer_reset(w);
+		for (i = 0; i < n; i++)
+			check(tree_writer_add(w, &in[i]) == 0, "tree");
+		check(tree_writer_finish(&r, w) == 0, "tree");
+	}
+	tree_writer_reset(w);
+	for (i = 0; i < OBJECT_FIXTURE_ENTRIES; i++) {
+		object_fixture_id(id, i);
+		check(tree_writer_add_leaf(
+			  w, id, 9, in[i].name, in[i].name_len) == 0,
+		    "tree");
+	}
+	check(tree_writer_finish(&r, w) == 0, "tree");
+	tree_writer_free(w);
+	put("tree", is_xattrs, sizeof(is_xattrs), xattrs, sizeof(xattrs));
+}
+
+static int
+emit_map(void *arg, struct object *o)
+{
+	uint64_t *length = arg;
+	uint8_t head[10];
+
+	object_name(o, object_fixture_id_key);
+	head[0] = o->payload.data[0];
+	head[1] = (uint8_t)object_nrefs(o);
+	bytes_put64(head + 2, *length);
+	put("map", head, sizeof(head), o->payload.data, o->payload.len);
+	return 0;
+}
+
+static void
+maps(void)
+{
+	struct extent_writer *w;
+	struct extent_result r;
+	uint64_t length;
+	unsigned i, n;
+
+	check(extent_writer_new(&w, emit_map, &length) == 0, "map");
+	for (n = 17; n < 40; n += 10) {
+		extent_writer_reset(w);
+		for (i = 0, length = 0; i < n; i++) {
+			struct extent e = {.hole = i % 3 == 1, .length = n};
+
+			object_fixture_id(e.id, i % 7);
+			length += n;
+			check(extent_writer_add(w, &e) == 0, "map");
+		}
+		check(extent_writer_finish(&r, w) == 0, "map");
+	}
+	extent_writer_free(w);
+}
+
+static void
+bundles(void)
+{
+	static const uint8_t bytes[100] = "what the members hold";
+	struct bundle b;
+	struct object o;
+	uint32_t i, n;
+	int closed;
+
+	bundle_init(&b);
+	object_init(&o, OBJECT_BUNDLE);
+	for (n = 1; n < 10; n += 4) {
+		for (i = 0; i < n; i++)
+			check(bundle_add(&closed, &b, bytes, bytes, 1 + i) == 0,
+			    "bundle");
+		check(bundle_finish(&o, &b) == 0, "bundle");
+		put("bundle", "", 0, o.payload.data, o.payload.len);
+	}
+	object_release(&o);
+	bundle_release(&b);
+}
+
+static void
+snapshots(void)
+{
+	static const uint8_t is_client[] = {0, 0}, is_file[] = {1, 0};
+	static const uint8_t zero[SNAPSHOT_SIGNATURE_BYTES];
+	struct entry in[OBJECT_FIXTURE_ENTRIES];
+	struct snapshot_envelope e = {.client_seq = 1};
+	struct snapshot_info s = {.client_seq = 1, .host = "h", .host_len = 1};
+	struct object o;
+	struct buf b = BUF_INIT;
+
+	object_fixture_entries(in);
+	s.dir = "/home";
+	s.dir_len = 5;
+	s.ntags = 2;
+	s.tags[0] = s.tags[1] = "tag";
+	s.tag_len[0] = s.tag_len[1] = 3;
+	s.root = in[5]; /* the directory */
+	s.root.name_len = 0;
+	object_init(&o, OBJECT_SNAPSHOT);
+	check(snapshot_info_encode(&o, &s) == 0, "snapshot");
+	put_object("snapshot", 2, &o);
+	e.refs = o.refs.data;
+	e.nrefs = object_nrefs(&o);
+	e.sealed = o.payload.data;
+	e.sealed_len = (uint32_t)o.payload.len;
+	check(snapshot_encode(&b, &e) == 0, "snapshot");
+	check(buf_append(&b, zero, sizeof(zero)) == 0, "snapshot");
+	put("snapshot", is_client, sizeof(is_client), b.data, b.len);
+	check(snapshot_seal_file(&b, 1, 1) == 0, "snapshot");
+	put("snapshot", is_file, sizeof(is_file), b.data, b.len - HASH_BYTES);
+	object_release(&o);
+	buf_release(&b);
+}
+
+int
+main(int argc, char **argv)
+{
+	if (argc != 2) {
+		(void)fputs("usage: seeds FOLDER\n", stderr); /* exit says it */
+		return 2;
+	}
+	top = argv[1];
+	check(mkdir(top, 0777) == 0 || errno == EEXIST, top);
+	trees();
+	maps();
+	bundles();
+	snapshots();
+	return 0;
+}
