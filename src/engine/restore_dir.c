@@ -1,0 +1,353 @@
+#include "engine/restore_dir.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Descriptors kept without a user: the directories of one window mostly. */
+#define OPEN_MAX 200u
+
+#define OPEN_FLAGS (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+
+struct restore_dirs {
+	struct restore_job *job;
+	struct pool_lock lock;
+	struct restore_dir *oldest, *newest; /* open, not pinned */
+	unsigned nopen; /* in that list */
+};
+
+int
+restore_dir_all_new(struct restore_dirs **out, struct restore_job *job)
+{
+	struct restore_dirs *all = calloc(1, sizeof(*all));
+
+	if (all == NULL)
+		return err_nomem(sizeof(*all));
+	all->job = job;
+	pool_lock_init(&all->lock);
+	*out = all;
+	return 0;
+}
+
+void
+restore_dir_all_free(struct restore_dirs *all)
+{
+	if (all == NULL)
+		return;
+	assert(all->nopen == 0);
+	pool_lock_release(&all->lock);
+	free(all);
+}
+
+static int
+dir_new(struct restore_dir **out, struct restore_dirs *all, const char *name,
+    size_t name_len, const struct entry *e)
+{
+	struct restore_dir *d = calloc(1, sizeof(*d) + name_len + 1);
+	int rc;
+
+	if (d == NULL)
+		return err_nomem(sizeof(*d) + name_len + 1);
+	memcpy(d->name, name, name_len);
+	d->all = all;
+	d->fd = -1;
+	d->pending = 1;
+	d->keep_meta = e == NULL;
+	if (e != NULL) {
+		rc = restore_meta_init(&d->meta, e);
+		if (rc != 0) {
+			free(d);
+			return rc;
+		}
+	}
+	*out = d;
+	return 0;
+}
+
+/* The list of open directories without a user; the lock is held. */
+
+static void
+unlist(struct restore_dir *d)
+{
+	struct restore_dirs *all = d->all;
+
+	*(d->older != NULL ? &d->older->newer : &all->oldest) = d->newer;
+	*(d->newer != NULL ? &d->newer->older : &all->newest) = d->older;
+	d->older = d->newer = NULL;
+	all->nopen--;
+}
+
+static void
+list(struct restore_dir *d)
+{
+	struct restore_dirs *all = d->all;
+	struct restore_dir *old;
+
+	d->older = all->newest;
+	*(all->newest != NULL ? &all->newest->newer : &all->oldest) = d;
+	all->newest = d;
+	all->nopen++;
+	if (all->nopen > OPEN_MAX) {
+		old = all->oldest;
+		unlist(old);
+		(void)close(old->fd); /* a directory read: nothing to lose */
+		old->fd = -1;
+	}
+}
+
+/* Open `d` again in the open directory `parent_fd`. */
+static int
+reopen_in(struct restore_dir *d, int parent_fd)
+{
+	struct stat st;
+	int fd;
+
+	fd = openat(parent_fd, d->name, OPEN_FLAGS);
+	if (fd < 0)
+		return -1;
+	if (fstat(fd, &st) != 0 || st.st_dev != d->dev || st.st_ino != d->ino) {
+		(void)close(fd);
+		errno = ESTALE;
+		return -1;
+	}
+	return fd;
+}
+
+/*
+ * Open the closed `d` by way of its nearest open ancestor (the destination
+ * always is).  The directories between are opened and closed again, so that
+ * depth costs no descriptors.
+ */
+static int
+reopen(struct restore_dir *d)
+{
+	struct restore_dir *at, **way;
+	size_t n = 0, i;
+	int fd, next = -1;
+
+	for (at = d; at->fd < 0; at = at->parent)
+		n++;
+	way = malloc(n * sizeof(*way));
+	if (way == NULL)
+		return -1; /* errno is ENOMEM */
+	fd = at->fd;
+	i = n;
+	for (at = d; at->fd < 0; at = at->parent)
+		way[--i] = at;
+	for (i = 0; i < n; i++) {
+		next = reopen_in(way[i], fd);
+		if (i > 0)
+			(void)close(fd);
+		if (next < 0)
+			break;
+		fd = next;
+	}
+	free(way);
+	return next;
+}
+
+int
+restore_dir_pin(struct restore_dir *d)
+{
+	int fd;
+
+	pool_lock_enter(&d->all->lock);
+	if (d->fd < 0)
+		d->fd = reopen(d);
+	else if (d->pins == 0)
+		unlist(d);
+	fd = d->fd;
+	if (fd >= 0)
+		d->pins++;
+	pool_lock_leave(&d->all->lock);
+	return fd;
+}
+
+void
+restore_dir_unpin(struct restore_dir *d)
+{
+	pool_lock_enter(&d->all->lock);
+	assert(d->pins > 0);
+	if (--d->pins == 0)
+		list(d);
+	pool_lock_leave(&d->all->lock);
+}
+
+int
+restore_dir_root(struct restore_dir **out, struct restore_dirs *all, int fd,
+    const struct entry *meta)
+{
+	struct restore_dir *d;
+	struct stat st;
+	int rc;
+
+	if (fstat(fd, &st) != 0)
+		return err_errno(ERR_IO, "cannot look at the destination");
+	rc = dir_new(&d, all, "", 0, meta);
+	if (rc != 0)
+		return rc;
+	d->fd = fd;
+	/* Never closed before the end: the anchor of all others. */
+	d->pins = 1;
+	d->dev = st.st_dev;
+	d->ino = st.st_ino;
+	*out = d;
+	return 0;
+}
+
+/* mkdir, open and look; returns the descriptor or -1 with errno. */
+static int
+make_in(struct restore_dir *d, int parent_fd)
+{
+	struct stat st;
+	int fd, error;
+
+	if (mkdirat(parent_fd, d->name, 0700) != 0)
+		return -1;
+	fd = openat(parent_fd, d->name, OPEN_FLAGS);
+	if (fd < 0)
+		return -1;
+	if (fstat(fd, &st) != 0)
+		goto out;
+	errno = ESTALE;
+	if (st.st_uid != geteuid())
+		goto out; /* somebody put another one in its place */
+	/* A strange umask must not keep us out. */
+	if ((st.st_mode & 0700) != 0700 && fchmod(fd, 0700) != 0)
+		goto out;
+	d->dev = st.st_dev;
+	d->ino = st.st_ino;
+	return fd;
+out:
+	error = errno;
+	(void)close(fd);
+	errno = error;
+	return -1;
+}
+
+int
+restore_dir_make(
+    struct restore_dir **out, struct restore_dir *parent, const struct entry *e)
+{
+	struct restore_dirs *all = parent->all;
+	struct restore_dir *d;
+	int parent_fd, rc;
+
+	rc = dir_new(&d, all, e->name, e->name_len, e);
+	if (rc != 0)
+		return rc;
+	d->parent = parent;
+	d->depth = parent->depth + 1;
+	parent_fd = restore_dir_pin(parent);
+	if (parent_fd >= 0) {
+		d->fd = make_in(d, parent_fd);
+		if (d->fd < 0)
+			restore_job_failed(
+			    all->job, parent, d->name, "make the directory");
+		restore_dir_unpin(parent);
+	} else {
+		restore_job_failed(
+		    all->job, parent, NULL, "open the directory");
+	}
+	if (d->fd < 0) {
+		restore_meta_release(&d->meta);
+		free(d);
+		return 1;
+	}
+	d->pins = 1;
+	restore_dir_unpin(d);
+	restore_dir_add(parent);
+	*out = d;
+	return 0;
+}
+
+void
+restore_dir_add(struct restore_dir *d)
+{
+	pool_lock_enter(&d->all->lock);
+	d->pending++;
+	pool_lock_leave(&d->all->lock);
+}
+
+/* Everything in `d` is done. */
+static void
+finish(struct restore_dir *d)
+{
+	struct restore_job *job = d->all->job;
+	struct stat st;
+	int fd;
+
+	fd = d->keep_meta || restore_job_stopped(job) ? -2 : restore_dir_pin(d);
+	if (fd == -1 || (fd >= 0 && fstat(fd, &st) != 0))
+		restore_job_failed(job, d, NULL, "open the directory");
+	else if (fd >= 0)
+		restore_meta_set(job, &d->meta, fd, &st, d, NULL);
+	if (fd >= 0)
+		restore_dir_unpin(d);
+	if (!restore_job_stopped(job)) {
+		restore_job_count(job, &job->result.dirs, 1);
+		restore_job_progress(job, 0);
+	}
+	pool_lock_enter(&d->all->lock);
+	if (d->fd >= 0) {
+		if (d->pins == 0)
+			unlist(d);
+		(void)close(d->fd); /* only read: nothing to lose */
+	}
+	pool_lock_leave(&d->all->lock);
+	restore_meta_release(&d->meta);
+	free(d);
+}
+
+void
+restore_dir_done(struct restore_dir *d)
+{
+	struct restore_dir *parent;
+	size_t left;
+
+	for (; d != NULL; d = parent) {
+		parent = d->parent;
+		pool_lock_enter(&d->all->lock);
+		left = --d->pending;
+		pool_lock_leave(&d->all->lock);
+		if (left > 0)
+			return;
+		finish(d);
+	}
+}
+
+void
+restore_dir_path(
+    char *out, size_t cap, const struct restore_dir *d, const char *name)
+{
+	size_t at = cap - 1, len;
+
+	out[at] = '\0';
+	if (name == NULL && d->parent == NULL) {
+		(void)strncpy(out, ".", cap);
+		return;
+	}
+	if (name == NULL) {
+		name = d->name;
+		d = d->parent;
+	}
+	for (;;) {
+		len = strlen(name);
+		if (len + 4 > at) {
+			memcpy(out, ".../", 4);
+			memmove(out + 4, out + at, cap - at);
+			return;
+		}
+		at -= len;
+		memcpy(out + at, name, len);
+		if (d->parent == NULL)
+			break;
+		out[--at] = '/';
+		name = d->name;
+		d = d->parent;
+	}
+	memmove(out, out + at, cap - at);
+}

@@ -1,0 +1,60 @@
+#ifndef HS_ENGINE_RESTORE_JOB_H
+#define HS_ENGINE_RESTORE_JOB_H
+
+/*
+ * What all parts of one restore share: options, counts, warnings, and the
+ * first error that ends it.  Internal to src/engine/restore*.
+ *
+ * Thread use: the functions may be called from any thread.
+ */
+
+#include "base/err.h"
+#include "base/pool.h"
+#include "engine/fetch.h"
+#include "engine/restore.h"
+
+struct restore_dir;
+
+struct restore_job {
+	const struct restore_options *o;
+	const struct keys *keys;
+	struct store *store;
+	struct fetch *fetch;
+	struct pool_lock lock; /* of `result`, `stop_text` and warn() */
+	struct restore_result result;
+	atomic_int stop; /* the first fatal error; 0: none */
+	char stop_text[ERR_TEXT_MAX];
+};
+
+void restore_job_init(struct restore_job *j, struct store *store,
+    const struct keys *keys, const struct restore_options *o);
+void restore_job_release(struct restore_job *j);
+
+/* End the restore with `code` and this thread's message, unless it has
+ * ended already.  Returns `code`. */
+int restore_job_stop(struct restore_job *j, int code);
+/* Nonzero when it has ended: nothing is to be created any more. */
+int restore_job_stopped(struct restore_job *j);
+/* Ask the user's flag; only from the thread that called restore_run(). */
+int restore_job_poll(struct restore_job *j);
+
+/* Add to one of the counts of `j->result`. */
+void restore_job_count(struct restore_job *j, uint64_t *count, uint64_t n);
+/* An entry of `bytes` content is done, well or not. */
+void restore_job_progress(struct restore_job *j, uint64_t bytes);
+
+/* Tell about the entry `name` (NULL: the directory itself) in `dir`. */
+void restore_job_warn(struct restore_job *j, const struct restore_dir *dir,
+    const char *name, const char *why);
+/* Tell and count an entry that is damaged. */
+void restore_job_damaged(struct restore_job *j, const struct restore_dir *dir,
+    const char *name, const char *why);
+/*
+ * A system call on an entry failed with errno: tell and count it, or end the
+ * restore where all others would fail the same way (a full or read-only disk,
+ * no descriptors).
+ */
+void restore_job_failed(struct restore_job *j, const struct restore_dir *dir,
+    const char *name, const char *what);
+
+#endif

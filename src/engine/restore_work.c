@@ -1,0 +1,526 @@
+#include "engine/restore_work.h"
+
+#include "engine/restore_file.h"
+#include "object/bundle.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Records between the network and the workers. */
+#define QUEUE_ITEMS 16u
+/* Parts without objects handed over at once: about a millisecond of work. */
+#define BATCH_PARTS 32u
+/* Contents kept for the next object: fresh memory costs more than a copy. */
+#define SPARES_MAX 24u
+#define THREADS_MAX 64u
+/* How often the user's flag is asked while waiting. */
+#define POLL_MS 200u
+
+/* What a worker is handed: a record of `object`, or parts that are ready. */
+struct item {
+	struct item *next;
+	struct restore_window *window;
+	struct restore_object *object; /* NULL: parts */
+	enum store_got got;
+	struct buf record;
+	struct restore_part *parts; /* by `next_ready` */
+};
+
+struct spare {
+	struct object o; /* the first member */
+	struct spare *next;
+};
+
+struct restore_work {
+	struct restore_job *job;
+	struct pool_queue *queue;
+	struct pool_thread *threads[THREADS_MAX];
+	unsigned nthreads;
+	struct pool_lock lock; /* of all below, of parts and of objects */
+	struct pool_cond done; /* a window has no parts left */
+	struct item *items; /* unused */
+	struct spare *spares;
+	unsigned nspares;
+};
+
+static void
+item_free(struct item *it)
+{
+	buf_release(&it->record);
+	free(it);
+}
+
+static int
+item_take(struct item **out, struct restore_work *w)
+{
+	struct item *it;
+
+	pool_lock_enter(&w->lock);
+	it = w->items;
+	if (it != NULL)
+		w->items = it->next;
+	pool_lock_leave(&w->lock);
+	if (it == NULL) {
+		it = calloc(1, sizeof(*it));
+		if (it == NULL)
+			return err_nomem(sizeof(*it));
+		buf_init(&it->record);
+	}
+	buf_reset(&it->record);
+	*out = it;
+	return 0;
+}
+
+static void
+item_give(struct restore_work *w, struct item *it)
+{
+	pool_lock_enter(&w->lock);
+	it->next = w->items;
+	w->items = it;
+	pool_lock_leave(&w->lock);
+}
+
+static struct object *
+spare_take(struct restore_work *w)
+{
+	struct spare *s;
+
+	pool_lock_enter(&w->lock);
+	s = w->spares;
+	if (s != NULL) {
+		w->spares = s->next;
+		w->nspares--;
+	}
+	pool_lock_leave(&w->lock);
+	if (s == NULL) {
+		s = calloc(1, sizeof(*s));
+		if (s == NULL)
+			return NULL;
+		object_init(&s->o, OBJECT_CHUNK);
+	}
+	return &s->o;
+}
+
+/* The lock is held. */
+static void
+spare_give(struct restore_work *w, struct object *o)
+{
+	/* `o` is the first member of a spare that we handed out. */
+	struct spare *s = (struct spare *)(void *)o;
+
+	if (w->nspares == SPARES_MAX) {
+		object_release(o);
+		free(s);
+		return;
+	}
+	s->next = w->spares;
+	w->spares = s;
+	w->nspares++;
+}
+
+/* The bytes of one piece, as they stand in its object. */
+static int
+piece_bytes(const uint8_t **out, const struct restore_piece *p)
+{
+	const struct restore_object *o = p->object;
+	const struct object *c = o->content;
+	size_t len = 0;
+	int rc = 0;
+
+	if (o->state == RESTORE_BAD)
+		return err_set(ERR_DAMAGED, "%s",
+		    o->why != NULL ? o->why : "an object is damaged");
+	if (p->type != o->type)
+		return err_set(ERR_DAMAGED, "an object has two types");
+	if (p->type == OBJECT_BUNDLE) {
+		rc = bundle_member(
+		    out, &len, p->member, c->payload.data, c->payload.len);
+	} else {
+		*out = c->payload.data;
+		len = c->payload.len;
+	}
+	if (rc == 0 && len != p->length)
+		rc = err_set(ERR_DAMAGED, "a part has another length");
+	return rc;
+}
+
+/* `hash` is for a file that has no other part. */
+static void
+part_write(struct restore_work *w, struct restore_part *part, struct hash *hash)
+{
+	struct restore_file *f = part->file;
+	struct restore_piece *p;
+	const uint8_t *bytes;
+	size_t i;
+
+	if (!f->made && !f->bad && !restore_job_stopped(w->job))
+		restore_file_begin(f, part->is_last ? hash : NULL);
+	for (i = 0; i < part->npieces && !f->bad; i++) {
+		if (restore_job_stopped(w->job))
+			break;
+		p = &part->pieces[i];
+		bytes = NULL;
+		if (p->object == NULL)
+			restore_file_hole(f, p->length);
+		else if (piece_bytes(&bytes, p) != 0)
+			restore_file_damaged(f, err_text());
+		else
+			restore_file_write(f, bytes, p->length);
+	}
+	if (part->damage != NULL && !f->bad)
+		restore_file_damaged(f, part->damage);
+}
+
+/* Give back what a written part held; the lock is held. */
+static void
+part_drop(struct restore_work *w, struct restore_part *part)
+{
+	struct restore_window *win = part->window;
+	struct restore_object *o;
+	size_t i;
+
+	for (i = 0; i < part->npieces; i++) {
+		o = part->pieces[i].object;
+		if (o == NULL || --o->uses > 0 || o->content == NULL)
+			continue;
+		spare_give(w, o->content);
+		o->content = NULL;
+	}
+	if (--win->left == 0)
+		pool_cond_wake_all(&w->done);
+}
+
+/* The memory of a part, unless it is inside its file. */
+static void
+part_free(struct restore_part *part, int in_file)
+{
+	free(part->damage);
+	if (in_file)
+		return;
+	free(part->pieces);
+	free(part);
+}
+
+/*
+ * `part` is ready.  If it is its turn write it, and those behind it that are
+ * ready too; else whoever writes the file now comes to it.
+ */
+static void
+part_run(struct restore_work *w, struct restore_part *part)
+{
+	struct restore_file *f = part->file;
+	struct hash hash;
+	int last = 0;
+
+	pool_lock_enter(&w->lock);
+	part->ready = 1;
+	if (f->running || f->first != part) {
+		pool_lock_leave(&w->lock);
+		return;
+	}
+	f->running = 1;
+	while (!last && (part = f->first) != NULL && part->ready) {
+		pool_lock_leave(&w->lock);
+		part_write(w, part, &hash);
+		pool_lock_enter(&w->lock);
+		last = part->is_last;
+		f->first = part->next;
+		if (last) {
+			/* The file ends before its window may. */
+			pool_lock_leave(&w->lock);
+			restore_file_finish(f);
+			pool_lock_enter(&w->lock);
+		}
+		part_drop(w, part);
+		part_free(part, part == &f->tail);
+	}
+	if (!last)
+		f->running = 0;
+	pool_lock_leave(&w->lock);
+	if (last)
+		restore_file_free(f);
+}
+
+static void
+run_list(struct restore_work *w, struct restore_part *parts)
+{
+	struct restore_part *next;
+
+	for (; parts != NULL; parts = next) {
+		next = parts->next_ready;
+		part_run(w, parts);
+	}
+}
+
+/* The object is `content`, or failed with `rc`: write what waited for it
+ * only. */
+static void
+object_settle(struct restore_work *w, struct restore_object *o,
+    struct object *content, int rc)
+{
+	struct restore_part *ready = NULL, **end = &ready;
+	struct restore_piece *p;
+	char *why = NULL;
+
+	if (rc != 0 && rc != ERR_DAMAGED && !restore_job_stopped(w->job))
+		(void)restore_job_stop(w->job, rc);
+	if (rc == ERR_DAMAGED)
+		why = strdup(err_text()); /* NULL: told without a reason */
+
+	pool_lock_enter(&w->lock);
+	o->state = rc == 0 ? RESTORE_HERE : RESTORE_BAD;
+	o->why = why;
+	if (rc == 0)
+		o->content = content;
+	else if (content != NULL)
+		spare_give(w, content);
+	for (p = o->waiting; p != NULL; p = p->next) {
+		if (--p->part->missing > 0)
+			continue;
+		p->part->next_ready = NULL;
+		*end = p->part;
+		end = &p->part->next_ready;
+	}
+	pool_lock_leave(&w->lock);
+	run_list(w, ready);
+}
+
+static void
+record_run(struct restore_work *w, struct item *it)
+{
+	struct restore_object *o = it->object;
+	struct object *content;
+	int rc;
+
+	content = spare_take(w);
+	if (content == NULL)
+		rc = err_nomem(sizeof(*content));
+	else if (restore_job_stopped(w->job))
+		rc = ERR_INTR;
+	else
+		rc = fetch_open(content, w->job->fetch, o->type, o->id, it->got,
+		    it->record.data, it->record.len);
+	item_give(w, it);
+	object_settle(w, o, content, rc);
+}
+
+static void
+worker(void *arg)
+{
+	struct restore_work *w = arg;
+	struct restore_part *parts;
+	struct item *it;
+	void *item;
+
+	while (pool_queue_pop(&item, w->queue) == 0) {
+		it = item;
+		if (it->object != NULL) {
+			record_run(w, it);
+			continue;
+		}
+		parts = it->parts;
+		item_give(w, it);
+		run_list(w, parts);
+	}
+}
+
+int
+restore_work_new(
+    struct restore_work **out, struct restore_job *job, unsigned threads)
+{
+	struct restore_work *w = calloc(1, sizeof(*w));
+	int rc;
+
+	if (w == NULL)
+		return err_nomem(sizeof(*w));
+	w->job = job;
+	pool_lock_init(&w->lock);
+	pool_cond_init(&w->done);
+	if (threads > THREADS_MAX)
+		threads = THREADS_MAX;
+	rc = pool_queue_new(&w->queue, QUEUE_ITEMS);
+	while (rc == 0 && w->nthreads < threads) {
+		rc = pool_thread_start(&w->threads[w->nthreads], worker, w);
+		if (rc == 0)
+			w->nthreads++;
+	}
+	if (rc != 0) {
+		restore_work_free(w);
+		return rc;
+	}
+	*out = w;
+	return 0;
+}
+
+void
+restore_work_free(struct restore_work *w)
+{
+	struct spare *s;
+	struct item *it;
+
+	if (w == NULL)
+		return;
+	if (w->queue != NULL)
+		pool_queue_close(w->queue);
+	while (w->nthreads > 0)
+		pool_thread_join(w->threads[--w->nthreads]);
+	pool_queue_free(w->queue);
+	while ((it = w->items) != NULL) {
+		w->items = it->next;
+		item_free(it);
+	}
+	while ((s = w->spares) != NULL) {
+		w->spares = s->next;
+		object_release(&s->o);
+		free(s);
+	}
+	pool_cond_release(&w->done);
+	pool_lock_release(&w->lock);
+	free(w);
+}
+
+/* Hand an item over.  The queue is open as long as there are windows. */
+static void
+push(struct restore_work *w, struct item *it)
+{
+	int closed = pool_queue_push(w->queue, it);
+
+	assert(closed == 0);
+}
+
+/* Hand over parts that need no object. */
+static void
+push_parts(struct restore_work *w, struct restore_part *parts)
+{
+	struct item *it;
+
+	if (parts == NULL)
+		return;
+	if (item_take(&it, w) != 0) {
+		/* No memory for the errand: go oneself. */
+		run_list(w, parts);
+		return;
+	}
+	it->object = NULL;
+	it->parts = parts;
+	push(w, it);
+}
+
+/* Put the window's parts in their files' order; push those that can go. */
+static void
+start_parts(struct restore_work *w, struct restore_window *win)
+{
+	struct restore_part *part, *next, *batch = NULL, **end = &batch;
+	struct restore_file *f;
+	unsigned n = 0;
+
+	for (part = win->parts; part != NULL; part = next) {
+		next = part->next_ready;
+		f = part->file;
+		pool_lock_enter(&w->lock);
+		*(f->first != NULL ? &f->last->next : &f->first) = part;
+		f->last = part;
+		pool_lock_leave(&w->lock);
+		if (part->missing > 0)
+			continue;
+		part->next_ready = NULL;
+		*end = part;
+		end = &part->next_ready;
+		if (++n % BATCH_PARTS == 0) {
+			push_parts(w, batch);
+			batch = NULL;
+			end = &batch;
+		}
+	}
+	push_parts(w, batch);
+}
+
+/* A get under way. */
+struct getting {
+	struct restore_work *w;
+	struct restore_window *win;
+};
+
+static int
+hand_over(struct restore_work *w, struct restore_object *o, enum store_got got,
+    const uint8_t *record, size_t len)
+{
+	struct item *it;
+	int rc;
+
+	rc = item_take(&it, w);
+	if (rc != 0)
+		return rc;
+	if (got == STORE_GOT_RECORD)
+		rc = buf_append(&it->record, record, len);
+	if (rc != 0) {
+		item_give(w, it);
+		return rc;
+	}
+	o->arrived = 1;
+	it->object = o;
+	it->got = got;
+	push(w, it);
+	return 0;
+}
+
+static int
+arrived(void *arg, enum store_got got, const uint8_t id[STORE_ID_BYTES],
+    const uint8_t *record, size_t len)
+{
+	struct getting *g = arg;
+	struct restore_object *o = restore_window_find(g->win, id);
+
+	if (restore_job_poll(g->w->job))
+		return ERR_INTR;
+	if (o == NULL || o->arrived)
+		return err_set(
+		    ERR_DAMAGED, "the store sent an object not asked for");
+	return hand_over(g->w, o, got, record, len);
+}
+
+void
+restore_work_run(struct restore_work *w, struct restore_window *win)
+{
+	struct getting g = {w, win};
+	struct restore_object *o;
+	struct buf ids = BUF_INIT;
+	size_t i;
+	int rc = 0;
+
+	start_parts(w, win);
+	for (i = 0; i < win->nobjects && rc == 0; i++)
+		rc = buf_append(&ids, win->objects[i].id, OBJECT_ID_BYTES);
+	if (rc == 0 && win->nobjects > 0 && !restore_job_poll(w->job))
+		rc = w->job->store->ops->get(w->job->store, ids.data,
+		    (uint32_t)win->nobjects, arrived, &g);
+	buf_release(&ids);
+	if (rc != 0 && !restore_job_stopped(w->job))
+		(void)restore_job_stop(w->job, rc);
+	/* Whatever did not come is absent, so that no part waits for ever. */
+	for (i = 0; i < win->nobjects; i++) {
+		o = &win->objects[i];
+		if (o->arrived)
+			continue;
+		rc = hand_over(w, o, STORE_GOT_ABSENT, NULL, 0);
+		if (rc != 0)
+			object_settle(w, o, NULL, rc);
+	}
+}
+
+void
+restore_work_wait(struct restore_work *w, struct restore_window *win)
+{
+	size_t left;
+
+	do {
+		pool_lock_enter(&w->lock);
+		if (win->left > 0)
+			(void)pool_cond_wait_ms(&w->done, &w->lock, POLL_MS);
+		left = win->left;
+		pool_lock_leave(&w->lock);
+		(void)restore_job_poll(w->job);
+	} while (left > 0);
+	restore_window_free(win);
+}
