@@ -119,8 +119,9 @@ pack_writer_add(uint32_t *offset, struct pack_writer *w, const struct record *r)
 	memset(e, 0, PACK_ENTRY_BYTES);
 	memcpy(e, r->id, RECORD_ID_BYTES);
 	memcpy(e + 32, r->checksum, HASH_BYTES);
-	bytes_put64(e + 64, w->end);
-	bytes_put32(e + 72, (uint32_t)r->len);
+	bytes_put32(e + 64, (uint32_t)w->end);
+	bytes_put32(e + 68, (uint32_t)r->len);
+	bytes_put32(e + 72, r->epoch);
 	bytes_put32(e + 76, r->nrefs);
 	bytes_put32(e + 80, r->nmembers);
 	e[84] = (uint8_t)r->class;
@@ -238,8 +239,9 @@ pack_entry(struct pack_entry *out, const struct pack *p, uint32_t i)
 	assert(i < p->count);
 	out->id = e;
 	out->checksum = e + 32;
-	out->offset = (uint32_t)bytes_get64(e + 64);
-	out->length = bytes_get32(e + 72);
+	out->offset = bytes_get32(e + 64);
+	out->length = bytes_get32(e + 68);
+	out->epoch = bytes_get32(e + 72);
 	out->nrefs = bytes_get32(e + 76);
 	out->nmembers = bytes_get32(e + 80);
 	out->class = (enum record_class)e[84];
@@ -257,7 +259,7 @@ check_entries(struct pack *p, uint64_t footer_at)
 		const uint8_t *raw = p->entries + (size_t)i * PACK_ENTRY_BYTES;
 
 		pack_entry(&e, p, i);
-		if (bytes_get64(raw + 64) != at || e.class != p->class ||
+		if (e.offset != at || e.class != p->class ||
 		    !bytes_are_zero(raw + 85, 3) || e.length > footer_at - at)
 			return err_set(ERR_DAMAGED, "footer: entry %u", i);
 		/* What the entry says must leave room for a payload. */
@@ -475,8 +477,8 @@ pack_check_record(struct record *out, const struct pack_entry *e,
 	ret = record_decode(&r, bytes, len);
 	if (ret < 0)
 		return ret;
-	if (r.len != e->length || r.class != e->class || r.nrefs != e->nrefs ||
-	    r.nmembers != e->nmembers ||
+	if (r.len != e->length || r.epoch != e->epoch || r.class != e->class ||
+	    r.nrefs != e->nrefs || r.nmembers != e->nmembers ||
 	    memcmp(r.id, e->id, RECORD_ID_BYTES) != 0 ||
 	    memcmp(r.checksum, e->checksum, HASH_BYTES) != 0)
 		return err_set(

@@ -37,6 +37,7 @@ struct pack_entry {
 	const uint8_t *checksum; /* into the footer */
 	uint32_t offset; /* of the record in the pack */
 	uint32_t length;
+	uint32_t epoch;
 	uint32_t nrefs;
 	uint32_t nmembers;
 	enum record_class class;
