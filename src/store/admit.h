@@ -1,0 +1,74 @@
+#ifndef HS_STORE_ADMIT_H
+#define HS_STORE_ADMIT_H
+
+/*
+ * Admission to the index: the one way into `have`.  An object gets in only
+ * when everything that it refers to is in; until then it is kept as open.
+ * All of this happens inside a write transaction of the caller's.
+ */
+
+#include "store/idmap.h"
+
+#include <stdint.h>
+
+struct backend;
+struct buf;
+struct index_object;
+struct index_pack;
+struct index_txn;
+struct record;
+
+/* One record of a closed pack. */
+struct admit_item {
+	uint8_t id[32];
+	uint32_t offset;
+	uint32_t length;
+	uint32_t epoch;
+	uint32_t nrefs; /* class meta */
+	uint32_t nmembers; /* class data */
+	uint32_t ids_at; /* where its refs or members begin among `ids` */
+	uint8_t class;
+	uint8_t damaged; /* its record is marked, or fails its checks */
+	uint8_t replace; /* takes the place of one of the same epoch too */
+	uint8_t closed; /* out: the object is in `have` */
+};
+
+/*
+ * Admit a durable pack and its `n` records; `ids` holds refs and members, 32
+ * bytes each.  Sets `p->number` and `closed` of each item.  A pack that the
+ * index knows changes nothing.
+ */
+int admit_pack(struct index_txn *t, struct index_pack *p,
+    struct admit_item *items, uint32_t n, const uint8_t *ids);
+
+/* What a walk over open objects has seen so far in one transaction. */
+struct admit_walk {
+	struct idmap seen; /* ADMIT_STUCK or ADMIT_DONE */
+	int full; /* gave up: too many open objects, or too deep */
+};
+#define ADMIT_STUCK 0
+#define ADMIT_DONE 1
+
+void admit_walk_init(struct admit_walk *w);
+void admit_walk_release(struct admit_walk *w);
+
+/*
+ * Admit `id` and whatever open objects it needs, as far as all is there; their
+ * records are read and checked.  Returns 0 when `id` is closed; 1 when not:
+ * then `w->seen` holds, as ADMIT_STUCK, the ids on the way that are absent,
+ * damaged or open; ERR_*.
+ */
+int admit_reach(struct admit_walk *w, struct index_txn *t, struct backend *b,
+    const uint8_t id[32]);
+/* The same for every open object of the index. */
+int admit_all_open(
+    struct admit_walk *w, struct index_txn *t, struct backend *b);
+
+/*
+ * Read and check the record of an object into `out` (emptied first).
+ * Returns 0; ERR_DAMAGED; ERR_NOENT: its pack is gone; ERR_*.
+ */
+int admit_read(struct record *r, struct buf *out, struct index_txn *t,
+    struct backend *b, const uint8_t id[32], const struct index_object *o);
+
+#endif

@@ -1,0 +1,504 @@
+#include "store/session.h"
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/limits.h"
+#include "base/pool.h"
+#include "store/admit.h"
+#include "store/backend.h"
+#include "store/commit.h"
+#include "store/fetch.h"
+#include "store/heads.h"
+#include "store/idmap.h"
+#include "store/index.h"
+#include "store/pack.h"
+#include "store/record.h"
+#include "store/vault.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct open_pack {
+	enum record_class class;
+	struct pack_writer *w; /* NULL: nothing in it */
+	struct admit_item *items;
+	uint32_t n, cap;
+	struct buf ids; /* refs and members of the items */
+	struct idmap at; /* id -> item */
+};
+
+struct session {
+	struct vault *v;
+	uint8_t public_key[32];
+	struct store_info info;
+	struct pool_lock lock; /* what follows */
+	struct open_pack data, meta;
+	struct idmap files; /* file id -> item of `data` << 32 | member */
+	struct idmap waiting; /* stored, not closed */
+	int failed; /* a pack was lost, or the session was fenced */
+};
+
+int
+session_open(struct session **out, struct vault *v,
+    const uint8_t mount[STORE_NAME_BYTES], const uint8_t public_key[32])
+{
+	struct session *s;
+	struct head h;
+	int ret = vault_refresh(v);
+
+	if (ret < 0)
+		return ret;
+	s = calloc(1, sizeof(*s));
+	if (s == NULL)
+		return err_nomem(sizeof(*s));
+	s->v = v;
+	memcpy(s->public_key, public_key, sizeof(s->public_key));
+	pool_lock_init(&s->lock);
+	s->data.class = RECORD_DATA;
+	s->meta.class = RECORD_META;
+	idmap_init(&s->data.at);
+	idmap_init(&s->meta.at);
+	idmap_init(&s->files);
+	idmap_init(&s->waiting);
+	memcpy(s->info.vault, v->id, STORE_NAME_BYTES);
+	memcpy(s->info.mount, mount, STORE_NAME_BYTES);
+	/* First: a loss after this makes the client trust less, not more. */
+	vault_generation(s->info.generation, v);
+	if (vault_head(&h, v, mount) == 0) {
+		s->info.has_parent = 1;
+		s->info.parent_client_seq = h.client_seq;
+		s->info.parent_server_seq = h.server_seq;
+		memcpy(s->info.parent_hash, h.hash, HASH_BYTES);
+	}
+	s->info.write_path = v->backend->ops->write_path(v->backend);
+	*out = s;
+	return 0;
+}
+
+void
+session_info(struct store_info *out, const struct session *s)
+{
+	*out = s->info;
+}
+
+/* Forget what was in a pack that is closed or lost. */
+static void
+reset_pack(struct open_pack *op)
+{
+	pack_writer_abort(op->w);
+	op->w = NULL;
+	free(op->items);
+	op->items = NULL;
+	op->n = op->cap = 0;
+	buf_release(&op->ids);
+	idmap_reset(&op->at);
+}
+
+static int
+check_usable(const struct session *s)
+{
+	if (s->failed)
+		return err_set(ERR_STALE, "the session has ended");
+	return 0;
+}
+
+/*
+ * Try what is waiting, and what the pack just admitted left open; `t` is the
+ * transaction that admitted it.  What stays makes the new `*waiting`.
+ */
+static int
+retry_waiting(struct idmap *waiting, struct session *s, struct index_txn *t,
+    const struct open_pack *op)
+{
+	const struct idmap_slot *slot;
+	struct admit_walk w;
+	size_t pos = 0;
+	uint32_t i;
+	int ret = 0;
+
+	admit_walk_init(&w);
+	while (ret >= 0 && (slot = idmap_next(&s->waiting, &pos)) != NULL) {
+		ret = admit_reach(&w, t, s->v->backend, slot->id);
+		if (ret == 1)
+			ret = idmap_put(waiting, slot->id, 0);
+	}
+	for (i = 0; i < op->n && ret >= 0; i++) {
+		if (op->items[i].closed)
+			continue;
+		ret = admit_reach(&w, t, s->v->backend, op->items[i].id);
+		if (ret == 1 && waiting->len < SESSION_WAITING_MAX)
+			ret = idmap_put(waiting, op->items[i].id, 0);
+	}
+	admit_walk_release(&w);
+	return ret < 0 ? ret : 0;
+}
+
+/* Step P5 of commit.h: the durable pack `p` enters the index. */
+static int
+admit(struct session *s, struct open_pack *op, struct index_pack *p)
+{
+	struct index_txn t = {0};
+	struct idmap waiting;
+	int ret = index_begin(&t, s->v->index, 1);
+
+	if (ret < 0)
+		return ret;
+	idmap_init(&waiting);
+	ret = admit_pack(&t, p, op->items, op->n, op->ids.data);
+	if (ret == 0)
+		ret = retry_waiting(&waiting, s, &t, op);
+	if (ret == 0)
+		ret = index_commit(&t);
+	index_abort(&t);
+	if (ret < 0) {
+		idmap_release(&waiting);
+		return ret;
+	}
+	idmap_release(&s->waiting);
+	s->waiting = waiting;
+	return 0;
+}
+
+/* Make one pack durable and admit it; the session's lock is held. */
+static int
+close_pack(struct session *s, struct open_pack *op)
+{
+	struct index_pack p = {.class = (uint8_t)op->class, .records = op->n};
+	int ret;
+
+	if (op->w == NULL)
+		return 0;
+	p.size = pack_writer_size(op->w);
+	ret = pack_writer_commit(p.name, op->w);
+	op->w = NULL;
+	if (ret == 0) {
+		ret = admit(s, op, &p);
+		/* The pack is there: somebody has to tell the index. */
+		if (ret < 0)
+			vault_suspect(s->v);
+	}
+	if (ret < 0)
+		s->failed = 1;
+	reset_pack(op);
+	if (op == &s->data)
+		idmap_reset(&s->files);
+	return ret;
+}
+
+/* Both packs, children first. */
+static int
+flush(struct session *s)
+{
+	int ret = close_pack(s, &s->data);
+
+	return ret < 0 ? ret : close_pack(s, &s->meta);
+}
+
+/* Whether the session itself can answer for `id`. */
+static int
+has(const struct session *s, const uint8_t id[STORE_ID_BYTES])
+{
+	return idmap_get(NULL, &s->data.at, id) == 0 ||
+	       idmap_get(NULL, &s->meta.at, id) == 0 ||
+	       idmap_get(NULL, &s->waiting, id) == 0;
+}
+
+int
+session_have(struct session *s, uint8_t *bitmap, const uint8_t *ids, uint32_t n)
+{
+	uint32_t i;
+	int ret;
+
+	if (n > LIMIT_HAVE_IDS)
+		return err_set(ERR_LIMIT, "%u ids in one question", n);
+	memset(bitmap, 0, (n + 7) / 8);
+	/* Ids go from here to the index, never back: so ask here first. */
+	pool_lock_enter(&s->lock);
+	ret = check_usable(s);
+	for (i = 0; i < n && ret == 0; i++) {
+		if (has(s, ids + (size_t)i * STORE_ID_BYTES))
+			bitmap[i / 8] |= (uint8_t)(1 << i % 8);
+	}
+	pool_lock_leave(&s->lock);
+	return ret < 0 ? ret : vault_have(s->v, bitmap, ids, n);
+}
+
+int
+session_have_files(struct session *s, struct store_member *out,
+    const uint8_t *file_ids, uint32_t n)
+{
+	uint64_t at;
+	uint32_t i;
+	int ret;
+
+	if (n > LIMIT_HAVE_IDS)
+		return err_set(ERR_LIMIT, "%u ids in one question", n);
+	memset(out, 0, n * sizeof(*out));
+	pool_lock_enter(&s->lock);
+	ret = check_usable(s);
+	for (i = 0; i < n && ret == 0; i++) {
+		if (idmap_get(&at, &s->files,
+			file_ids + (size_t)i * STORE_ID_BYTES) != 0)
+			continue;
+		out[i].found = 1;
+		out[i].member = (uint32_t)at;
+		memcpy(
+		    out[i].bundle, s->data.items[at >> 32].id, STORE_ID_BYTES);
+	}
+	pool_lock_leave(&s->lock);
+	return ret < 0 ? ret : vault_have_files(s->v, out, file_ids, n);
+}
+
+/* Room for one more item. */
+static int
+grow_items(struct open_pack *op)
+{
+	uint32_t cap = op->cap == 0 ? 256 : 2 * op->cap;
+	struct admit_item *more;
+
+	if (op->n < op->cap)
+		return 0;
+	more = realloc(op->items, cap * sizeof(*more));
+	if (more == NULL)
+		return err_nomem(cap * sizeof(*more));
+	op->items = more;
+	op->cap = cap;
+	return 0;
+}
+
+/* Note a record that went to the pack. */
+static int
+note_record(struct session *s, struct open_pack *op, const struct record *r,
+    uint32_t offset, unsigned flags)
+{
+	struct admit_item *it = op->items + op->n;
+	const uint8_t *own = r->nrefs > 0 ? r->refs : r->members;
+	uint32_t i;
+	int ret;
+
+	memset(it, 0, sizeof(*it));
+	memcpy(it->id, r->id, RECORD_ID_BYTES);
+	it->offset = offset;
+	it->length = (uint32_t)r->len;
+	it->epoch = r->epoch;
+	it->nrefs = r->nrefs;
+	it->nmembers = r->nmembers;
+	it->ids_at = (uint32_t)(op->ids.len / 32);
+	it->class = (uint8_t)r->class;
+	it->replace = (flags & SESSION_REPLACE) != 0;
+	ret = buf_append(&op->ids, own, ((size_t)r->nrefs + r->nmembers) * 32);
+	for (i = 0; i < r->nmembers && ret == 0; i++)
+		ret = idmap_put(&s->files, r->members + (size_t)i * 32,
+		    (uint64_t)op->n << 32 | i);
+	if (ret == 0)
+		ret = idmap_put(&op->at, r->id, op->n);
+	if (ret == 0)
+		op->n++;
+	return ret;
+}
+
+/* Store one checked record; the lock is held. */
+static int
+store_record(struct session *s, const struct record *r, unsigned flags)
+{
+	struct open_pack *op = r->class == RECORD_DATA ? &s->data : &s->meta;
+	size_t ids_len = ((size_t)r->nrefs + r->nmembers) * 32;
+	uint32_t offset;
+	int ret = 0;
+
+	if (op->w != NULL && (!pack_writer_fits(op->w, r->len) ||
+				 op->ids.len + ids_len > SESSION_IDS_BYTES_MAX))
+		ret = op == &s->meta ? flush(s) : close_pack(s, op);
+	if (ret == 0)
+		ret = grow_items(op);
+	if (ret == 0 && op->w == NULL)
+		ret = pack_writer_open(
+		    &op->w, s->v->backend, op->class, s->v->id);
+	if (ret == 0)
+		ret = pack_writer_add(&offset, op->w, r);
+	if (ret == 0)
+		ret = note_record(s, op, r, offset, flags);
+	/* Half a record may be in the pack by now. */
+	if (ret < 0) {
+		s->failed = 1;
+		reset_pack(op);
+	}
+	return ret;
+}
+
+/* Check every record; their ids go to `ids`. */
+static int
+check_records(
+    struct buf *ids, const struct session *s, const uint8_t *p, size_t len)
+{
+	struct record r;
+	size_t at;
+	int ret;
+
+	for (at = 0; at < len; at += r.len) {
+		ret = record_parse(&r, p + at, len - at);
+		if (ret == 0)
+			ret = record_check(&r);
+		if (ret == 0 && r.epoch > s->v->epoch)
+			ret = err_set(
+			    ERR_REFUSED, "unknown key epoch %u", r.epoch);
+		if (ret == 0)
+			ret = buf_append(ids, r.id, RECORD_ID_BYTES);
+		if (ret < 0)
+			return err_prefix(ret, "put");
+	}
+	return 0;
+}
+
+int
+session_put(
+    struct session *s, const uint8_t *records, size_t len, unsigned flags)
+{
+	struct buf ids = BUF_INIT, have = BUF_INIT;
+	struct record r;
+	size_t at, i;
+	int ret;
+
+	if (len > LIMIT_PUT_BYTES)
+		return err_set(ERR_LIMIT, "%zu bytes in one put", len);
+	/* Hashing and look-ups need no lock. */
+	ret = check_records(&ids, s, records, len);
+	if (ret == 0)
+		ret = buf_append_zeros(&have, ids.len / 32 / 8 + 1);
+	if (ret == 0 && (flags & SESSION_REPLACE) == 0)
+		ret = vault_have(
+		    s->v, have.data, ids.data, (uint32_t)(ids.len / 32));
+	if (ret < 0)
+		goto out;
+	pool_lock_enter(&s->lock);
+	ret = check_usable(s);
+	for (at = 0, i = 0; at < len && ret == 0; at += r.len, i++) {
+		ret = record_parse(&r, records + at, len - at);
+		if (ret < 0 || have.data[i / 8] >> i % 8 & 1)
+			continue;
+		if (idmap_get(NULL, &s->data.at, r.id) == 0 ||
+		    idmap_get(NULL, &s->meta.at, r.id) == 0)
+			continue;
+		ret = store_record(s, &r, flags);
+	}
+	pool_lock_leave(&s->lock);
+out:
+	buf_release(&ids);
+	buf_release(&have);
+	return ret;
+}
+
+/* Copy a record out of an open pack.  Returns 0; 1: it is in none. */
+static int
+read_open(struct buf *out, struct session *s, const uint8_t *id)
+{
+	struct open_pack *op = &s->data;
+	const struct admit_item *it;
+	uint64_t at;
+	uint8_t *to;
+	int ret;
+
+	pool_lock_enter(&s->lock);
+	if (idmap_get(&at, &op->at, id) != 0) {
+		op = &s->meta;
+		if (idmap_get(&at, &op->at, id) != 0) {
+			ret = 1;
+			goto out;
+		}
+	}
+	it = op->items + at;
+	buf_reset(out);
+	ret = buf_extend(&to, out, it->length);
+	if (ret == 0)
+		ret = pack_writer_read(op->w, to, it->length, it->offset);
+out:
+	pool_lock_leave(&s->lock);
+	return ret;
+}
+
+int
+session_get(struct session *s, const uint8_t *ids, uint32_t n,
+    store_got_fn *got, void *arg)
+{
+	struct buf one = BUF_INIT, rest = BUF_INIT;
+	uint32_t i;
+	int ret = 0;
+
+	if (n > LIMIT_GET_IDS)
+		return err_set(ERR_LIMIT, "%u ids in one get", n);
+	pool_lock_enter(&s->lock);
+	ret = check_usable(s);
+	pool_lock_leave(&s->lock);
+	for (i = 0; i < n && ret == 0; i++) {
+		const uint8_t *id = ids + (size_t)i * STORE_ID_BYTES;
+
+		ret = read_open(&one, s, id);
+		if (ret == 0)
+			ret = got(arg, STORE_GOT_RECORD, id, one.data, one.len);
+		else if (ret == 1)
+			ret = buf_append(&rest, id, STORE_ID_BYTES);
+	}
+	if (ret == 0)
+		ret = fetch_records(s->v, rest.data,
+		    (uint32_t)(rest.len / STORE_ID_BYTES), got, arg);
+	buf_release(&one);
+	buf_release(&rest);
+	return ret;
+}
+
+int
+session_commit(struct session *s, struct store_receipt *receipt,
+    struct buf *missing, const uint8_t *snapshot, size_t len)
+{
+	int ret;
+
+	pool_lock_enter(&s->lock);
+	ret = check_usable(s);
+	if (ret == 0)
+		ret = flush(s);
+	if (ret == 0)
+		ret = commit_snapshot(receipt, missing, s->v, s->info.mount,
+		    s->public_key, snapshot, len);
+	pool_lock_leave(&s->lock);
+	return ret;
+}
+
+int
+session_report(struct session *s, const uint8_t id[STORE_ID_BYTES])
+{
+	int ret;
+
+	pool_lock_enter(&s->lock);
+	ret = check_usable(s);
+	pool_lock_leave(&s->lock);
+	return ret < 0 ? ret : vault_damaged(s->v, id, NULL);
+}
+
+void
+session_fence(struct session *s)
+{
+	pool_lock_enter(&s->lock);
+	if (!s->failed) {
+		/* Its packs are good; an error here only wastes them. */
+		(void)flush(s);
+		s->failed = 1;
+	}
+	pool_lock_leave(&s->lock);
+}
+
+int
+session_close(struct session *s)
+{
+	int ret;
+
+	if (s == NULL)
+		return 0;
+	ret = flush(s);
+	reset_pack(&s->data);
+	reset_pack(&s->meta);
+	idmap_release(&s->files);
+	idmap_release(&s->waiting);
+	pool_lock_release(&s->lock);
+	free(s);
+	return ret;
+}

@@ -1,0 +1,440 @@
+#include "store/sync.h"
+
+#include "base/err.h"
+#include "store/admit.h"
+#include "store/backend.h"
+#include "store/evict.h"
+#include "store/index.h"
+#include "store/pack.h"
+#include "store/record.h"
+#include "store/scan.h"
+#include "store/vault.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Packs of one transaction: their commits wait for the disk. */
+#define PACKS_PER_TXN 64
+
+struct unknown {
+	uint8_t name[32];
+	uint64_t size;
+};
+
+struct packs {
+	struct idmap known; /* name -> number, with SEEN once listed */
+	struct buf unknown; /* struct unknown */
+	struct buf gone; /* u32 numbers, ascending */
+	struct buf gone_packs; /* struct index_pack */
+};
+
+#define SEEN ((uint64_t)1 << 32)
+
+static int
+note_known(void *arg, const struct index_pack *p)
+{
+	struct packs *k = arg;
+
+	return idmap_put(&k->known, p->name, p->number);
+}
+
+static int
+note_listed(void *arg, const char *path, uint64_t size)
+{
+	struct packs *k = arg;
+	struct unknown u = {.size = size};
+	uint64_t number;
+
+	/* What is not named as a pack is not ours. */
+	if (pack_path_name(u.name, path) != 0)
+		return 0;
+	if (idmap_get(&number, &k->known, u.name) == 0)
+		return idmap_put(&k->known, u.name, number | SEEN);
+	return buf_append(&k->unknown, &u, sizeof(u));
+}
+
+static int
+note_gone(void *arg, const struct index_pack *p)
+{
+	struct packs *k = arg;
+	uint64_t number = 0;
+	int ret;
+
+	if (idmap_get(&number, &k->known, p->name) != 0 || number & SEEN)
+		return 0;
+	ret = buf_append(&k->gone, &p->number, sizeof(p->number));
+	return ret < 0 ? ret : buf_append(&k->gone_packs, p, sizeof(*p));
+}
+
+/*
+ * Compare both lists.  The index is asked first: a pack that a session closes
+ * meanwhile is in the later listing.
+ */
+static int
+compare_packs(struct packs *k, struct vault *v)
+{
+	struct index_txn t;
+	int ret = index_begin(&t, v->index, 0);
+
+	if (ret < 0)
+		return ret;
+	ret = index_packs(&t, note_known, k);
+	index_abort(&t);
+	if (ret == 0)
+		ret =
+		    v->backend->ops->list(v->backend, "packs", note_listed, k);
+	if (ret < 0)
+		return ret;
+	ret = index_begin(&t, v->index, 0);
+	if (ret < 0)
+		return ret;
+	ret = index_packs(&t, note_gone, k);
+	index_abort(&t);
+	return ret;
+}
+
+int
+sync_renew(struct vault *v, struct index_txn *t)
+{
+	struct state_generation g;
+	int ret;
+
+	pool_lock_enter(&v->lock);
+	g = v->generation;
+	pool_lock_leave(&v->lock);
+	ret = state_renew(&g, v->backend);
+	pool_lock_enter(&v->lock);
+	v->generation = g;
+	pool_lock_leave(&v->lock);
+	if (ret == 0 && t != NULL)
+		ret = index_set_generation(t, g.bytes);
+	return ret;
+}
+
+/* Step 0.  Until step 4 the index stays marked as not true. */
+static int
+check_generation(struct vault *v)
+{
+	uint8_t known[STORE_GENERATION_BYTES];
+	struct index_txn t;
+	int ret = index_begin(&t, v->index, 0);
+
+	if (ret < 0)
+		return ret;
+	ret = index_generation(known, &t);
+	index_abort(&t);
+	if (ret < 0 || (ret == 0 && memcmp(known, v->generation.bytes,
+					sizeof(known)) == 0))
+		return ret;
+	/* A first generation, made just now, needs no other. */
+	return v->created ? 0 : sync_renew(v, NULL);
+}
+
+/* Step 1. */
+static int
+evict_gone(struct vault *v, struct packs *k)
+{
+	const struct index_pack *p = (const void *)k->gone_packs.data;
+	size_t i, n = k->gone.len / sizeof(uint32_t);
+	struct evict e = {0};
+	struct index_txn t;
+	int ret;
+
+	if (n == 0)
+		return 0;
+	ret = sync_renew(v, NULL);
+	if (ret < 0)
+		return ret;
+	ret = index_begin(&t, v->index, 1);
+	if (ret < 0)
+		return ret;
+	ret = evict_init(&e, &t);
+	if (ret == 0)
+		ret =
+		    evict_add_packs(&e, &t, (const uint32_t *)k->gone.data, n);
+	if (ret == 0)
+		ret = evict_apply(&e, &t, 0);
+	for (i = 0; i < n && ret == 0; i++)
+		ret = index_remove_pack(&t, p + i);
+	evict_release(&e);
+	if (ret < 0) {
+		index_abort(&t);
+		return ret;
+	}
+	return index_commit(&t);
+}
+
+/*
+ * Admit one unknown pack of `class`; 1 when it is of the other one.  A pack
+ * that holds nothing usable is left alone: verify names it.
+ */
+static int
+admit_unknown(struct vault *v, struct index_txn *t, struct scan *s,
+    const struct unknown *u, enum record_class class)
+{
+	int ret = scan_pack(s, v->backend, u->name, u->size, v->id, &v->marks);
+
+	if (ret == ERR_DAMAGED || ret == ERR_NOENT) {
+		if (class == RECORD_META)
+			v->packs_damaged++;
+		return 0;
+	}
+	if (ret < 0)
+		return ret;
+	if (s->pack.class != class)
+		return 1;
+	v->packs_damaged += s->salvaged != 0;
+	return admit_pack(t, &s->pack, s->items, s->n, s->ids.data);
+}
+
+/* All unknown packs of one class; those of the other move to the front. */
+static int
+admit_class(struct vault *v, struct buf *unknown, enum record_class class)
+{
+	struct unknown *u = (struct unknown *)unknown->data;
+	size_t n = unknown->len / sizeof(*u), i, left = 0, in_txn = 0;
+	struct index_txn t = {0};
+	struct scan s;
+	int ret = 0;
+
+	scan_init(&s);
+	for (i = 0; i < n; i++) {
+		if (t.kv == NULL)
+			ret = index_begin(&t, v->index, 1);
+		if (ret == 0)
+			ret = admit_unknown(v, &t, &s, u + i, class);
+		if (ret < 0)
+			goto out;
+		if (ret == 1)
+			u[left++] = u[i];
+		else
+			in_txn++;
+		ret = 0;
+		if (in_txn == PACKS_PER_TXN) {
+			ret = index_commit(&t);
+			if (ret < 0)
+				goto out;
+			in_txn = 0;
+		}
+	}
+	if (t.kv != NULL)
+		ret = index_commit(&t);
+	unknown->len = left * sizeof(*u);
+out:
+	index_abort(&t);
+	scan_release(&s);
+	return ret;
+}
+
+/* Step 2's end: whatever can be closed now. */
+static int
+close_open(struct vault *v)
+{
+	struct admit_walk w;
+	struct index_txn t;
+	uint64_t n;
+	int ret = index_begin(&t, v->index, 0);
+
+	if (ret < 0)
+		return ret;
+	ret = kv_count(&n, t.kv, INDEX_OPEN_IDS);
+	index_abort(&t);
+	if (ret < 0 || n == 0)
+		return ret;
+	ret = index_begin(&t, v->index, 1);
+	if (ret < 0)
+		return ret;
+	admit_walk_init(&w);
+	ret = admit_all_open(&w, &t, v->backend);
+	admit_walk_release(&w);
+	if (ret < 0) {
+		index_abort(&t);
+		return ret;
+	}
+	return index_commit(&t);
+}
+
+static int
+note_mark(void *arg, const uint8_t pack[32], uint32_t offset)
+{
+	struct vault_place place;
+
+	memcpy(place.pack, pack, 32);
+	place.offset = offset;
+	return buf_append(arg, &place, sizeof(place));
+}
+
+static int
+load_marks(struct buf *list, struct vault *v)
+{
+	const struct vault_place *p;
+	uint8_t key[32];
+	size_t i;
+	int ret = state_marks(v->backend, note_mark, list);
+
+	p = (const struct vault_place *)list->data;
+	pool_lock_enter(&v->lock);
+	for (i = 0; i < list->len / sizeof(*p) && ret == 0; i++) {
+		scan_mark_key(key, p[i].pack, p[i].offset);
+		ret = idmap_put(&v->marks, key, 0);
+	}
+	pool_lock_leave(&v->lock);
+	return ret;
+}
+
+/* The number of the object whose record is at a mark, if it counts. */
+static int
+find_marked(uint32_t *num, struct index_txn *t, struct vault *v,
+    const struct vault_place *place)
+{
+	struct pack k = PACK_INIT;
+	struct index_pack p;
+	struct index_object o;
+	struct pack_entry e;
+	uint32_t i;
+	int ret = index_pack_named(&p, t, place->pack);
+
+	if (ret == 0)
+		ret = pack_load(&k, v->backend, place->pack, 0, v->id);
+	if (ret != 0)
+		return ret == ERR_DAMAGED || ret == ERR_NOENT ? 1 : ret;
+	ret = 1;
+	for (i = 0; i < k.count && ret == 1; i++) {
+		pack_entry(&e, &k, i);
+		if (e.offset != place->offset)
+			continue;
+		ret = index_find(&o, t, e.id);
+		if (ret != 0 || o.state != INDEX_CLOSED || o.pack != p.number ||
+		    o.offset != place->offset) {
+			ret = ret < 0 ? ret : 1;
+			break;
+		}
+		*num = o.num;
+	}
+	pack_release(&k);
+	return ret;
+}
+
+/* Step 3: a process may have died between mark and transaction. */
+static int
+apply_marks(struct vault *v, const struct buf *list)
+{
+	const struct vault_place *p = (const void *)list->data;
+	size_t i, n = list->len / sizeof(*p);
+	struct evict e = {0};
+	struct index_txn t;
+	uint32_t num;
+	int ret;
+
+	if (n == 0)
+		return 0;
+	ret = index_begin(&t, v->index, 1);
+	if (ret < 0)
+		return ret;
+	ret = evict_init(&e, &t);
+	for (i = 0; i < n && ret == 0; i++) {
+		ret = find_marked(&num, &t, v, p + i);
+		if (ret == 0)
+			evict_add(&e, num);
+		else if (ret == 1)
+			ret = 0;
+	}
+	if (ret == 0 && e.count > 0)
+		ret = sync_renew(v, &t);
+	if (ret == 0 && e.count > 0)
+		ret = evict_apply(&e, &t, INDEX_DAMAGED);
+	if (ret == 0 && e.count > 0)
+		ret = index_commit(&t);
+	index_abort(&t);
+	evict_release(&e);
+	return ret;
+}
+
+struct heads_check {
+	struct vault *v;
+	int older;
+};
+
+static int
+check_head(void *arg, const uint8_t mount[16], uint64_t seq)
+{
+	struct heads_check *c = arg;
+	const struct head *h = heads_find(&c->v->heads, mount);
+
+	if (h == NULL || h->last_seq < seq)
+		c->older = 1;
+	return 0;
+}
+
+/* Step 4. */
+static int
+check_heads(struct vault *v)
+{
+	struct heads_check c = {v, 0};
+	struct heads fresh;
+	struct index_txn t;
+	size_t i;
+	int ret;
+
+	heads_init(&fresh);
+	ret = heads_load(&fresh, v->backend, v->id);
+	if (ret < 0)
+		return ret;
+	pool_lock_enter(&v->lock);
+	heads_release(&v->heads);
+	v->heads = fresh;
+	v->reload = 0;
+	pool_lock_leave(&v->lock);
+	ret = index_begin(&t, v->index, 1);
+	if (ret < 0)
+		return ret;
+	ret = index_heads(&t, check_head, &c);
+	if (ret == 0 && c.older)
+		ret = sync_renew(v, NULL);
+	if (ret == 0)
+		ret = index_set_generation(&t, v->generation.bytes);
+	if (ret == 0)
+		ret = kv_clear(t.kv, INDEX_HEAD);
+	for (i = 0; i < v->heads.len && ret == 0; i++)
+		ret = index_set_head(
+		    &t, v->heads.items[i].mount, v->heads.items[i].last_seq);
+	if (ret < 0) {
+		index_abort(&t);
+		return ret;
+	}
+	return index_commit(&t);
+}
+
+int
+sync_vault(struct vault *v)
+{
+	struct buf marks = BUF_INIT;
+	struct packs k = {0};
+	int ret;
+
+	idmap_init(&k.known);
+	v->packs_damaged = 0;
+	ret = load_marks(&marks, v);
+	if (ret == 0)
+		ret = compare_packs(&k, v);
+	if (ret == 0)
+		ret = check_generation(v);
+	if (ret == 0)
+		ret = evict_gone(v, &k);
+	if (ret == 0)
+		ret = admit_class(v, &k.unknown, RECORD_DATA);
+	if (ret == 0)
+		ret = admit_class(v, &k.unknown, RECORD_META);
+	if (ret == 0)
+		ret = close_open(v);
+	if (ret == 0)
+		ret = apply_marks(v, &marks);
+	if (ret == 0)
+		ret = check_heads(v);
+	idmap_release(&k.known);
+	buf_release(&k.unknown);
+	buf_release(&k.gone);
+	buf_release(&k.gone_packs);
+	buf_release(&marks);
+	return ret;
+}

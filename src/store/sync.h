@@ -1,0 +1,36 @@
+#ifndef HS_STORE_SYNC_H
+#define HS_STORE_SYNC_H
+
+/*
+ * Makes the index agree with the backend, in this order:
+ *  0. an index that was not true for the newest generation (new, restored,
+ *     or a process died below) cannot tell what was lost: renew;
+ *  1. packs that the index knows and the backend no longer has: the
+ *     generation is renewed (durable) before what they held, and all of its
+ *     ancestors, leave `have` in one transaction;
+ *  2. packs that the index does not know are admitted, data before meta, and
+ *     what stays open is tried again when all are in;
+ *  3. marks of damaged records that the index still trusts take them out;
+ *  4. snapshots: a mount whose newest one is older than the index remembers
+ *     means an older copy of the store: the generation is renewed.
+ * Each step may be cut anywhere and is done again at the next opening.  A
+ * listing that fails is an error; an empty one beside a full index is a loss
+ * of everything, which deletes nothing.
+ */
+
+struct index_txn;
+struct vault;
+
+/*
+ * The caller holds v->change.  Returns 0; ERR_*: whatever was done until then
+ * is right.
+ */
+int sync_vault(struct vault *v);
+
+/*
+ * Make a new generation durable, for a loss that is about to show.  Inside
+ * the transaction `t`, if not NULL, the index is told.
+ */
+int sync_renew(struct vault *v, struct index_txn *t);
+
+#endif

@@ -1,0 +1,262 @@
+#include "store/vault.h"
+
+#include "base/err.h"
+#include "store/backend.h"
+#include "store/evict.h"
+#include "store/index.h"
+#include "store/scan.h"
+#include "store/sync.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* The generation of a new vault, or of one whose newest file is broken. */
+static int
+load_generation(struct vault *v)
+{
+	int ret = state_load(&v->generation, v->backend);
+
+	if (ret != 1)
+		return ret;
+	v->created = v->generation.number == 0;
+	return state_renew(&v->generation, v->backend);
+}
+
+int
+vault_open(struct vault **out, const struct vault_options *o)
+{
+	struct vault *v = calloc(1, sizeof(*v));
+	int ret;
+
+	if (v == NULL)
+		return err_nomem(sizeof(*v));
+	pool_lock_init(&v->change);
+	pool_lock_init(&v->lock);
+	heads_init(&v->heads);
+	idmap_init(&v->marks);
+	v->backend = o->backend;
+	v->epoch = o->epoch;
+	memcpy(v->id, o->id, sizeof(v->id));
+	ret = load_generation(v);
+	if (ret < 0)
+		goto out;
+	ret = index_open(&v->index, o->index_dir, v->id);
+	if (ret < 0)
+		goto out;
+	ret = sync_vault(v);
+	if (ret < 0)
+		goto out;
+	v->created = 0;
+	*out = v;
+	return 0;
+out:
+	vault_close(v);
+	return ret;
+}
+
+void
+vault_close(struct vault *v)
+{
+	if (v == NULL)
+		return;
+	index_close(v->index);
+	heads_release(&v->heads);
+	idmap_release(&v->marks);
+	pool_lock_release(&v->lock);
+	pool_lock_release(&v->change);
+	free(v);
+}
+
+void
+vault_generation(uint8_t out[STORE_GENERATION_BYTES], struct vault *v)
+{
+	pool_lock_enter(&v->lock);
+	memcpy(out, v->generation.bytes, STORE_GENERATION_BYTES);
+	pool_lock_leave(&v->lock);
+}
+
+int
+vault_head(
+    struct head *out, struct vault *v, const uint8_t mount[STORE_NAME_BYTES])
+{
+	const struct head *h;
+	int ret = 1;
+
+	pool_lock_enter(&v->lock);
+	h = heads_find(&v->heads, mount);
+	if (h != NULL && h->server_seq > 0) {
+		*out = *h;
+		ret = 0;
+	}
+	pool_lock_leave(&v->lock);
+	return ret;
+}
+
+int
+vault_have(struct vault *v, uint8_t *bitmap, const uint8_t *ids, uint32_t n)
+{
+	struct index_object o;
+	struct index_txn t;
+	uint32_t i;
+	int ret = index_begin(&t, v->index, 0);
+
+	if (ret < 0)
+		return ret;
+	for (i = 0; i < n && ret >= 0; i++) {
+		if (bitmap[i / 8] >> i % 8 & 1)
+			continue;
+		ret = index_find(&o, &t, ids + (size_t)i * STORE_ID_BYTES);
+		if (ret == 0 && o.state == INDEX_CLOSED)
+			bitmap[i / 8] |= (uint8_t)(1 << i % 8);
+	}
+	index_abort(&t);
+	return ret < 0 ? ret : 0;
+}
+
+int
+vault_have_files(struct vault *v, struct store_member *out,
+    const uint8_t *file_ids, uint32_t n)
+{
+	struct index_txn t;
+	uint32_t i;
+	int ret = index_begin(&t, v->index, 0);
+
+	if (ret < 0)
+		return ret;
+	for (i = 0; i < n && ret >= 0; i++) {
+		if (out[i].found)
+			continue;
+		ret = index_find_file(out[i].bundle, &out[i].member, &t,
+		    file_ids + (size_t)i * STORE_ID_BYTES);
+		out[i].found = ret == 0;
+	}
+	index_abort(&t);
+	return ret < 0 ? ret : 0;
+}
+
+int
+vault_snapshots(struct vault *v, const uint8_t mount[STORE_NAME_BYTES],
+    store_snapshot_fn *found, void *arg)
+{
+	struct buf list = BUF_INIT, file = BUF_INIT;
+	const struct heads_name *names;
+	size_t i, n;
+	int ret = heads_list(&list, v->backend, mount);
+
+	names = (const struct heads_name *)list.data;
+	n = list.len / sizeof(*names);
+	for (i = 0; i < n && ret == 0; i++) {
+		buf_reset(&file);
+		ret = heads_read(&file, v->backend, names + i);
+		/* Damaged beyond reading: its reader finds it cut. */
+		if (ret == 0 || ret == ERR_DAMAGED)
+			ret = found(arg, file.data, file.len);
+	}
+	buf_release(&list);
+	buf_release(&file);
+	return ret;
+}
+
+/* Take one object out; the mark is durable already. */
+static int
+evict_one(struct vault *v, struct index_txn *t, const struct index_object *o)
+{
+	struct evict e;
+	int ret = sync_renew(v, t);
+
+	if (ret < 0)
+		return ret;
+	ret = evict_init(&e, t);
+	if (ret < 0)
+		return ret;
+	evict_add(&e, o->num);
+	ret = evict_apply(&e, t, INDEX_DAMAGED);
+	evict_release(&e);
+	return ret;
+}
+
+int
+vault_damaged(struct vault *v, const uint8_t id[STORE_ID_BYTES],
+    const struct vault_place *where)
+{
+	struct index_object o;
+	struct index_pack p;
+	struct index_txn t = {0};
+	uint8_t key[32];
+	int ret;
+
+	pool_lock_enter(&v->change);
+	ret = index_begin(&t, v->index, 1);
+	if (ret < 0)
+		goto out;
+	ret = index_find(&o, &t, id);
+	if (ret == 0)
+		ret = index_pack(&p, &t, o.pack);
+	if (ret < 0)
+		goto out;
+	/* Unknown by now, or already replaced by another record. */
+	if (ret == 1 ||
+	    (where != NULL && (memcmp(where->pack, p.name, 32) != 0 ||
+				  where->offset != o.offset))) {
+		ret = 0;
+		goto out;
+	}
+	ret = state_mark(v->backend, p.name, o.offset);
+	if (ret < 0)
+		goto out;
+	scan_mark_key(key, p.name, o.offset);
+	pool_lock_enter(&v->lock);
+	ret = idmap_put(&v->marks, key, 0);
+	pool_lock_leave(&v->lock);
+	if (ret == 0 && o.state == INDEX_CLOSED)
+		ret = evict_one(v, &t, &o);
+	else if (ret == 0)
+		ret = index_add_unclosed(&t, id, &o, INDEX_DAMAGED);
+	if (ret == 0)
+		ret = index_commit(&t);
+out:
+	index_abort(&t);
+	pool_lock_leave(&v->change);
+	return ret;
+}
+
+void
+vault_suspect(struct vault *v)
+{
+	pool_lock_enter(&v->lock);
+	v->resync = 1;
+	pool_lock_leave(&v->lock);
+}
+
+int
+vault_refresh(struct vault *v)
+{
+	int ret = 0, wanted;
+
+	pool_lock_enter(&v->change);
+	pool_lock_enter(&v->lock);
+	wanted = v->resync || v->reload;
+	v->resync = 0;
+	pool_lock_leave(&v->lock);
+	if (wanted)
+		ret = sync_vault(v);
+	if (ret < 0)
+		vault_suspect(v);
+	pool_lock_leave(&v->change);
+	return ret;
+}
+
+int
+vault_reindex(struct vault *v)
+{
+	int ret;
+
+	pool_lock_enter(&v->change);
+	/* Without the index's word nobody knows what was lost. */
+	v->created = 0;
+	ret = index_clear(v->index);
+	if (ret == 0)
+		ret = sync_vault(v);
+	pool_lock_leave(&v->change);
+	return ret;
+}
