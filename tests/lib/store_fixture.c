@@ -3,6 +3,7 @@
 #include "base/bytes.h"
 #include "base/fs.h"
 #include "hash/hash.h"
+#include "sign/sign.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -68,6 +69,56 @@ fixture_data(struct buf *out, const uint8_t id[32], const uint8_t *members,
 
 	r.members = members;
 	append_record(out, &r, sealed_len);
+}
+
+void
+fixture_mount(struct fixture_mount *m, unsigned number)
+{
+	memset(m, 0, sizeof(*m));
+	m->id[0] = (uint8_t)number;
+	m->id[15] = 0x77;
+	memset(m->seed, (int)number, sizeof(m->seed));
+	sign_public(m->public_key, m->seed);
+}
+
+void
+fixture_snapshot(struct buf *out, const struct fixture_mount *m,
+    const uint8_t vault[16], const uint8_t root[32])
+{
+	uint8_t hash[32], sig[64], id[32] = {9};
+	size_t from = out->len;
+	int ret = 0;
+
+	ret |= buf_append(out, "HSS0", 4);
+	ret |= buf_append32(out, 0);
+	ret |= buf_append(out, vault, 16);
+	ret |= buf_append(out, m->id, 16);
+	ret |= buf_append64(out, m->client_seq + 1);
+	ret |= buf_append(out, m->previous, 32);
+	ret |= buf_append64(out, 1);
+	ret |= buf_append64(out, 1000);
+	ret |= buf_append_zeros(out, 32);
+	ret |= buf_append(out, id, 32);
+	ret |= buf_append_zeros(out, 16);
+	ret |= buf_append32(out, 1);
+	ret |= buf_append32(out, 50);
+	ret |= buf_append(out, root, 32);
+	ret |= buf_append(out,
+	    "a sealed payload, made up, exactly as long "
+	    "as said",
+	    50);
+	assert(ret == 0);
+	hash_bytes(hash, out->data + from, out->len - from);
+	sign_make(sig, m->seed, "hashstore snapshot v1", hash, sizeof(hash));
+	ret = buf_append(out, sig, sizeof(sig));
+	assert(ret == 0);
+}
+
+void
+fixture_committed(struct fixture_mount *m, const struct buf *client)
+{
+	m->client_seq++;
+	hash_bytes(m->previous, client->data, client->len);
 }
 
 char *

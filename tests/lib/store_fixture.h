@@ -22,6 +22,23 @@ void fixture_meta(struct buf *out, const uint8_t id[32], const uint8_t *refs,
 void fixture_data(struct buf *out, const uint8_t id[32], const uint8_t *members,
     uint32_t n, size_t sealed_len);
 
+/* The key pair of mount `number` and its id. */
+struct fixture_mount {
+	uint8_t id[16];
+	uint8_t seed[32];
+	uint8_t public_key[32];
+	uint64_t client_seq; /* of the newest snapshot */
+	uint8_t previous[32];
+};
+void fixture_mount(struct fixture_mount *m, unsigned number);
+/*
+ * Append the signed client part of the mount's next snapshot with the one ref
+ * `root`.  fixture_committed() makes it the newest.
+ */
+void fixture_snapshot(struct buf *out, const struct fixture_mount *m,
+    const uint8_t vault[16], const uint8_t root[32]);
+void fixture_committed(struct fixture_mount *m, const struct buf *client);
+
 /* A new empty folder below the system's; the text is the caller's. */
 char *fixture_folder(void);
 /* Remove a folder and free its name. */
