@@ -7,21 +7,21 @@
  * a struct store.
  */
 
+#include "cli/local.h"
 #include "cli/state.h"
 #include "seal/keys.h"
 #include "store/store.h"
 
-struct server_local;
-
 struct connect {
 	struct state state;
 	struct keys keys; /* of the state's vault */
+	struct gear_params chunker; /* as the vault's header says */
 	struct store *store;
-	struct server_local *local; /* a file:// store's lock and vault */
+	struct local local; /* behind a file:// URL */
 };
 
-/* Nonzero, and the path of the store in `*path`, when `url` is file://. */
-int connect_is_file(const char **path, const char *url);
+/* The path of a file:// URL; NULL for another one. */
+const char *connect_file(const char *url);
 
 /*
  * Load the state of `dir`, the keys from the keyring, and log in.

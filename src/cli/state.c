@@ -15,7 +15,8 @@
 #include <unistd.h>
 
 #define STATE_FORMAT 0
-#define SEED_TEXT_BYTES (2 * SIGN_SEED_BYTES)
+#define SECRET_BYTES 32
+#define SECRET_TEXT_BYTES (2 * SECRET_BYTES)
 
 void
 state_init(struct state *s)
@@ -132,28 +133,73 @@ decode_config(struct state *s, const struct json *j)
 	return rc;
 }
 
-int
-state_load_seed(struct state *s)
+/* A file of 64 hexadecimal digits.  0; 1 when there is none. */
+static int
+read_secret(uint8_t secret[SECRET_BYTES], const struct state *s,
+    const char *name)
 {
 	struct buf text = BUF_INIT;
-	int rc = read_state_file(&text, s, "mount.key", 2 * SEED_TEXT_BYTES);
+	int rc = read_state_file(&text, s, name, 2 * SECRET_TEXT_BYTES);
 
 	if (rc == 0) {
 		size_t len = text.len;
 
 		while (len > 0 && text.data[len - 1] == '\n')
 			len--;
-		if (hex_decode(s->mount_seed, SIGN_SEED_BYTES,
-			(const char *)text.data, len) != 0)
+		if (hex_decode(secret, SECRET_BYTES, (const char *)text.data,
+			len) != 0)
 			rc = err_set(ERR_NOSTORE,
-			    "%s/mount.key is damaged; register the directory "
-			    "again",
-			    s->path);
+			    "%s/%s is damaged; move %s away and register the "
+			    "directory again",
+			    s->path, name, s->path);
 	}
 	if (text.data != NULL)
 		hash_wipe(text.data, text.cap);
 	buf_release(&text);
 	return rc;
+}
+
+static int
+write_secret(const struct state *s, const char *name,
+    const uint8_t secret[SECRET_BYTES])
+{
+	char text[SECRET_TEXT_BYTES + 2];
+	int rc;
+
+	hex_encode(text, secret, SECRET_BYTES);
+	text[SECRET_TEXT_BYTES] = '\n';
+	rc = write_state_file(s, name, text, SECRET_TEXT_BYTES + 1);
+	hash_wipe(text, sizeof(text));
+	return rc;
+}
+
+int
+state_load_seed(struct state *s)
+{
+	return read_secret(s->mount_seed, s, "mount.key");
+}
+
+int
+state_load_pending(uint8_t master[32], const struct state *s)
+{
+	return read_secret(master, s, "pending.key");
+}
+
+int
+state_save_pending(const uint8_t master[32], const struct state *s)
+{
+	return write_secret(s, "pending.key", master);
+}
+
+void
+state_drop_pending(const struct state *s)
+{
+	char *path = file_path(s, "pending.key");
+
+	/* It may be absent; if it cannot go, the next register uses it. */
+	if (path != NULL)
+		(void)unlink(path);
+	free(path);
 }
 
 int
@@ -194,18 +240,11 @@ out:
 int
 state_save_seed(const struct state *s)
 {
-	char text[SEED_TEXT_BYTES + 2];
 	int rc = fs_make_dirs(s->path, 0700);
 
 	if (rc == 0)
 		rc = write_state_file(s, ".gitignore", "*\n", 2);
-	if (rc != 0)
-		return rc;
-	hex_encode(text, s->mount_seed, SIGN_SEED_BYTES);
-	text[SEED_TEXT_BYTES] = '\n';
-	rc = write_state_file(s, "mount.key", text, SEED_TEXT_BYTES + 1);
-	hash_wipe(text, sizeof(text));
-	return rc;
+	return rc != 0 ? rc : write_secret(s, "mount.key", s->mount_seed);
 }
 
 int

@@ -6,6 +6,7 @@
  *
  *   config.json   what it is registered with (below), no secrets
  *   mount.key     the mount's Ed25519 seed, 64 hexadecimal digits, 0600
+ *   pending.key   a new vault's master key, only while it is registered
  *   .gitignore    "*": keys never go into somebody's repository
  *   cache/        the stat cache; may be deleted at any time
  *
@@ -51,6 +52,13 @@ int state_load(struct state *s);
 int state_save_seed(const struct state *s);
 /* Read it back: 0; 1 when there is none. */
 int state_load_seed(struct state *s);
+
+/* The master key of a vault that is being opened; see cmd_register.c. */
+int state_save_pending(const uint8_t master[32], const struct state *s);
+/* 0; 1 when there is none. */
+int state_load_pending(uint8_t master[32], const struct state *s);
+void state_drop_pending(const struct state *s);
+
 /* Write config.json: from here on the directory is registered. */
 int state_save(const struct state *s);
 

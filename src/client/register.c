@@ -20,6 +20,21 @@ ask_hello(struct hello *out, const char *url, const struct channel_policy *p)
 	return r;
 }
 
+int
+register_hello(uint8_t store_public[SIGN_PUBLIC_BYTES], int *insecure,
+    const char *url, const struct channel_policy *policy)
+{
+	struct hello h;
+	int r = ask_hello(
+	    &h, url, policy != NULL ? policy : &channel_policy_default);
+
+	if (r != 0)
+		return r;
+	memcpy(store_public, h.store, SIGN_PUBLIC_BYTES);
+	*insecure = h.insecure;
+	return 0;
+}
+
 static int
 fill_request(struct enroll_request *rq, const struct register_options *o,
     const struct hello *h, const struct enroll_keys *keys)

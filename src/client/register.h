@@ -27,6 +27,14 @@ struct register_result {
 };
 
 /*
+ * Ask a server who it is: its key, and whether it takes registrations without
+ * an invitation.  Nothing proves the answer yet.
+ * Returns 0; ERR_USAGE; ERR_UNREACHABLE (also: not a hashstore server).
+ */
+int register_hello(uint8_t store_public[SIGN_PUBLIC_BYTES], int *insecure,
+    const char *url, const struct channel_policy *policy);
+
+/*
  * Register.  With the same mount seed and invitation it may be repeated until
  * an answer arrives.
  *

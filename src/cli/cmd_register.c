@@ -1,0 +1,354 @@
+/*
+ * shash register: connect a directory to a store.
+ *
+ * The order makes every step repeatable after a crash or a lost answer:
+ *  1. the mount's key, and a new vault's master key, are written to the
+ *     state directory (mount.key, pending.key);
+ *  2. the store is asked; it gives the same answer to the same mount key;
+ *  3. the master key goes to the keyring;
+ *  4. config.json is written: the directory is registered;
+ *  5. pending.key is removed.
+ */
+
+#include "base/err.h"
+#include "base/fs.h"
+#include "base/hex.h"
+#include "base/log.h"
+#include "cli/cli.h"
+#include "cli/connect.h"
+#include "cli/keyring.h"
+#include "cli/vaultkey.h"
+#include "client/register.h"
+#include "hash/hash.h"
+#include "seal/recovery.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct request {
+	const char *dir, *state_dir, *url, *invitation, *recovery_key;
+	const char *label, *recovery_file;
+	int new_vault;
+};
+
+struct job {
+	const struct request *q;
+	struct state state;
+	struct keys keys; /* of the vault to open or join */
+	enum enroll_mode mode;
+	int fresh; /* the master key is in nobody's hands yet */
+	struct local local; /* a file:// store */
+	struct register_result answer;
+};
+
+/* The store's key, by asking the server or by opening the folder. */
+static int
+find_store(struct job *j)
+{
+	const char *path = connect_file(j->q->url);
+	int insecure, rc;
+
+	if (path == NULL) {
+		rc = register_hello(
+		    j->state.store_public, &insecure, j->q->url, NULL);
+		if (rc == 0 && j->q->invitation == NULL && !insecure)
+			rc = err_set(ERR_REFUSED,
+			    "this server needs an invitation: --invitation I "
+			    "(made there with: shash invite)");
+		return rc;
+	}
+	rc = local_open(&j->local, path, 1);
+	if (rc == 0)
+		memcpy(j->state.store_public,
+		    account_public(j->local.account), SIGN_PUBLIC_BYTES);
+	return rc;
+}
+
+/* Which vault: the order of the cases is what the man page says. */
+static int
+choose_vault(struct job *j)
+{
+	uint8_t master[KEYS_BYTES], vault[KEYS_VAULT_BYTES];
+	int rc = 1;
+
+	if (j->q->recovery_key != NULL) {
+		rc = recovery_decode(master, j->q->recovery_key);
+		j->mode = ENROLL_JOIN;
+	} else {
+		rc = state_load_pending(master, &j->state);
+		j->fresh = rc == 0;
+		j->mode = ENROLL_EITHER;
+		if (rc == 1 && !j->q->new_vault) {
+			rc = keyring_find(vault, j->state.store_public);
+			if (rc == 0)
+				rc = keyring_need(master, vault);
+		}
+	}
+	if (rc == 1) {
+		keys_make_master(master);
+		j->fresh = 1;
+		j->mode = ENROLL_NEW;
+		rc = state_save_pending(master, &j->state);
+	}
+	if (rc == 0)
+		keys_derive(&j->keys, master, 0);
+	hash_wipe(master, sizeof(master));
+	return rc;
+}
+
+static int
+prepare_seed(struct job *j)
+{
+	int rc = state_load_seed(&j->state);
+
+	if (rc != 1)
+		return rc;
+	sign_seed(j->state.mount_seed);
+	return state_save_seed(&j->state);
+}
+
+static int
+ask_local(struct job *j, const struct header *h)
+{
+	uint8_t mount_public[SIGN_PUBLIC_BYTES];
+	struct account_mount m;
+	int rc;
+
+	sign_public(mount_public, j->state.mount_seed);
+	rc = account_add(&m, &j->answer.header, &j->answer.created,
+	    j->local.account, mount_public, j->state.label, h, j->mode);
+	if (rc == 0)
+		memcpy(j->answer.mount, m.mount, sizeof(m.mount));
+	return rc;
+}
+
+static int
+ask_remote(struct job *j, const struct header *h)
+{
+	struct register_options o;
+	int rc;
+
+	memset(&o, 0, sizeof(o));
+	o.url = j->q->url;
+	o.invitation = j->q->invitation;
+	memcpy(o.mount_seed, j->state.mount_seed, sizeof(o.mount_seed));
+	memcpy(o.join_seed, j->keys.join_seed, sizeof(o.join_seed));
+	o.header = *h;
+	o.label = j->state.label;
+	o.mode = j->mode;
+	rc = register_mount(&j->answer, &o);
+	if (rc == 0 &&
+	    memcmp(j->answer.store_public, j->state.store_public,
+		SIGN_PUBLIC_BYTES) != 0)
+		rc = err_set(ERR_REFUSED,
+		    "the server changed its identity while it was asked");
+	hash_wipe(&o, sizeof(o));
+	return rc;
+}
+
+/* Step 2; what the store says no to leaves nothing behind. */
+static int
+ask(struct job *j)
+{
+	struct header h;
+	struct gear_params chunker;
+	int rc;
+
+	vaultkey_header(&h, &j->keys);
+	rc = j->local.account != NULL ? ask_local(j, &h) : ask_remote(j, &h);
+	if (rc == ERR_REFUSED || rc == ERR_EXIST || rc == ERR_NOENT) {
+		if (j->fresh)
+			state_drop_pending(&j->state);
+		if (rc == ERR_NOENT)
+			return err_set(ERR_REFUSED,
+			    "the store has no vault of this recovery key");
+		return rc == ERR_EXIST ? ERR_REFUSED : rc;
+	}
+	return rc != 0 ? rc :
+			 vaultkey_check(&chunker, &j->answer.header, &j->keys);
+}
+
+/* Steps 3 to 5. */
+static int
+keep(struct job *j)
+{
+	int rc = keyring_save(
+	    j->keys.master, j->keys.vault, j->state.store_public);
+
+	if (rc == 0) {
+		memcpy(j->state.vault, j->keys.vault, sizeof(j->state.vault));
+		memcpy(j->state.mount, j->answer.mount,
+		    sizeof(j->state.mount));
+		rc = state_save(&j->state);
+	}
+	if (rc == 0)
+		state_drop_pending(&j->state);
+	return rc;
+}
+
+/* The recovery key of a new vault: to a file, or to the terminal. */
+static void
+show_recovery(const struct job *j)
+{
+	char text[RECOVERY_TEXT_BYTES + 1];
+	const char *file = j->q->recovery_file;
+	size_t len;
+
+	recovery_encode(text, j->keys.master);
+	len = strlen(text);
+	if (file != NULL) {
+		text[len] = '\n';
+		if (fs_write_file(AT_FDCWD, file, text, len + 1, 0600,
+			FS_EXCLUSIVE) == 0) {
+			log_info("The recovery key is in %s: keep it away "
+				 "from this machine.",
+			    file);
+			hash_wipe(text, sizeof(text));
+			return;
+		}
+		log_warn("%s", err_text());
+		text[len] = '\0';
+	}
+	log_info("Write down the recovery key: without it nobody can restore "
+		 "when this");
+	log_info("machine is lost ('shash key' prints it again):");
+	log_info("    %s", text);
+	hash_wipe(text, sizeof(text));
+}
+
+static void
+report(const struct job *j)
+{
+	char vault[2 * KEYS_VAULT_BYTES + 1];
+	char store[2 * SIGN_PUBLIC_BYTES + 1];
+
+	hex_encode(vault, j->keys.vault, KEYS_VAULT_BYTES);
+	hex_encode(store, j->state.store_public, SIGN_PUBLIC_BYTES);
+	log_info("registered %s as '%s' with %s", j->state.dir,
+	    j->state.label, j->state.url);
+	if (j->local.account == NULL && j->q->invitation == NULL)
+		log_info("trusted the store's key on first use: %s", store);
+	if (j->fresh) {
+		log_info("opened a new vault, %s", vault);
+		show_recovery(j);
+	} else {
+		log_info("joined %s vault %s%s",
+		    j->q->recovery_key != NULL ? "the recovery key's" : "your",
+		    vault,
+		    j->answer.created ? ", which this store did not have yet" :
+					"");
+	}
+}
+
+/* The label: what the user says, else the machine's name. */
+static int
+set_label(struct job *j)
+{
+	char host[256];
+
+	if (gethostname(host, sizeof(host)) != 0 || host[0] == '\0')
+		(void)memcpy(host, "unnamed", sizeof("unnamed"));
+	host[sizeof(host) - 1] = '\0';
+	j->state.label =
+	    fs_printf("%s", j->q->label != NULL ? j->q->label : host);
+	j->state.url = fs_printf("%s", j->q->url);
+	return j->state.label == NULL || j->state.url == NULL ? ERR_NOMEM : 0;
+}
+
+static int
+run(const struct request *q)
+{
+	struct job j;
+	int rc;
+
+	memset(&j, 0, sizeof(j));
+	j.q = q;
+	state_init(&j.state);
+	rc = state_locate(&j.state, q->dir, q->state_dir);
+	if (rc == 0 && state_exists(&j.state))
+		rc = err_set(ERR_REFUSED,
+		    "%s is registered already; to register it anew, move %s "
+		    "away first",
+		    j.state.dir, j.state.path);
+	if (rc == 0)
+		rc = set_label(&j);
+	if (rc == 0)
+		rc = find_store(&j);
+	if (rc == 0)
+		rc = prepare_seed(&j);
+	if (rc == 0)
+		rc = choose_vault(&j);
+	if (rc == 0)
+		rc = ask(&j);
+	if (rc == 0)
+		rc = keep(&j);
+	if (rc == 0)
+		report(&j);
+	local_close(&j.local);
+	keys_wipe(&j.keys);
+	state_release(&j.state);
+	return rc;
+}
+
+static int
+check(const struct request *q)
+{
+	if (q->url == NULL)
+		return err_set(ERR_USAGE,
+		    "register needs the store: --url http://HOST:PORT/ or "
+		    "file:///PATH");
+	if (strlen(q->url) >= STATE_URL_BYTES)
+		return err_set(ERR_USAGE, "the URL is too long");
+	if (connect_file(q->url) != NULL && connect_file(q->url)[0] != '/')
+		return err_set(ERR_USAGE,
+		    "a store on this machine is file:///PATH, with an "
+		    "absolute path");
+	if (q->recovery_key != NULL && q->new_vault)
+		return err_set(ERR_USAGE,
+		    "--recovery_key joins a vault, --new_vault declines to: "
+		    "give one of them");
+	if (q->recovery_file != NULL && access(q->recovery_file, F_OK) == 0)
+		return err_set(
+		    ERR_USAGE, "%s is there already", q->recovery_file);
+	return 0;
+}
+
+int
+cmd_register(int argc, char **argv)
+{
+	struct request q = {.dir = "."};
+	const struct args_option options[] = {
+	    {"url", ARGS_TEXT, &q.url, "U",
+		"the store: http://HOST:PORT/ or file:///PATH", 0, 0},
+	    {"invitation", ARGS_TEXT, &q.invitation, "I",
+		"what 'shash invite' printed there", 0, 0},
+	    {"dir", ARGS_TEXT, &q.dir, "D", "directory to register [.]", 0, 0},
+	    {"state_dir", ARGS_TEXT, &q.state_dir, "S",
+		"where to keep its state [DIR/.shamo]", 0, 0},
+	    {"label", ARGS_TEXT, &q.label, "L",
+		"name told to the server [host name]", 0, 0},
+	    {"new_vault", ARGS_FLAG, &q.new_vault, NULL,
+		"share nothing with your other directories", 0, 0},
+	    {"recovery_key", ARGS_TEXT, &q.recovery_key, "K",
+		"join the vault of this recovery key", 0, 0},
+	    {"recovery_file", ARGS_TEXT, &q.recovery_file, "F",
+		"write a new vault's recovery key to F", 0, 0},
+	    {NULL, ARGS_FLAG, NULL, NULL, NULL, 0, 0}};
+	const struct args_command command = {"register",
+	    "--url U [--invitation I] [--dir D] [OPTIONS]",
+	    "Connect a directory to a store, once, before its first backup.",
+	    "Your directories on one store share a vault: one master key, "
+	    "every\ncontent stored once. The first opens it and prints its "
+	    "recovery key.",
+	    options, 0};
+	size_t operands;
+	int rc = args_parse(&operands, &command, argc, argv);
+
+	if (rc == 0)
+		rc = check(&q);
+	else
+		return rc;
+	return rc == 0 ? run(&q) : rc;
+}

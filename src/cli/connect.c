@@ -1,0 +1,110 @@
+#include "cli/connect.h"
+
+#include "base/err.h"
+#include "cli/keyring.h"
+#include "cli/vaultkey.h"
+#include "client/remote.h"
+#include "hash/hash.h"
+
+#include <string.h>
+
+#define FILE_SCHEME "file://"
+
+const char *
+connect_file(const char *url)
+{
+	size_t len = strlen(FILE_SCHEME);
+
+	return strncmp(url, FILE_SCHEME, len) == 0 ? url + len : NULL;
+}
+
+static int
+log_in_local(struct header *header, struct connect *c, const char *path)
+{
+	int rc = local_open(&c->local, path, 0);
+
+	if (rc != 0)
+		return rc;
+	if (memcmp(account_public(c->local.account), c->state.store_public,
+		SIGN_PUBLIC_BYTES) != 0)
+		return err_set(ERR_REFUSED,
+		    "%s holds another store than the one that %s was "
+		    "registered with",
+		    path, c->state.dir);
+	return local_session(&c->store, header, &c->local, c->state.mount);
+}
+
+static int
+log_in_remote(struct header *header, struct connect *c)
+{
+	struct remote_options o;
+	int rc;
+
+	memset(&o, 0, sizeof(o));
+	o.url = c->state.url;
+	memcpy(o.mount, c->state.mount, sizeof(o.mount));
+	memcpy(o.mount_seed, c->state.mount_seed, sizeof(o.mount_seed));
+	memcpy(o.store_public, c->state.store_public, sizeof(o.store_public));
+	rc = remote_open(&c->store, &o);
+	hash_wipe(&o, sizeof(o));
+	if (rc == 0)
+		*header = *remote_header(c->store);
+	return rc;
+}
+
+static int
+log_in(struct connect *c)
+{
+	const char *path = connect_file(c->state.url);
+	struct header header;
+	int rc = path != NULL ? log_in_local(&header, c, path) :
+				log_in_remote(&header, c);
+
+	if (rc == 0)
+		rc = vaultkey_check(&c->chunker, &header, &c->keys);
+	return rc;
+}
+
+int
+connect_open(struct connect *c, const char *dir, const char *state_dir)
+{
+	uint8_t master[KEYS_BYTES];
+	int rc;
+
+	memset(c, 0, sizeof(*c));
+	state_init(&c->state);
+	rc = state_locate(&c->state, dir, state_dir);
+	if (rc == 0)
+		rc = state_load(&c->state);
+	if (rc == 0)
+		rc = keyring_need(master, c->state.vault);
+	if (rc != 0)
+		return rc;
+	keys_derive(&c->keys, master, 0);
+	hash_wipe(master, sizeof(master));
+	return log_in(c);
+}
+
+static void
+log_out(struct connect *c)
+{
+	if (c->store != NULL)
+		c->store->ops->close(c->store);
+	c->store = NULL;
+	local_close(&c->local);
+}
+
+int
+connect_again(struct connect *c)
+{
+	log_out(c);
+	return log_in(c);
+}
+
+void
+connect_close(struct connect *c)
+{
+	log_out(c);
+	keys_wipe(&c->keys);
+	state_release(&c->state);
+}
