@@ -173,5 +173,6 @@ hash_equal(const uint8_t *a, const uint8_t *b, size_t len)
 void
 hash_wipe(void *p, size_t len)
 {
-	explicit_bzero(p, len);
+	if (len > 0) /* an empty buf has no memory */
+		explicit_bzero(p, len);
 }

@@ -40,7 +40,8 @@ struct account {
 /* Folders of a store, and all else that may be there before store.json. */
 static const char *const folders[] = {
     "invitations", "mounts", "vaults", "index", "incoming"};
-static const char *const leftovers[] = {"server.key", "lock", "lost+found"};
+static const char *const leftovers[] = {
+    "server.key", "lock", "control", "lost+found"};
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -275,6 +276,19 @@ take_lock(struct account *a)
 	return r;
 }
 
+/* What a crash left half written: nobody else can be writing now. */
+static int
+empty_incoming(const struct account *a)
+{
+	char *path = fs_join(a->dir, "incoming");
+	int r = path == NULL ? ERR_NOMEM : fs_remove_tree(path);
+
+	if (r == 0)
+		r = fs_make_dirs(path, 0700);
+	free(path);
+	return r;
+}
+
 int
 account_open(struct account **out, const char *dir, unsigned flags)
 {
@@ -296,6 +310,8 @@ account_open(struct account **out, const char *dir, unsigned flags)
 		r = read_identity(a);
 	if (r == 0 && (flags & ACCOUNT_LOCK) != 0)
 		r = take_lock(a);
+	if (r == 0 && (flags & ACCOUNT_LOCK) != 0)
+		r = empty_incoming(a);
 	if (r == 0) {
 		*out = a;
 		a = NULL;
@@ -351,6 +367,12 @@ char *
 account_vault_dir(const struct account *a, const uint8_t vault[IDENT_BYTES])
 {
 	return id_path(a, "vaults", vault, "");
+}
+
+char *
+account_incoming_dir(const struct account *a)
+{
+	return fs_join(a->dir, "incoming");
 }
 
 char *

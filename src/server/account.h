@@ -55,6 +55,9 @@ char *account_vault_dir(
 char *account_index_dir(
     const struct account *a, const uint8_t vault[IDENT_BYTES]);
 
+/* Where files under way lie; emptied when the lock is taken. */
+char *account_incoming_dir(const struct account *a);
+
 /* Returns 0; 1 when there is no such vault; ERR_*. */
 int account_vault(struct header *out, const struct account *a,
     const uint8_t vault[IDENT_BYTES]);

@@ -1,0 +1,168 @@
+#include "server/vaults.h"
+
+#include "base/err.h"
+#include "base/hex.h"
+#include "base/log.h"
+#include "base/pool.h"
+#include "store/backend.h"
+#include "store/local.h"
+#include "store/store.h"
+#include "store/vault.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* The key epoch that records may have: vaults begin with it, and nothing
+ * changes it in format 0. */
+#define VAULT_EPOCH 0
+
+/* A vault that somebody wanted; `vault` is NULL until it could be opened. */
+struct entry {
+	struct entry *next;
+	uint8_t id[IDENT_BYTES];
+	struct pool_lock opening;
+	struct vault *vault;
+	struct backend *backend;
+};
+
+struct vaults {
+	const struct account *account;
+	vaults_backend_fn *open_backend;
+	struct pool_lock lock; /* of the list; entries never go */
+	struct entry *first;
+};
+
+int
+vaults_new(struct vaults **out, const struct account *a,
+    vaults_backend_fn *open_backend)
+{
+	struct vaults *vs = calloc(1, sizeof(*vs));
+
+	if (vs == NULL)
+		return err_nomem(sizeof(*vs));
+	vs->account = a;
+	vs->open_backend = open_backend;
+	pool_lock_init(&vs->lock);
+	*out = vs;
+	return 0;
+}
+
+void
+vaults_free(struct vaults *vs)
+{
+	struct entry *e;
+
+	if (vs == NULL)
+		return;
+	while ((e = vs->first) != NULL) {
+		vs->first = e->next;
+		vault_close(e->vault);
+		if (e->backend != NULL)
+			e->backend->ops->close(e->backend);
+		pool_lock_release(&e->opening);
+		free(e);
+	}
+	pool_lock_release(&vs->lock);
+	free(vs);
+}
+
+/* The entry of a vault, made if need be. */
+static int
+find_entry(struct entry **out, struct vaults *vs, const uint8_t id[IDENT_BYTES])
+{
+	struct entry *e;
+	int r = 0;
+
+	pool_lock_enter(&vs->lock);
+	for (e = vs->first; e != NULL; e = e->next)
+		if (memcmp(e->id, id, IDENT_BYTES) == 0)
+			break;
+	if (e == NULL) {
+		e = calloc(1, sizeof(*e));
+		if (e == NULL) {
+			r = err_nomem(sizeof(*e));
+		} else {
+			memcpy(e->id, id, IDENT_BYTES);
+			pool_lock_init(&e->opening);
+			e->next = vs->first;
+			vs->first = e;
+		}
+	}
+	pool_lock_leave(&vs->lock);
+	if (r == 0)
+		*out = e;
+	return r;
+}
+
+static int
+open_entry(struct vaults *vs, struct entry *e)
+{
+	char *dir = account_vault_dir(vs->account, e->id);
+	char *index = account_index_dir(vs->account, e->id);
+	char *incoming = account_incoming_dir(vs->account);
+	struct vault_options o;
+	struct backend *b = NULL;
+	int r = 0;
+
+	if (dir == NULL || index == NULL || incoming == NULL)
+		r = ERR_NOMEM;
+	if (r == 0)
+		r = vs->open_backend(&b, dir, incoming);
+	if (r == 0) {
+		memset(&o, 0, sizeof(o));
+		o.backend = b;
+		o.index_dir = index;
+		memcpy(o.id, e->id, sizeof(o.id));
+		o.epoch = VAULT_EPOCH;
+		r = vault_open(&e->vault, &o);
+	}
+	if (r == 0)
+		e->backend = b;
+	else if (b != NULL)
+		b->ops->close(b);
+	free(incoming);
+	free(index);
+	free(dir);
+	return r;
+}
+
+int
+vaults_get(
+    struct vault **out, struct vaults *vs, const uint8_t vault[IDENT_BYTES])
+{
+	struct header h;
+	struct entry *e;
+	int r = account_vault(&h, vs->account, vault);
+
+	if (r == 1)
+		return err_set(ERR_NOENT, "there is no such vault");
+	if (r == 0)
+		r = find_entry(&e, vs, vault);
+	if (r < 0)
+		return r;
+	pool_lock_enter(&e->opening);
+	if (e->vault == NULL)
+		r = open_entry(vs, e);
+	pool_lock_leave(&e->opening);
+	if (r == 0)
+		*out = e->vault;
+	return r;
+}
+
+int
+vaults_session(struct store **out, void *arg, const struct account_mount *m)
+{
+	struct vaults *vs = arg;
+	struct store_local_options o;
+	int r;
+
+	memset(&o, 0, sizeof(o));
+	r = vaults_get(&o.vault, vs, m->vault);
+	if (r < 0)
+		return r;
+	memcpy(o.store_public, account_public(vs->account),
+	    sizeof(o.store_public));
+	memcpy(o.mount, m->mount, sizeof(o.mount));
+	memcpy(o.mount_public, m->public_key, sizeof(o.mount_public));
+	return store_local_open(out, &o);
+}

@@ -1,0 +1,40 @@
+#ifndef HS_SERVER_VAULTS_H
+#define HS_SERVER_VAULTS_H
+
+/*
+ * The vaults of a store, each opened once when somebody first needs it and
+ * kept until the end.
+ *
+ * Thread use: any thread may call anything.
+ */
+
+#include "server/account.h"
+
+struct backend;
+struct store;
+struct vault;
+struct vaults;
+
+/* As in server/server.h. */
+typedef int vaults_backend_fn(
+    struct backend **out, const char *vault_dir, const char *incoming_dir);
+
+/* `a` has the store's lock and outlives the vaults. */
+int vaults_new(struct vaults **out, const struct account *a,
+    vaults_backend_fn *open_backend);
+/* Every session has ended.  NULL is fine. */
+void vaults_free(struct vaults *vs);
+
+/* The vault with this id, owned by `vs`.  Opening may rebuild its index.
+ * Returns 0; ERR_NOENT; ERR_DAMAGED; ERR_IO; ERR_NOMEM. */
+int vaults_get(
+    struct vault **out, struct vaults *vs, const uint8_t vault[IDENT_BYTES]);
+
+/*
+ * A session on its vault for mount `m`.  Has the form of a dispatch_open_fn;
+ * `arg` is the struct vaults.
+ */
+int vaults_session(
+    struct store **out, void *arg, const struct account_mount *m);
+
+#endif
