@@ -19,6 +19,7 @@
 /* A vault that somebody wanted; `vault` is NULL until it could be opened. */
 struct entry {
 	struct entry *next;
+	const struct vaults *owner;
 	uint8_t id[IDENT_BYTES];
 	struct pool_lock opening;
 	struct vault *vault;
@@ -83,6 +84,7 @@ find_entry(struct entry **out, struct vaults *vs, const uint8_t id[IDENT_BYTES])
 			r = err_nomem(sizeof(*e));
 		} else {
 			memcpy(e->id, id, IDENT_BYTES);
+			e->owner = vs;
 			pool_lock_init(&e->opening);
 			e->next = vs->first;
 			vs->first = e;
@@ -126,27 +128,63 @@ open_entry(struct vaults *vs, struct entry *e)
 	return r;
 }
 
-int
-vaults_get(
-    struct vault **out, struct vaults *vs, const uint8_t vault[IDENT_BYTES])
+/* The entry of a vault, opened. */
+static int
+get_entry(
+    struct entry **out, struct vaults *vs, const uint8_t vault[IDENT_BYTES])
 {
+	struct entry *e = NULL;
 	struct header h;
-	struct entry *e;
 	int r = account_vault(&h, vs->account, vault);
 
 	if (r == 1)
 		return err_set(ERR_NOENT, "there is no such vault");
 	if (r == 0)
 		r = find_entry(&e, vs, vault);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	pool_lock_enter(&e->opening);
 	if (e->vault == NULL)
 		r = open_entry(vs, e);
 	pool_lock_leave(&e->opening);
 	if (r == 0)
+		*out = e;
+	return r;
+}
+
+int
+vaults_get(
+    struct vault **out, struct vaults *vs, const uint8_t vault[IDENT_BYTES])
+{
+	struct entry *e;
+	int r = get_entry(&e, vs, vault);
+
+	if (r == 0)
 		*out = e->vault;
 	return r;
+}
+
+/* Hands the mounts of a vault to a store session. */
+struct mount_listing {
+	store_mount_fn *found;
+	void *arg;
+};
+
+static int
+on_mount(void *arg, const struct account_mount *m)
+{
+	struct mount_listing *l = arg;
+
+	return l->found(l->arg, m->mount, m->public_key, m->label);
+}
+
+static int
+list_mounts(void *mounts_arg, store_mount_fn *found, void *arg)
+{
+	const struct entry *e = mounts_arg;
+	struct mount_listing l = {found, arg};
+
+	return account_mounts(e->owner->account, e->id, on_mount, &l);
 }
 
 int
@@ -154,15 +192,18 @@ vaults_session(struct store **out, void *arg, const struct account_mount *m)
 {
 	struct vaults *vs = arg;
 	struct store_local_options o;
-	int r;
+	struct entry *e;
+	int r = get_entry(&e, vs, m->vault);
 
-	memset(&o, 0, sizeof(o));
-	r = vaults_get(&o.vault, vs, m->vault);
 	if (r < 0)
 		return r;
+	memset(&o, 0, sizeof(o));
+	o.vault = e->vault;
 	memcpy(o.store_public, account_public(vs->account),
 	    sizeof(o.store_public));
 	memcpy(o.mount, m->mount, sizeof(o.mount));
 	memcpy(o.mount_public, m->public_key, sizeof(o.mount_public));
+	o.mounts = list_mounts;
+	o.mounts_arg = e;
 	return store_local_open(out, &o);
 }

@@ -31,8 +31,9 @@ int vaults_get(
     struct vault **out, struct vaults *vs, const uint8_t vault[IDENT_BYTES]);
 
 /*
- * A session on its vault for mount `m`.  Has the form of a dispatch_open_fn;
- * `arg` is the struct vaults.
+ * A session on its vault for mount `m`, to end with ops->close() before the
+ * vaults end.  This is all that a store without a server (file://) needs.
+ * Has the form of a dispatch_open_fn; `arg` is the struct vaults.
  */
 int vaults_session(
     struct store **out, void *arg, const struct account_mount *m);

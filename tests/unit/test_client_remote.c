@@ -62,18 +62,49 @@ count_mount(void *arg, const uint8_t *mount, const uint8_t *public_key,
 	return 0;
 }
 
+/* The rest of what a session can do, after put. */
+static void
+check_commit_and_lists(
+    struct server_fixture *f, struct store *s, const uint8_t *id)
+{
+	struct store_receipt receipt;
+	struct buf missing = BUF_INIT;
+	uint8_t snapshot[1000];
+	unsigned n = 0;
+
+	memset(snapshot, 's', sizeof(snapshot));
+	assert_int_equal(
+	    s->ops->commit(s, &receipt, &missing, snapshot, sizeof(snapshot)),
+	    0);
+	assert_int_equal(receipt.server_seq, 1);
+	assert_int_equal(receipt.receive_ns, 123456789);
+	f->world.missing = 1;
+	assert_int_equal(
+	    s->ops->commit(s, &receipt, &missing, snapshot, sizeof(snapshot)),
+	    ERR_MISSING);
+	assert_int_equal(missing.len, 32);
+	assert_int_equal(missing.data[31], 1);
+	assert_int_equal(s->ops->snapshots(s, NULL, count_snapshot, &n), 0);
+	assert_int_equal(n, 1);
+	n = 0;
+	assert_int_equal(s->ops->mounts(s, count_mount, &n), 0);
+	assert_int_equal(n, 1);
+	assert_int_equal(s->ops->report(s, id), 0);
+	assert_memory_equal(f->world.reported, id, 32);
+	buf_release(&missing);
+}
+
 static void
 test_everything_once(void **state)
 {
-	uint8_t ids[40 * 32], bitmap[5] = {0}, snapshot[1000];
+	uint8_t ids[40 * 32], bitmap[5] = {0};
 	struct store_member members[40];
 	struct server_fixture f;
 	struct remote_options o;
-	struct store_receipt receipt;
-	struct buf records = BUF_INIT, missing = BUF_INIT;
+	struct buf records = BUF_INIT;
 	struct seen seen;
 	struct store *s;
-	unsigned n = 0, i;
+	unsigned i;
 
 	(void)state;
 	server_fixture_start(&f, 0);
@@ -108,30 +139,11 @@ test_everything_once(void **state)
 	assert_int_equal(seen.absent, 1);
 	assert_int_equal(seen.damaged, 1);
 
-	memset(snapshot, 's', sizeof(snapshot));
-	assert_int_equal(
-	    s->ops->commit(s, &receipt, &missing, snapshot, sizeof(snapshot)),
-	    0);
-	assert_int_equal(receipt.server_seq, 1);
-	assert_int_equal(receipt.receive_ns, 123456789);
-	f.world.missing = 1;
-	assert_int_equal(
-	    s->ops->commit(s, &receipt, &missing, snapshot, sizeof(snapshot)),
-	    ERR_MISSING);
-	assert_int_equal(missing.len, 32);
-	assert_int_equal(missing.data[31], 1);
-	assert_int_equal(s->ops->snapshots(s, NULL, count_snapshot, &n), 0);
-	assert_int_equal(n, 1);
-	n = 0;
-	assert_int_equal(s->ops->mounts(s, count_mount, &n), 0);
-	assert_int_equal(n, 1);
-	assert_int_equal(s->ops->report(s, ids), 0);
-	assert_memory_equal(f.world.reported, ids, 32);
+	check_commit_and_lists(&f, s, ids);
 	s->ops->close(s);
 	assert_int_equal(f.world.opened, 1);
 	assert_int_equal(f.world.closed, 1);
 	buf_release(&records);
-	buf_release(&missing);
 	server_fixture_stop(&f);
 }
 
