@@ -89,9 +89,8 @@ unknown_option(const struct args_command *c, const char *typed, size_t len)
 		return err_set(ERR_USAGE,
 		    "%s has no option --%s; did you mean --%s?", c->name, word,
 		    near);
-	return err_set(ERR_USAGE,
-	    "%s has no option --%s; see: shash %s --help", c->name, word,
-	    c->name);
+	return err_set(ERR_USAGE, "%s has no option --%s; see: shash %s --help",
+	    c->name, word, c->name);
 }
 
 static int
@@ -162,8 +161,8 @@ parse_option(int *i, const struct args_command *c, int argc, char **argv)
 }
 
 int
-args_parse(size_t *operands, const struct args_command *c, int argc,
-    char **argv)
+args_parse(
+    size_t *operands, const struct args_command *c, int argc, char **argv)
 {
 	size_t n = 0;
 	int i, rc, ended = 0;
@@ -174,7 +173,7 @@ args_parse(size_t *operands, const struct args_command *c, int argc,
 		} else if (strcmp(argv[i], "--") == 0) {
 			ended = 1;
 		} else if (strcmp(argv[i], "--help") == 0 ||
-		    strcmp(argv[i], "-h") == 0) {
+			   strcmp(argv[i], "-h") == 0) {
 			rc = args_help(c);
 			return rc == 0 ? 1 : rc;
 		} else if (argv[i][1] != '-') {
@@ -187,9 +186,10 @@ args_parse(size_t *operands, const struct args_command *c, int argc,
 		}
 	}
 	if (n > c->operands_max)
-		return err_set(ERR_USAGE, "%s: unexpected '%s'; usage: "
-		    "shash %s %s", c->name, argv[c->operands_max + 1],
-		    c->name, c->synopsis);
+		return err_set(ERR_USAGE,
+		    "%s: unexpected '%s'; usage: "
+		    "shash %s %s",
+		    c->name, argv[c->operands_max + 1], c->name, c->synopsis);
 	*operands = n;
 	return 0;
 }

@@ -46,14 +46,13 @@ struct args_command {
  * `*operands` is their number.  Returns 0; 1 when help was asked for and
  * printed; ERR_USAGE.
  */
-int args_parse(size_t *operands, const struct args_command *c, int argc,
-    char **argv);
+int args_parse(
+    size_t *operands, const struct args_command *c, int argc, char **argv);
 
 /* Print the help text of a command to stdout; 0 or ERR_IO. */
 int args_help(const struct args_command *c);
 
 /* The name among `n` that is closest to `word`, or NULL when none is near. */
-const char *args_nearest(const char *word, const char *const *names,
-    size_t n);
+const char *args_nearest(const char *word, const char *const *names, size_t n);
 
 #endif

@@ -46,8 +46,8 @@ cli_print(const char *fmt, ...)
 const char *
 cli_size(char out[16], unsigned long long bytes)
 {
-	static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB",
-	    "PiB", "EiB"};
+	static const char *const units[] = {
+	    "B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
 	double v = (double)bytes;
 	size_t u = 0;
 

@@ -61,8 +61,8 @@ find_store(struct job *j)
 	}
 	rc = local_open(&j->local, path, 1);
 	if (rc == 0)
-		memcpy(j->state.store_public,
-		    account_public(j->local.account), SIGN_PUBLIC_BYTES);
+		memcpy(j->state.store_public, account_public(j->local.account),
+		    SIGN_PUBLIC_BYTES);
 	return rc;
 }
 
@@ -139,9 +139,8 @@ ask_remote(struct job *j, const struct header *h)
 	o.label = j->state.label;
 	o.mode = j->mode;
 	rc = register_mount(&j->answer, &o);
-	if (rc == 0 &&
-	    memcmp(j->answer.store_public, j->state.store_public,
-		SIGN_PUBLIC_BYTES) != 0)
+	if (rc == 0 && memcmp(j->answer.store_public, j->state.store_public,
+			   SIGN_PUBLIC_BYTES) != 0)
 		rc = err_set(ERR_REFUSED,
 		    "the server changed its identity while it was asked");
 	hash_wipe(&o, sizeof(o));
@@ -166,21 +165,20 @@ ask(struct job *j)
 			    "the store has no vault of this recovery key");
 		return rc == ERR_EXIST ? ERR_REFUSED : rc;
 	}
-	return rc != 0 ? rc :
-			 vaultkey_check(&chunker, &j->answer.header, &j->keys);
+	return rc != 0 ? rc
+		       : vaultkey_check(&chunker, &j->answer.header, &j->keys);
 }
 
 /* Steps 3 to 5. */
 static int
 keep(struct job *j)
 {
-	int rc = keyring_save(
-	    j->keys.master, j->keys.vault, j->state.store_public);
+	int rc =
+	    keyring_save(j->keys.master, j->keys.vault, j->state.store_public);
 
 	if (rc == 0) {
 		memcpy(j->state.vault, j->keys.vault, sizeof(j->state.vault));
-		memcpy(j->state.mount, j->answer.mount,
-		    sizeof(j->state.mount));
+		memcpy(j->state.mount, j->answer.mount, sizeof(j->state.mount));
 		rc = state_save(&j->state);
 	}
 	if (rc == 0)
@@ -226,8 +224,8 @@ report(const struct job *j)
 
 	hex_encode(vault, j->keys.vault, KEYS_VAULT_BYTES);
 	hex_encode(store, j->state.store_public, SIGN_PUBLIC_BYTES);
-	log_info("registered %s as '%s' with %s", j->state.dir,
-	    j->state.label, j->state.url);
+	log_info("registered %s as '%s' with %s", j->state.dir, j->state.label,
+	    j->state.url);
 	if (j->local.account == NULL && j->q->invitation == NULL)
 		log_info("trusted the store's key on first use: %s", store);
 	if (j->fresh) {
@@ -237,8 +235,8 @@ report(const struct job *j)
 		log_info("joined %s vault %s%s",
 		    j->q->recovery_key != NULL ? "the recovery key's" : "your",
 		    vault,
-		    j->answer.created ? ", which this store did not have yet" :
-					"");
+		    j->answer.created ? ", which this store did not have yet"
+				      : "");
 	}
 }
 

@@ -56,8 +56,8 @@ restore(struct connect *c, const struct request *q)
 	if (q->mount != NULL)
 		rc = catalog_find_mount(mount, c->store, q->mount);
 	if (rc == 0)
-		rc = catalog_load(&catalog, c->store, &c->keys, mount,
-		    warn_line, NULL);
+		rc = catalog_load(
+		    &catalog, c->store, &c->keys, mount, warn_line, NULL);
 	if (rc == 0 && catalog->nentries == 0) {
 		rc = err_set(ERR_NOENT,
 		    "%s has no snapshots; 'shash snapshots --all' lists those "

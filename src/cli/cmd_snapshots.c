@@ -47,8 +47,8 @@ print_text(const struct catalog_entry *e, int all)
 	(void)log_escape(dir, sizeof(dir), e->info.dir, e->info.dir_len);
 	return cli_print("@%-4llu %s  %s  %10llu files  %10s  %s%s%s",
 	    (unsigned long long)e->server_seq, when, e->key,
-	    (unsigned long long)e->info.files,
-	    cli_size(size, e->info.bytes), label, all ? "  " : "", dir);
+	    (unsigned long long)e->info.files, cli_size(size, e->info.bytes),
+	    label, all ? "  " : "", dir);
 }
 
 static int
@@ -70,12 +70,12 @@ json_entry(struct json *j, const struct catalog_entry *e)
 	rc = json_set_text(j, "key", e->key);
 	if (rc == 0)
 		rc = json_set_text(j, "dir",
-		    log_escape(text, sizeof(text), e->info.dir,
-			e->info.dir_len));
+		    log_escape(
+			text, sizeof(text), e->info.dir, e->info.dir_len));
 	if (rc == 0)
 		rc = json_set_text(j, "host",
-		    log_escape(text, sizeof(text), e->info.host,
-			e->info.host_len));
+		    log_escape(
+			text, sizeof(text), e->info.host, e->info.host_len));
 	if (rc == 0)
 		rc = json_set_int(j, "files", (int64_t)e->info.files);
 	if (rc == 0)
@@ -83,8 +83,7 @@ json_entry(struct json *j, const struct catalog_entry *e)
 	if (rc == 0)
 		rc = json_set_int(j, "bytes", (int64_t)e->info.bytes);
 	if (rc == 0)
-		rc = json_set_int(j, "unreadable",
-		    (int64_t)e->info.unreadable);
+		rc = json_set_int(j, "unreadable", (int64_t)e->info.unreadable);
 	if (rc == 0)
 		rc = json_set_int(j, "start_ns", e->info.start_ns);
 	if (rc == 0)
@@ -137,10 +136,9 @@ cmd_snapshots(int argc, char **argv)
 	    {"dir", ARGS_TEXT, &dir, "D", "registered directory [.]", 0, 0},
 	    {"state_dir", ARGS_TEXT, &state_dir, "S",
 		"where its state is [DIR/.shamo]", 0, 0},
-	    {"all", ARGS_FLAG, &all, NULL,
-		"of every directory of the vault", 0, 0},
-	    {"json", ARGS_FLAG, &json, NULL, "one JSON object per line", 0,
+	    {"all", ARGS_FLAG, &all, NULL, "of every directory of the vault", 0,
 		0},
+	    {"json", ARGS_FLAG, &json, NULL, "one JSON object per line", 0, 0},
 	    {NULL, ARGS_FLAG, NULL, NULL, NULL, 0, 0}};
 	const struct args_command command = {"snapshots",
 	    "[--dir D] [--all] [--json]", "List the snapshots, oldest first.",

@@ -57,8 +57,8 @@ log_in(struct connect *c)
 {
 	const char *path = connect_file(c->state.url);
 	struct header header;
-	int rc = path != NULL ? log_in_local(&header, c, path) :
-				log_in_remote(&header, c);
+	int rc = path != NULL ? log_in_local(&header, c, path)
+			      : log_in_remote(&header, c);
 
 	if (rc == 0)
 		rc = vaultkey_check(&c->chunker, &header, &c->keys);

@@ -60,8 +60,8 @@ decode_ring(struct ring *r, const struct json *j)
 	if (r->nstores > KEYRING_STORES_MAX)
 		return err_set(ERR_DAMAGED, "too many stores");
 	for (size_t i = 0; rc == 0 && i < r->nstores; i++)
-		rc = json_get_hex(r->stores[i], 32, json_item(stores, i),
-		    "key");
+		rc =
+		    json_get_hex(r->stores[i], 32, json_item(stores, i), "key");
 	return rc;
 }
 
@@ -127,7 +127,8 @@ keyring_need(uint8_t master[32], const uint8_t vault[16])
 	hex_encode(hex, vault, 16);
 	return err_set(ERR_NOSTORE,
 	    "your keyring has no key of vault %s (another user or machine, or "
-	    "a lost keyring); register again with --recovery-key", hex);
+	    "a lost keyring); register again with --recovery-key",
+	    hex);
 }
 
 /* Vault id of a keyring file's name; nonzero when it is one. */
@@ -137,9 +138,9 @@ vault_of_name(uint8_t vault[16], const char *name)
 	size_t prefix = sizeof(FILE_PREFIX) - 1;
 
 	return strlen(name) == NAME_BYTES - 1 &&
-	    memcmp(name, FILE_PREFIX, prefix) == 0 &&
-	    strcmp(name + prefix + 32, ".json") == 0 &&
-	    hex_decode(vault, 16, name + prefix, 32) == 0;
+	       memcmp(name, FILE_PREFIX, prefix) == 0 &&
+	       strcmp(name + prefix + 32, ".json") == 0 &&
+	       hex_decode(vault, 16, name + prefix, 32) == 0;
 }
 
 static int
@@ -153,8 +154,8 @@ has_store(const struct ring *r, const uint8_t store_public[32])
 
 /* Is this file's vault on the store?  0 yes, 1 no. */
 static int
-match_file(const char *dir, const uint8_t vault[16],
-    const uint8_t store_public[32])
+match_file(
+    const char *dir, const uint8_t vault[16], const uint8_t store_public[32])
 {
 	struct ring r;
 	char *path = ring_file(dir, vault);
@@ -211,8 +212,8 @@ encode_ring(struct buf *out, const struct ring *r)
 	for (size_t i = 0; rc == 0 && i < r->nstores; i++) {
 		struct json *one = json_new_object();
 
-		rc = one == NULL ? ERR_NOMEM :
-				   json_set_hex(one, "key", r->stores[i], 32);
+		rc = one == NULL ? ERR_NOMEM
+				 : json_set_hex(one, "key", r->stores[i], 32);
 		if (rc == 0)
 			rc = json_push(stores, one);
 		else
@@ -258,8 +259,8 @@ keyring_save(const uint8_t master[32], const uint8_t vault[16],
 	if (rc == 0)
 		rc = encode_ring(&text, &r);
 	if (rc == 0)
-		rc = fs_write_file(AT_FDCWD, path, text.data, text.len, 0600,
-		    0);
+		rc =
+		    fs_write_file(AT_FDCWD, path, text.data, text.len, 0600, 0);
 	if (text.data != NULL)
 		hash_wipe(text.data, text.cap);
 	buf_release(&text);

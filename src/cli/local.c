@@ -23,8 +23,8 @@ local_open(struct local *l, const char *dir, int create)
 	int rc;
 
 	memset(l, 0, sizeof(*l));
-	rc = account_open(&l->account, dir,
-	    ACCOUNT_LOCK | (create ? ACCOUNT_CREATE : 0));
+	rc = account_open(
+	    &l->account, dir, ACCOUNT_LOCK | (create ? ACCOUNT_CREATE : 0));
 	if (rc == ERR_BUSY)
 		return err_set(ERR_BUSY,
 		    "%s is in use by a server or another command; end that "

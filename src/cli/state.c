@@ -46,8 +46,8 @@ state_locate(struct state *s, const char *dir, const char *state_dir)
 	s->dir = realpath(dir, NULL);
 	if (s->dir == NULL)
 		return err_errno(ERR_NOENT, "%s", dir);
-	s->path = state_dir != NULL ? fs_printf("%s", state_dir) :
-				      fs_join(s->dir, ".shamo");
+	s->path = state_dir != NULL ? fs_printf("%s", state_dir)
+				    : fs_join(s->dir, ".shamo");
 	return s->path == NULL ? ERR_NOMEM : 0;
 }
 
@@ -69,8 +69,8 @@ state_exists(const struct state *s)
 }
 
 static int
-read_state_file(struct buf *out, const struct state *s, const char *name,
-    size_t len_max)
+read_state_file(
+    struct buf *out, const struct state *s, const char *name, size_t len_max)
 {
 	char *path = file_path(s, name);
 	int rc;
@@ -83,8 +83,8 @@ read_state_file(struct buf *out, const struct state *s, const char *name,
 }
 
 static int
-write_state_file(const struct state *s, const char *name, const void *p,
-    size_t len)
+write_state_file(
+    const struct state *s, const char *name, const void *p, size_t len)
 {
 	char *path = file_path(s, name);
 	int rc;
@@ -124,8 +124,8 @@ decode_config(struct state *s, const struct json *j)
 	if (rc == 0)
 		rc = copy_text(&s->label, j, "label", LIMIT_LABEL_BYTES);
 	if (rc == 0)
-		rc = json_get_hex(s->store_public, sizeof(s->store_public), j,
-		    "store");
+		rc = json_get_hex(
+		    s->store_public, sizeof(s->store_public), j, "store");
 	if (rc == 0)
 		rc = json_get_hex(s->vault, sizeof(s->vault), j, "vault");
 	if (rc == 0)
@@ -135,8 +135,8 @@ decode_config(struct state *s, const struct json *j)
 
 /* A file of 64 hexadecimal digits.  0; 1 when there is none. */
 static int
-read_secret(uint8_t secret[SECRET_BYTES], const struct state *s,
-    const char *name)
+read_secret(
+    uint8_t secret[SECRET_BYTES], const struct state *s, const char *name)
 {
 	struct buf text = BUF_INIT;
 	int rc = read_state_file(&text, s, name, 2 * SECRET_TEXT_BYTES);
@@ -160,8 +160,8 @@ read_secret(uint8_t secret[SECRET_BYTES], const struct state *s,
 }
 
 static int
-write_secret(const struct state *s, const char *name,
-    const uint8_t secret[SECRET_BYTES])
+write_secret(
+    const struct state *s, const char *name, const uint8_t secret[SECRET_BYTES])
 {
 	char text[SECRET_TEXT_BYTES + 2];
 	int rc;
@@ -261,8 +261,8 @@ state_save(const struct state *s)
 	if (rc == 0)
 		rc = json_set_text(j, "label", s->label);
 	if (rc == 0)
-		rc = json_set_hex(j, "store", s->store_public,
-		    sizeof(s->store_public));
+		rc = json_set_hex(
+		    j, "store", s->store_public, sizeof(s->store_public));
 	if (rc == 0)
 		rc = json_set_hex(j, "vault", s->vault, sizeof(s->vault));
 	if (rc == 0)

@@ -40,8 +40,8 @@ put_big64(uint8_t *p, uint64_t v)
 }
 
 static size_t
-make_key(uint8_t *key, uint64_t fs, uint64_t ino, const void *name,
-    size_t name_len)
+make_key(
+    uint8_t *key, uint64_t fs, uint64_t ino, const void *name, size_t name_len)
 {
 	put_big64(key, fs);
 	put_big64(key + 8, ino);
@@ -69,15 +69,15 @@ read_head(struct cache_head *out, struct cache *c, struct kv_txn *txn)
 
 	if (rc != 0)
 		return rc;
-	rc = cache_head_decode(out, c->check_key, (const uint8_t *)HEAD_KEY,
-	    strlen(HEAD_KEY), v.data, v.len);
+	rc = cache_record_head_decode(out, c->check_key,
+	    (const uint8_t *)HEAD_KEY, strlen(HEAD_KEY), v.data, v.len);
 	return rc == 0 ? 0 : 1;
 }
 
 static int
 write_head(struct cache *c, struct kv_txn *txn)
 {
-	int rc = cache_head_encode(&c->value, &c->head, c->check_key,
+	int rc = cache_record_head_encode(&c->value, &c->head, c->check_key,
 	    (const uint8_t *)HEAD_KEY, strlen(HEAD_KEY));
 
 	if (rc != 0)
@@ -123,10 +123,10 @@ bind(struct cache *c)
 	if (rc < 0)
 		return rc;
 	if (rc == 0 && same_binding(&was, &c->head)) {
-		c->current = memcmp(was.snapshot, none, 32) != 0 &&
-			     memcmp(was.snapshot, c->head.snapshot, 32) == 0 &&
-			     memcmp(was.generation, c->head.generation, 32) ==
-				 0;
+		c->current =
+		    memcmp(was.snapshot, none, 32) != 0 &&
+		    memcmp(was.snapshot, c->head.snapshot, 32) == 0 &&
+		    memcmp(was.generation, c->head.generation, 32) == 0;
 		return 0;
 	}
 	kv_abort(c->view);
@@ -138,8 +138,8 @@ bind(struct cache *c)
 static int
 open_environment(struct cache *c, const char *path)
 {
-	int rc = kv_open(&c->kv, path, table_names, NULL, TABLES,
-	    KV_CREATE | KV_NOSYNC);
+	int rc = kv_open(
+	    &c->kv, path, table_names, NULL, TABLES, KV_CREATE | KV_NOSYNC);
 
 	if (rc == 0)
 		rc = bind(c);
@@ -207,7 +207,8 @@ cache_dir(struct cache_dir *out, struct cache *c, uint64_t fs, uint64_t ino)
 
 	if (rc != 0)
 		return rc;
-	rc = cache_dir_decode(out, c->check_key, key, len, v.data, v.len);
+	rc =
+	    cache_record_dir_decode(out, c->check_key, key, len, v.data, v.len);
 	return rc == 0 ? 0 : 1; /* what fails its check is not there */
 }
 
@@ -226,9 +227,8 @@ cache_leaf(struct cache_leaf *out, struct cache *c, uint64_t fs, uint64_t ino,
 	if (rc == 0 &&
 	    (k.len < DIR_KEY_BYTES || memcmp(k.data, key, DIR_KEY_BYTES) != 0))
 		rc = 1; /* the next directory's */
-	if (rc == 0 &&
-	    cache_leaf_decode(out, c->check_key, k.data, k.len, v.data,
-		v.len) != 0)
+	if (rc == 0 && cache_record_leaf_decode(out, c->check_key, k.data,
+			   k.len, v.data, v.len) != 0)
 		rc = 1;
 	kv_cursor_close(cursor);
 	return rc;
@@ -284,8 +284,8 @@ of_directory(const struct kv_slice *k, const struct cache_edit *e)
  * of this run are seen too.
  */
 static int
-remove_between(struct cache *c, struct cache_edit *e, const void *until,
-    size_t until_len)
+remove_between(
+    struct cache *c, struct cache_edit *e, const void *until, size_t until_len)
 {
 	uint8_t key[LEAF_KEY_MAX + 1], stop[LEAF_KEY_MAX];
 	size_t len = make_key(key, e->fs, e->ino, e->after, e->after_len);
@@ -298,8 +298,7 @@ remove_between(struct cache *c, struct cache_edit *e, const void *until,
 	if (rc == 0)
 		rc = kv_cursor_open(&cursor, c->write, TABLE_LEAF);
 	while (rc == 0) {
-		rc = kv_cursor_seek(&k, &v, cursor, key,
-		    len + (e->begun != 0));
+		rc = kv_cursor_seek(&k, &v, cursor, key, len + (e->begun != 0));
 		if (rc != 0 || !of_directory(&k, e))
 			break;
 		if (until != NULL) {
@@ -314,8 +313,8 @@ remove_between(struct cache *c, struct cache_edit *e, const void *until,
 			cursor = NULL;
 			rc = mark_changed(c, e);
 			if (rc == 0)
-				rc = kv_cursor_open(&cursor, c->write,
-				    TABLE_LEAF);
+				rc = kv_cursor_open(
+				    &cursor, c->write, TABLE_LEAF);
 			continue;
 		}
 		rc = kv_cursor_del(cursor);
@@ -343,8 +342,7 @@ cache_edit_begin(struct cache_edit *e, uint64_t fs, uint64_t ino)
 
 int
 cache_edit_leaf(struct cache *c, struct cache_edit *e,
-    const struct cache_leaf *leaf, const char *last_name,
-    size_t last_name_len)
+    const struct cache_leaf *leaf, const char *last_name, size_t last_name_len)
 {
 	uint8_t key[LEAF_KEY_MAX];
 	size_t len;
@@ -355,7 +353,7 @@ cache_edit_leaf(struct cache *c, struct cache_edit *e,
 	if (rc != 0)
 		return rc;
 	len = make_key(key, e->fs, e->ino, last_name, last_name_len);
-	rc = cache_leaf_encode(&c->value, leaf, c->check_key, key, len);
+	rc = cache_record_leaf_encode(&c->value, leaf, c->check_key, key, len);
 	if (rc == 0)
 		rc = kv_put(c->write, TABLE_LEAF, key, len, c->value.data,
 		    c->value.len);
@@ -392,17 +390,17 @@ cache_edit_end(
 	if (!e->changed) {
 		rc = kv_get(&v, c->write, TABLE_DIR, key, len);
 		if (rc == 0 &&
-		    cache_dir_decode(&was, c->check_key, key, len, v.data,
-			v.len) == 0 &&
+		    cache_record_dir_decode(
+			&was, c->check_key, key, len, v.data, v.len) == 0 &&
 		    memcmp(was.tree, dir->tree, HASH_BYTES) == 0)
 			return 0;
 		if (rc < 0)
 			return rc;
 	}
-	rc = cache_dir_encode(&c->value, dir, c->check_key, key, len);
+	rc = cache_record_dir_encode(&c->value, dir, c->check_key, key, len);
 	if (rc == 0)
-		rc = kv_put(c->write, TABLE_DIR, key, len, c->value.data,
-		    c->value.len);
+		rc = kv_put(
+		    c->write, TABLE_DIR, key, len, c->value.data, c->value.len);
 	c->written += c->value.len;
 	if (rc == 0 && c->written >= BATCH_BYTES)
 		rc = commit_batch(c);

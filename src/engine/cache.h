@@ -44,8 +44,8 @@ void cache_close(struct cache *c); /* NULL is fine */
 int cache_current(const struct cache *c);
 
 /* The directory's record.  0; 1 when there is none (that can be used). */
-int cache_dir(struct cache_dir *out, struct cache *c, uint64_t fs,
-    uint64_t ino);
+int cache_dir(
+    struct cache_dir *out, struct cache *c, uint64_t fs, uint64_t ino);
 /*
  * The directory's first leaf whose last name is not before `name`.  Pointers
  * go into the map and hold until cache_close().  0; 1 when there is none
@@ -68,15 +68,14 @@ struct cache_edit {
 void cache_edit_begin(struct cache_edit *e, uint64_t fs, uint64_t ino);
 /* A new leaf; old leaves between the one before and this one go. */
 int cache_edit_leaf(struct cache *c, struct cache_edit *e,
-    const struct cache_leaf *leaf, const char *last_name,
-    size_t last_name_len);
+    const struct cache_leaf *leaf, const char *last_name, size_t last_name_len);
 /* The leaf with this last name stays as it is. */
 int cache_edit_keep(struct cache *c, struct cache_edit *e,
     const char *last_name, size_t last_name_len);
 /* Remove what is behind the last leaf; write the dir record unless nothing
  * changed and it is there already. */
-int cache_edit_end(struct cache *c, struct cache_edit *e,
-    const struct cache_dir *dir);
+int cache_edit_end(
+    struct cache *c, struct cache_edit *e, const struct cache_dir *dir);
 
 /* The snapshot with this hash was acknowledged; make all durable. */
 int cache_finish(struct cache *c, const uint8_t snapshot[HASH_BYTES],

@@ -46,8 +46,8 @@ open_record(struct bytes_reader *r, const uint8_t check_key[HASH_BYTES],
 	len -= CACHE_CHECK_BYTES;
 	check_of(check, check_key, key, key_len, p, len);
 	if (!hash_equal(check, p + len, CACHE_CHECK_BYTES))
-		return err_set(ERR_DAMAGED,
-		    "stat cache: record fails its check");
+		return err_set(
+		    ERR_DAMAGED, "stat cache: record fails its check");
 	bytes_reader_init(r, p, len);
 	return 0;
 }
@@ -59,7 +59,7 @@ malformed(void)
 }
 
 void
-cache_stat_from(
+cache_record_stat_from(
     struct cache_stat *out, const struct stat *st, uint8_t kind, int dirty)
 {
 	out->kind = kind;
@@ -73,7 +73,8 @@ cache_stat_from(
 }
 
 int
-cache_stat_same(const struct cache_stat *old, const struct cache_stat *now)
+cache_record_stat_same(
+    const struct cache_stat *old, const struct cache_stat *now)
 {
 	/* `now` may be young: only what was recorded young was unsafe. */
 	return !old->dirty && old->kind == now->kind &&
@@ -83,7 +84,7 @@ cache_stat_same(const struct cache_stat *old, const struct cache_stat *now)
 }
 
 int
-cache_stat_encode(struct buf *out, const struct cache_stat *s)
+cache_record_stat_encode(struct buf *out, const struct cache_stat *s)
 {
 	uint8_t *p;
 	int rc = buf_extend(&p, out, CACHE_STAT_BYTES);
@@ -103,7 +104,7 @@ cache_stat_encode(struct buf *out, const struct cache_stat *s)
 }
 
 void
-cache_stat_decode(struct cache_stat *out, const uint8_t *p)
+cache_record_stat_decode(struct cache_stat *out, const uint8_t *p)
 {
 	out->kind = p[0];
 	out->dirty = p[1];
@@ -116,7 +117,7 @@ cache_stat_decode(struct cache_stat *out, const uint8_t *p)
 }
 
 int
-cache_leaf_encode(struct buf *out, const struct cache_leaf *l,
+cache_record_leaf_encode(struct buf *out, const struct cache_leaf *l,
     const uint8_t check_key[HASH_BYTES], const uint8_t *key, size_t key_len)
 {
 	int rc;
@@ -134,15 +135,15 @@ cache_leaf_encode(struct buf *out, const struct cache_leaf *l,
 	if (rc == 0)
 		rc = buf_append(out, l->payload, l->payload_len);
 	if (rc == 0)
-		rc = buf_append(out, l->stats,
-		    (size_t)l->entries * CACHE_STAT_BYTES);
+		rc = buf_append(
+		    out, l->stats, (size_t)l->entries * CACHE_STAT_BYTES);
 	if (rc == 0)
 		rc = close_record(out, check_key, key, key_len);
 	return rc;
 }
 
 int
-cache_leaf_decode(struct cache_leaf *out,
+cache_record_leaf_decode(struct cache_leaf *out,
     const uint8_t check_key[HASH_BYTES], const uint8_t *key, size_t key_len,
     const uint8_t *p, size_t len)
 {
@@ -169,7 +170,7 @@ cache_leaf_decode(struct cache_leaf *out,
 }
 
 int
-cache_dir_encode(struct buf *out, const struct cache_dir *d,
+cache_record_dir_encode(struct buf *out, const struct cache_dir *d,
     const uint8_t check_key[HASH_BYTES], const uint8_t *key, size_t key_len)
 {
 	int rc;
@@ -196,7 +197,7 @@ cache_dir_encode(struct buf *out, const struct cache_dir *d,
 }
 
 int
-cache_dir_decode(struct cache_dir *out,
+cache_record_dir_decode(struct cache_dir *out,
     const uint8_t check_key[HASH_BYTES], const uint8_t *key, size_t key_len,
     const uint8_t *p, size_t len)
 {
@@ -224,7 +225,7 @@ cache_dir_decode(struct cache_dir *out,
 }
 
 int
-cache_head_encode(struct buf *out, const struct cache_head *h,
+cache_record_head_encode(struct buf *out, const struct cache_head *h,
     const uint8_t check_key[HASH_BYTES], const uint8_t *key, size_t key_len)
 {
 	int rc;
@@ -238,7 +239,7 @@ cache_head_encode(struct buf *out, const struct cache_head *h,
 }
 
 int
-cache_head_decode(struct cache_head *out,
+cache_record_head_decode(struct cache_head *out,
     const uint8_t check_key[HASH_BYTES], const uint8_t *key, size_t key_len,
     const uint8_t *p, size_t len)
 {

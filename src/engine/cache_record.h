@@ -39,7 +39,7 @@ struct cache_leaf {
 	uint32_t nrefs;
 	const uint8_t *payload;
 	uint32_t payload_len;
-	const uint8_t *stats; /* for cache_stat_decode() */
+	const uint8_t *stats; /* for cache_record_stat_decode() */
 	uint32_t entries;
 };
 
@@ -64,29 +64,30 @@ struct cache_head {
 #define CACHE_HEAD_BYTES 160
 
 /* `kind` as in the entry; dirtiness is the caller's judgement. */
-void cache_stat_from(
+void cache_record_stat_from(
     struct cache_stat *out, const struct stat *st, uint8_t kind, int dirty);
 /* Nonzero when nothing that is compared differs and neither is dirty. */
-int cache_stat_same(const struct cache_stat *old, const struct cache_stat *now);
-int cache_stat_encode(struct buf *out, const struct cache_stat *s);
-void cache_stat_decode(struct cache_stat *out, const uint8_t *p);
+int cache_record_stat_same(
+    const struct cache_stat *old, const struct cache_stat *now);
+int cache_record_stat_encode(struct buf *out, const struct cache_stat *s);
+void cache_record_stat_decode(struct cache_stat *out, const uint8_t *p);
 
-int cache_leaf_encode(struct buf *out, const struct cache_leaf *l,
+int cache_record_leaf_encode(struct buf *out, const struct cache_leaf *l,
     const uint8_t check_key[HASH_BYTES], const uint8_t *key, size_t key_len);
 /* Pointers go into `p`.  Returns 0, or ERR_DAMAGED (message set). */
-int cache_leaf_decode(struct cache_leaf *out,
+int cache_record_leaf_decode(struct cache_leaf *out,
     const uint8_t check_key[HASH_BYTES], const uint8_t *key, size_t key_len,
     const uint8_t *p, size_t len);
 
-int cache_dir_encode(struct buf *out, const struct cache_dir *d,
+int cache_record_dir_encode(struct buf *out, const struct cache_dir *d,
     const uint8_t check_key[HASH_BYTES], const uint8_t *key, size_t key_len);
-int cache_dir_decode(struct cache_dir *out,
+int cache_record_dir_decode(struct cache_dir *out,
     const uint8_t check_key[HASH_BYTES], const uint8_t *key, size_t key_len,
     const uint8_t *p, size_t len);
 
-int cache_head_encode(struct buf *out, const struct cache_head *h,
+int cache_record_head_encode(struct buf *out, const struct cache_head *h,
     const uint8_t check_key[HASH_BYTES], const uint8_t *key, size_t key_len);
-int cache_head_decode(struct cache_head *out,
+int cache_record_head_decode(struct cache_head *out,
     const uint8_t check_key[HASH_BYTES], const uint8_t *key, size_t key_len,
     const uint8_t *p, size_t len);
 

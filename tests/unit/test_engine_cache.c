@@ -261,46 +261,48 @@ flips(void **state)
 {
 	uint8_t id[32] = {1}, stats[2 * CACHE_STAT_BYTES] = {2};
 	struct cache_leaf l = {.id = id,
-	    .refs = id,
-	    .nrefs = 1,
-	    .payload = (const uint8_t *)"payload",
-	    .payload_len = 7,
-	    .stats = stats,
-	    .entries = 2},
+			      .refs = id,
+			      .nrefs = 1,
+			      .payload = (const uint8_t *)"payload",
+			      .payload_len = 7,
+			      .stats = stats,
+			      .entries = 2},
 			  l2;
 	struct cache_dir d = {.level = 1}, d2;
 	struct buf b = BUF_INIT;
 	size_t i;
 
 	(void)state;
-	assert_int_equal(
-	    cache_leaf_encode(&b, &l, check_key, (const uint8_t *)"k", 1), 0);
-	assert_int_equal(cache_leaf_decode(&l2, check_key,
+	assert_int_equal(cache_record_leaf_encode(
+			     &b, &l, check_key, (const uint8_t *)"k", 1),
+	    0);
+	assert_int_equal(cache_record_leaf_decode(&l2, check_key,
 			     (const uint8_t *)"k", 1, b.data, b.len),
 	    0);
 	assert_int_equal(l2.entries, 2);
-	assert_int_not_equal(cache_leaf_decode(&l2, check_key,
+	assert_int_not_equal(cache_record_leaf_decode(&l2, check_key,
 				 (const uint8_t *)"K", 1, b.data, b.len),
 	    0);
 	for (i = 0; i < 8 * b.len; i++) {
 		b.data[i / 8] ^= (uint8_t)(1 << i % 8);
-		assert_int_not_equal(cache_leaf_decode(&l2, check_key,
-					 (const uint8_t *)"k", 1, b.data,
-					 b.len),
+		assert_int_not_equal(
+		    cache_record_leaf_decode(
+			&l2, check_key, (const uint8_t *)"k", 1, b.data, b.len),
 		    0);
 		b.data[i / 8] ^= (uint8_t)(1 << i % 8);
 	}
 	for (i = 0; i < b.len; i++)
-		assert_int_not_equal(cache_leaf_decode(&l2, check_key,
+		assert_int_not_equal(cache_record_leaf_decode(&l2, check_key,
 					 (const uint8_t *)"k", 1, b.data, i),
 		    0);
 	assert_int_equal(
-	    cache_dir_encode(&b, &d, check_key, (const uint8_t *)"k", 1), 0);
+	    cache_record_dir_encode(&b, &d, check_key, (const uint8_t *)"k", 1),
+	    0);
 	for (i = 0; i < 8 * b.len; i++) {
 		b.data[i / 8] ^= (uint8_t)(1 << i % 8);
-		assert_int_not_equal(cache_dir_decode(&d2, check_key,
-					 (const uint8_t *)"k", 1, b.data,
-					 b.len),
+		assert_int_not_equal(
+		    cache_record_dir_decode(
+			&d2, check_key, (const uint8_t *)"k", 1, b.data, b.len),
 		    0);
 		b.data[i / 8] ^= (uint8_t)(1 << i % 8);
 	}
@@ -316,20 +318,20 @@ stats_differ(void **state)
 
 	(void)state;
 	st.st_mtim.tv_nsec = 3;
-	cache_stat_from(&a, &st, 1, 0);
-	assert_int_equal(cache_stat_encode(&buf, &a), 0);
+	cache_record_stat_from(&a, &st, 1, 0);
+	assert_int_equal(cache_record_stat_encode(&buf, &a), 0);
 	assert_int_equal(buf.len, CACHE_STAT_BYTES);
-	cache_stat_decode(&b, buf.data);
-	assert_true(cache_stat_same(&b, &a));
+	cache_record_stat_decode(&b, buf.data);
+	assert_true(cache_record_stat_same(&b, &a));
 	b.ctime_ns++;
-	assert_false(cache_stat_same(&b, &a));
+	assert_false(cache_record_stat_same(&b, &a));
 	b = a;
 	b.dirty = 1;
-	assert_false(cache_stat_same(&b, &a));
-	assert_true(cache_stat_same(&a, &b));
+	assert_false(cache_record_stat_same(&b, &a));
+	assert_true(cache_record_stat_same(&a, &b));
 	b = a;
 	b.kind = 3;
-	assert_false(cache_stat_same(&b, &a));
+	assert_false(cache_record_stat_same(&b, &a));
 	buf_release(&buf);
 }
 
