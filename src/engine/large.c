@@ -1,0 +1,374 @@
+#include "engine/large.h"
+
+#include "base/err.h"
+#include "base/limits.h"
+#include "engine/asker.h"
+#include "engine/reader.h"
+#include "engine/source.h"
+#include "object/extent.h"
+#include "object/object.h"
+#include "seal/keys.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define READ_BYTES (1u << 20)
+/* Small enough to stay in the nearest caches. */
+#define ZERO_BYTES (64u << 10)
+/* Chunks to ask about at once. */
+#define ASK_OBJECTS 64u
+#define ASK_BYTES (4u << 20)
+
+static const uint8_t zeros[ZERO_BYTES];
+
+struct large {
+	struct run *run;
+	uint8_t *data; /* window of the file */
+	size_t len;
+	size_t cap;
+	struct hash hash;
+	struct extent_writer *extents; /* NULL in a scan */
+	struct asker *asker;
+	struct object chunk;
+};
+
+void
+large_free(struct large *l)
+{
+	if (l == NULL)
+		return;
+	extent_writer_free(l->extents);
+	asker_free(l->asker);
+	object_release(&l->chunk);
+	free(l->data);
+	free(l);
+}
+
+static int
+large_new(struct large **out, struct worker *w)
+{
+	/* The state of a hash is aligned to more than malloc() does. */
+	struct large *l = aligned_alloc(_Alignof(struct large), sizeof(*l));
+	int r = 0;
+
+	if (l == NULL)
+		return err_nomem(sizeof(*l));
+	memset(l, 0, sizeof(*l));
+	object_init(&l->chunk, OBJECT_CHUNK);
+	l->run = w->run;
+	l->cap = READ_BYTES;
+	/* What gear_cut() leaves is shorter than the longest chunk. */
+	if (w->run->store != NULL)
+		l->cap += w->run->gear.max_bytes;
+	l->data = malloc(l->cap);
+	if (l->data == NULL)
+		r = err_nomem(l->cap);
+	if (r == 0 && w->run->store != NULL)
+		r = asker_new(&l->asker, w->run, w, ASK_OBJECTS, ASK_BYTES);
+	if (r == 0 && w->run->store != NULL)
+		r = extent_writer_new(&l->extents, asker_emit, l->asker);
+	if (r != 0) {
+		large_free(l);
+		return r;
+	}
+	*out = l;
+	return 0;
+}
+
+static int
+add_chunk(struct large *l, const uint8_t *p, size_t len)
+{
+	struct extent e = {.hole = 0, .length = len};
+	int r;
+
+	object_reset(&l->chunk, OBJECT_CHUNK);
+	r = buf_append(&l->chunk.payload, p, len);
+	if (r == 0)
+		r = asker_add(l->asker, &l->chunk);
+	if (r != 0)
+		return r;
+	memcpy(e.id, l->chunk.id, OBJECT_ID_BYTES);
+	return extent_writer_add(l->extents, &e);
+}
+
+/* Cut what is in the window; the rest moves to its front. */
+static int
+cut(struct large *l, int final)
+{
+	size_t at = 0, n;
+	int r;
+
+	if (l->extents == NULL) {
+		l->len = 0;
+		return 0;
+	}
+	while (at < l->len) {
+		n = gear_cut(&l->run->gear, l->data + at, l->len - at, final);
+		if (n == 0)
+			break;
+		r = add_chunk(l, l->data + at, n);
+		if (r != 0)
+			return r;
+		at += n;
+	}
+	memmove(l->data, l->data + at, l->len - at);
+	l->len -= at;
+	return 0;
+}
+
+/*
+ * Read the data between `*pos` and `end`.  `*pos` becomes where it really
+ * ends.  ERR_SOURCE with errno set.
+ */
+static int
+read_data(struct large *l, int fd, uint64_t *pos, uint64_t end)
+{
+	uint64_t at = *pos;
+	size_t want;
+	ssize_t n;
+	int r;
+
+	l->len = 0;
+	do {
+		r = fate_check(&l->run->fate);
+		if (r != 0)
+			return r;
+		want = end - at < READ_BYTES ? (size_t)(end - at) : READ_BYTES;
+		n = pread(fd, l->data + l->len, want, (off_t)at);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return ERR_SOURCE;
+		hash_update(&l->hash, l->data + l->len, (size_t)n);
+		l->len += (size_t)n;
+		at += (uint64_t)n;
+		if (n == 0)
+			end = at;
+		(void)atomic_fetch_add(
+		    &l->run->notes.counts->bytes_read, (uint64_t)n);
+		r = cut(l, at == end);
+		if (r != 0)
+			return r;
+	} while (at < end);
+	*pos = at;
+	return 0;
+}
+
+static int
+add_hole(struct large *l, uint64_t len)
+{
+	struct extent e = {.hole = 1, .length = len};
+	uint64_t left;
+	unsigned i;
+	size_t n;
+	int r;
+
+	for (left = len, i = 0; left > 0; left -= n, i++) {
+		n = left < ZERO_BYTES ? (size_t)left : ZERO_BYTES;
+		hash_update(&l->hash, zeros, n);
+		r = i % 64 == 0 ? fate_check(&l->run->fate) : 0;
+		if (r != 0)
+			return r;
+	}
+	return l->extents == NULL ? 0 : extent_writer_add(l->extents, &e);
+}
+
+/* Where the data at or behind `pos` begins and ends. */
+static void
+next_data(uint64_t *begin, uint64_t *end, int fd, uint64_t pos, uint64_t size)
+{
+	off_t at = lseek(fd, (off_t)pos, SEEK_DATA);
+
+	*end = size;
+	*begin = pos;
+	if (at < 0 && errno == ENXIO)
+		*begin = size;
+	else if (at >= 0)
+		*begin = (uint64_t)at < size ? (uint64_t)at : size;
+	if (*begin == size)
+		return;
+	at = lseek(fd, (off_t)*begin, SEEK_HOLE);
+	if (at > (off_t)*begin && (uint64_t)at < size)
+		*end = (uint64_t)at;
+}
+
+/*
+ * Read the file once; `*size` becomes what was read.  Only a file with fewer
+ * blocks than bytes is looked through for holes, so that zeros that have
+ * their place on the disk stay data.
+ */
+static int
+read_content(uint64_t *size, struct large *l, int fd, const struct stat *st)
+{
+	uint64_t pos = 0, begin, end, expected = (uint64_t)st->st_size;
+	int sparse = (uint64_t)st->st_blocks * 512 < expected;
+	int r = 0;
+
+	hash_init(&l->hash);
+	if (l->extents != NULL)
+		extent_writer_reset(l->extents);
+	while (r == 0 && pos < expected) {
+		begin = pos;
+		end = expected;
+		if (sparse)
+			next_data(&begin, &end, fd, pos, expected);
+		if (begin > pos) {
+			r = add_hole(l, begin - pos);
+			pos = begin;
+			continue;
+		}
+		r = read_data(l, fd, &pos, end);
+		if (pos < end)
+			break; /* it has become shorter */
+	}
+	*size = pos;
+	return r;
+}
+
+/* Take over the result into the slot. */
+static int
+place(struct large *l, struct slot *s, uint64_t size)
+{
+	struct extent_result res;
+	size_t bytes;
+	int r;
+
+	hash_final(&l->hash, s->address);
+	s->size = size;
+	s->state = SLOT_READY;
+	s->location = ENTRY_AT_NONE;
+	if (l->extents == NULL || size == 0)
+		return 0;
+	r = extent_writer_finish(&res, l->extents);
+	/* Before the slot is done: its chunks go in front of its entry. */
+	if (r == 0)
+		r = asker_flush(l->asker);
+	if (r != 0)
+		return r;
+	if (res.count == 0) {
+		s->location = ENTRY_AT_MAP;
+		s->level = res.level;
+		memcpy(s->id, res.map, OBJECT_ID_BYTES);
+		return 0;
+	}
+	bytes = res.count * sizeof(struct extent);
+	free(s->large->extents);
+	s->large->extents = malloc(bytes);
+	if (s->large->extents == NULL)
+		return err_nomem(bytes);
+	memcpy(s->large->extents, res.list, bytes);
+	s->large->nextents = res.count;
+	s->location = ENTRY_AT_EXTENTS;
+	return 0;
+}
+
+static int
+is_small(const struct run *run, int fd, const struct stat *st)
+{
+	off_t hole;
+
+	if ((uint64_t)st->st_size >= run->small_bytes)
+		return 0;
+	if ((uint64_t)st->st_blocks * 512 >= (uint64_t)st->st_size)
+		return 1;
+	hole = lseek(fd, 0, SEEK_HOLE);
+	return hole < 0 || hole >= st->st_size;
+}
+
+/*
+ * One attempt.  Returns 0; 1 the file is small by now; 2 given up; 3 it
+ * changed; errors as large_read().
+ */
+static int
+read_once(struct worker *w, struct block *b, struct slot *s)
+{
+	struct large *l = w->large;
+	struct stat st, after;
+	uint64_t size;
+	int fd, r;
+
+	if (source_open(&fd, &st, w, b, s) != 0)
+		return 2;
+	if (is_small(w->run, fd, &st)) {
+		(void)close(fd); /* only read from */
+		return 1;
+	}
+	r = read_content(&size, l, fd, &st);
+	if (r == ERR_SOURCE || (r == 0 && fstat(fd, &after) != 0)) {
+		source_give_up(w, b, s, errno);
+		r = 2;
+	} else if (r == 0) {
+		source_fill(s, w->run, &after);
+		r = place(l, s, size);
+		if (r == 0)
+			r = source_xattrs(w, b, s, fd);
+		if (r == 0 && !source_same(&st, &after))
+			r = 3;
+	}
+	(void)close(fd); /* only read from */
+	return r;
+}
+
+int
+large_read(struct worker *w, struct block *b, struct slot *s)
+{
+	struct notes_counts *counts = w->run->notes.counts;
+	int tries, r = 0;
+
+	if (w->large == NULL)
+		r = large_new(&w->large, w);
+	if (r == 0 && s->large == NULL)
+		r = block_make_large(b, s);
+	if (r != 0)
+		return r;
+	for (tries = 0; tries < 2; tries++) {
+		r = read_once(w, b, s);
+		if (r == 1) {
+			r = reader_small(w, b, s);
+			if (r == 0 && s->state == SLOT_LAY &&
+			    w->run->store != NULL)
+				object_file_id(
+				    s->id, w->run->keys->file, s->address);
+			if (r <= 0)
+				return r;
+		}
+		if (r != 3)
+			break;
+	}
+	if (r < 0)
+		return r;
+	if (r == 1) {
+		(void)err_set(ERR_SOURCE, "changes its size all the time");
+		source_give_up(w, b, s, 0);
+		return 0;
+	}
+	(void)atomic_fetch_add(&counts->files_read, 1);
+	if (r == 3) {
+		s->flags |= ENTRY_UNSTABLE;
+		(void)atomic_fetch_add(&counts->unstable, 1);
+		notes_say(&w->run->notes, s->dir, block_name(b, s), s->name_len,
+		    "changed while it was read, twice");
+	}
+	return 0;
+}
+
+void
+large_run(struct crew_task *task, void *context)
+{
+	struct slot_large *l =
+	    (struct slot_large *)(void *)((char *)task -
+					  offsetof(struct slot_large, task));
+	struct worker *w = context;
+	struct run *run = w->run;
+	struct block *b = l->block;
+	int r = fate_check(&run->fate);
+
+	if (r == 0)
+		r = large_read(w, b, l->slot);
+	if (r != 0)
+		(void)fate_fail(&run->fate, r);
+	flow_finished(run->flow, b);
+}

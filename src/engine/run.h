@@ -1,0 +1,74 @@
+#ifndef HS_ENGINE_RUN_H
+#define HS_ENGINE_RUN_H
+
+/*
+ * What all threads of one run share, and what each worker has for itself.
+ */
+
+#include "chunk/gear.h"
+#include "engine/crew.h"
+#include "engine/fate.h"
+#include "engine/flow.h"
+#include "engine/notes.h"
+#include "engine/owners.h"
+#include "engine/xattrs.h"
+
+#include <stdint.h>
+#include <sys/types.h>
+
+struct keys;
+struct large;
+struct seal;
+struct sealer;
+struct store;
+
+struct run {
+	struct fate fate;
+	struct notes notes;
+	struct dir_set dirs;
+	struct owners *owners;
+	struct flow *flow;
+	struct crew *crew;
+	uid_t euid;
+	/* Files of at least so many bytes are tasks of their own. */
+	uint32_t small_bytes;
+	/* The rest only for a backup; a scan has no store (NULL). */
+	struct store *store;
+	const struct keys *keys;
+	struct gear gear;
+	struct sealer *sealer;
+};
+
+/* The context of one worker thread. */
+struct worker {
+	struct run *run;
+	struct xattrs xattrs;
+	struct buf path; /* below /proc, for xattrs */
+	struct buf ids; /* file ids of a block, and their slots */
+	struct buf members; /* struct store_member each */
+	struct large *large; /* made by the first large file */
+	/* For sealing; NULL in a scan. */
+	struct seal *seal;
+	struct buf sealed;
+	struct buf plain;
+};
+
+struct run_options {
+	const struct gear_params *chunker; /* NULL: the default */
+	struct notes_counts *counts;
+	notes_warn *warn;
+	void *warn_arg;
+	const volatile sig_atomic_t *interrupt;
+};
+/*
+ * Prepare a run without store and crew: those are the caller's to set, and to
+ * end before run_release().  ERR_NOMEM.
+ */
+int run_init(struct run *run, const struct run_options *o);
+void run_release(struct run *run);
+
+/* A context that cannot seal yet.  ERR_NOMEM. */
+int run_worker_new(struct worker **out, struct run *run);
+void run_worker_free(struct worker *w); /* NULL is fine */
+
+#endif

@@ -1,0 +1,347 @@
+#include "engine/sealer.h"
+
+#include "base/err.h"
+#include "engine/recent.h"
+#include "seal/seal.h"
+#include "store/record.h"
+#include "store/store.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* On the way at once: enough to keep all busy, little enough for the memory
+ * that a backup may take. */
+#define JOBS 64u
+#define JOBS_BYTES_MAX (12u << 20)
+/* A request is at least so long, while there is enough to send. */
+#define BATCH_BYTES (4u << 20)
+#define SENDERS 2u
+/* A worker that waits looks this often for something to seal. */
+#define HELP_MS 20u
+#define RECENT_BITS 14u
+
+struct job {
+	struct crew_task task;
+	struct sealer *sealer;
+	struct object object;
+	size_t bytes;
+	struct buf record; /* when sealed */
+	int done;
+};
+
+/*
+ * A ring of jobs in the order of submission: sealed in any order, sent from
+ * its beginning.  One sender at a time fills its request, so requests begin
+ * in that order too.
+ */
+struct sealer {
+	struct run *run;
+	struct pool_lock lock;
+	struct pool_cond room; /* a job was taken out */
+	struct pool_cond ready; /* the first job is sealed; a turn ended */
+	struct job jobs[JOBS];
+	uint32_t first, count;
+	size_t bytes;
+	int filling; /* a sender has its turn */
+	int finishing;
+	struct recent *recent;
+	struct pool_thread *senders[SENDERS];
+};
+
+static void send_records(void *arg);
+
+int
+sealer_new(struct sealer **out, struct run *run)
+{
+	struct sealer *s = calloc(1, sizeof(*s));
+	uint32_t i;
+	int r;
+
+	if (s == NULL)
+		return err_nomem(sizeof(*s));
+	s->run = run;
+	pool_lock_init(&s->lock);
+	pool_cond_init(&s->room);
+	pool_cond_init(&s->ready);
+	for (i = 0; i < JOBS; i++) {
+		s->jobs[i].sealer = s;
+		object_init(&s->jobs[i].object, OBJECT_CHUNK);
+	}
+	r = recent_new(&s->recent, RECENT_BITS);
+	for (i = 0; r == 0 && i < SENDERS; i++)
+		r = pool_thread_start(&s->senders[i], send_records, s);
+	if (r != 0) {
+		sealer_free(s);
+		return r;
+	}
+	*out = s;
+	return 0;
+}
+
+int
+sealer_finish(struct sealer *s)
+{
+	uint32_t i;
+
+	pool_lock_enter(&s->lock);
+	s->finishing = 1;
+	pool_cond_wake_all(&s->ready);
+	pool_lock_leave(&s->lock);
+	for (i = 0; i < SENDERS; i++) {
+		pool_thread_join(s->senders[i]);
+		s->senders[i] = NULL;
+	}
+	return fate_check(&s->run->fate);
+}
+
+void
+sealer_free(struct sealer *s)
+{
+	uint32_t i;
+
+	if (s == NULL)
+		return;
+	(void)sealer_finish(s); /* whoever frees it knows the error already */
+	for (i = 0; i < JOBS; i++) {
+		object_release(&s->jobs[i].object);
+		buf_release(&s->jobs[i].record);
+	}
+	recent_free(s->recent);
+	pool_cond_release(&s->ready);
+	pool_cond_release(&s->room);
+	pool_lock_release(&s->lock);
+	free(s);
+}
+
+static void
+set_bind(struct seal_bind *bind, const struct object *o, uint32_t epoch)
+{
+	memset(bind, 0, sizeof(*bind));
+	bind->epoch = epoch;
+	bind->type = (uint8_t)o->type;
+	bind->id = o->id;
+	bind->refs = o->refs.data;
+	bind->nrefs = object_nrefs(o);
+	bind->members = o->members.data;
+	bind->nmembers = object_nmembers(o);
+}
+
+/* Append the record of an object. */
+static int
+make_record(struct buf *out, struct worker *w, const struct seal_bind *bind,
+    const struct object *o)
+{
+	static const uint8_t no_key[16];
+	struct record rec = {0};
+	int r;
+
+	buf_reset(&w->sealed);
+	r = seal_wrap(
+	    &w->sealed, w->seal, bind, o->payload.data, o->payload.len);
+	if (r != 0)
+		return r;
+	rec.class = (enum record_class)object_class(o->type);
+	rec.epoch = bind->epoch;
+	rec.nrefs = bind->nrefs;
+	rec.nmembers = bind->nmembers;
+	rec.sealed_len = (uint32_t)w->sealed.len;
+	rec.key_id = no_key;
+	rec.id = o->id;
+	rec.refs = bind->refs;
+	rec.members = bind->members;
+	rec.sealed = w->sealed.data;
+	return record_encode(out, &rec);
+}
+
+/*
+ * Read the record as a restore would.  A bit that flipped in memory, or an
+ * error of a codec, must not become a record with a valid checksum.
+ */
+static int
+check_record(const struct buf *record, struct worker *w,
+    const struct seal_bind *bind, const struct object *o)
+{
+	uint8_t id[OBJECT_ID_BYTES];
+	struct record rec;
+	int r;
+
+	r = record_decode(&rec, record->data, record->len);
+	buf_reset(&w->plain);
+	if (r == 0)
+		r = seal_unwrap(
+		    &w->plain, w->seal, bind, rec.sealed, rec.sealed_len);
+	if (r != 0)
+		return err_prefix(ERR_FAIL, "an object cannot be read back");
+	object_id(id, w->run->keys->id, o->type, rec.refs, rec.nrefs,
+	    w->plain.data, w->plain.len);
+	if (memcmp(id, o->id, sizeof(id)) != 0 ||
+	    memcmp(rec.id, o->id, sizeof(id)) != 0)
+		return err_set(ERR_FAIL,
+		    "an object does not read back as it was: this machine's "
+		    "memory may be faulty");
+	return 0;
+}
+
+/* The task of a job. */
+static void
+seal_job(struct crew_task *task, void *context)
+{
+	struct job *j =
+	    (struct job *)(void *)((char *)task - offsetof(struct job, task));
+	struct worker *w = context;
+	struct sealer *s = j->sealer;
+	struct seal_bind bind;
+	int r = fate_check(&s->run->fate);
+
+	if (r == 0) {
+		set_bind(&bind, &j->object, w->run->keys->epoch);
+		r = make_record(&j->record, w, &bind, &j->object);
+		if (r == 0)
+			r = check_record(&j->record, w, &bind, &j->object);
+		if (r != 0)
+			(void)fate_fail(&s->run->fate, r);
+	}
+	object_release(&j->object);
+	pool_lock_enter(&s->lock);
+	j->done = 1;
+	if (j == &s->jobs[s->first])
+		pool_cond_wake_all(&s->ready);
+	pool_lock_leave(&s->lock);
+}
+
+static int
+is_full(const struct sealer *s, size_t bytes)
+{
+	return s->count == JOBS ||
+	       (s->count > 0 && s->bytes + bytes > JOBS_BYTES_MAX);
+}
+
+/* Wait for room; the lock is held. */
+static void
+wait_room(struct sealer *s, size_t bytes, struct worker *w)
+{
+	int helped;
+
+	while (is_full(s, bytes)) {
+		helped = 0;
+		if (w != NULL) {
+			pool_lock_leave(&s->lock);
+			helped = crew_help(s->run->crew, w) == 0;
+			pool_lock_enter(&s->lock);
+		}
+		if (!helped && is_full(s, bytes))
+			(void)pool_cond_wait_ms(&s->room, &s->lock, HELP_MS);
+	}
+}
+
+int
+sealer_submit(struct sealer *s, struct object *o, struct worker *w)
+{
+	size_t bytes = o->payload.len + o->refs.len + o->members.len;
+	struct job *j;
+	int r = fate_check(&s->run->fate);
+
+	if (r != 0)
+		return r;
+	pool_lock_enter(&s->lock);
+	wait_room(s, bytes, w);
+	if (recent_find(s->recent, o->id) != RECENT_NONE) {
+		pool_lock_leave(&s->lock);
+		return 0;
+	}
+	(void)recent_add(s->recent, o->id); /* its place is of no use here */
+	j = &s->jobs[(s->first + s->count) % JOBS];
+	s->count++;
+	s->bytes += bytes;
+	j->object = *o;
+	j->bytes = bytes;
+	j->done = 0;
+	j->task.run = seal_job;
+	object_init(o, j->object.type);
+	memcpy(o->id, j->object.id, OBJECT_ID_BYTES);
+	crew_submit(s->run->crew, &j->task, 1);
+	pool_lock_leave(&s->lock);
+	return 0;
+}
+
+int
+sealer_knows(struct sealer *s, const uint8_t id[OBJECT_ID_BYTES])
+{
+	uint32_t at;
+
+	pool_lock_enter(&s->lock);
+	at = recent_find(s->recent, id);
+	pool_lock_leave(&s->lock);
+	return at != RECENT_NONE;
+}
+
+/*
+ * Take sealed records from the beginning of the ring until the request is
+ * long enough or nothing more comes; the lock is held, and given up while
+ * bytes are copied.  Returns how many.
+ */
+static uint64_t
+fill(struct buf *batch, struct sealer *s)
+{
+	struct buf record;
+	uint64_t n = 0;
+	struct job *j;
+
+	while (batch->len < BATCH_BYTES) {
+		j = &s->jobs[s->first];
+		if (s->count == 0 && s->finishing)
+			break;
+		if (s->count == 0 || !j->done) {
+			pool_cond_wait(&s->ready, &s->lock);
+			continue;
+		}
+		record = j->record;
+		buf_init(&j->record);
+		s->first = (s->first + 1) % JOBS;
+		s->count--;
+		s->bytes -= j->bytes;
+		pool_cond_wake_all(&s->room);
+		pool_lock_leave(&s->lock);
+		if (buf_append(batch, record.data, record.len) != 0)
+			(void)fate_fail(&s->run->fate, ERR_NOMEM);
+		buf_release(&record);
+		n++;
+		pool_lock_enter(&s->lock);
+	}
+	return n;
+}
+
+/* A sender's thread. */
+static void
+send_records(void *arg)
+{
+	struct sealer *s = arg;
+	struct run *run = s->run;
+	struct buf batch = BUF_INIT;
+	uint64_t n;
+	int r;
+
+	do {
+		buf_reset(&batch);
+		pool_lock_enter(&s->lock);
+		while (s->filling)
+			pool_cond_wait(&s->ready, &s->lock);
+		s->filling = 1;
+		n = fill(&batch, s);
+		s->filling = 0;
+		pool_cond_wake_all(&s->ready);
+		pool_lock_leave(&s->lock);
+		r = fate_check(&run->fate);
+		if (r != 0 || batch.len == 0)
+			continue;
+		r = run->store->ops->put(run->store, batch.data, batch.len);
+		if (r != 0) {
+			(void)fate_fail(&run->fate, r);
+			continue;
+		}
+		(void)atomic_fetch_add(&run->notes.counts->objects, n);
+		(void)atomic_fetch_add(
+		    &run->notes.counts->objects_bytes, batch.len);
+	} while (n > 0);
+	buf_release(&batch);
+}

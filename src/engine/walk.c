@@ -1,0 +1,413 @@
+#include "engine/walk.h"
+
+#include "base/err.h"
+#include "base/limits.h"
+#include "engine/large.h"
+#include "engine/listing.h"
+#include "engine/reader.h"
+#include "engine/source.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define SKIPPED_NAME ".shamo"
+#define DIR_FLAGS (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
+/* Names held in a directory when those above hold very many. */
+#define NAMES_LEAST 4096u
+
+struct frame {
+	struct dir *dir; /* one reference */
+	int is_open; /* and one use */
+	struct listing *names;
+};
+
+struct walk {
+	struct run *run;
+	const struct walk_options *o;
+	struct worker *worker; /* for xattrs; reads no files */
+	struct block *block; /* being filled; NULL: none */
+	struct frame *frames;
+	uint32_t depth; /* frames in use */
+	uint32_t frames_cap;
+	uint32_t first_open; /* frames from here on are open, and the root */
+	size_t names_held;
+	uint64_t fsid_dev, fsid; /* of the last hard link */
+	int fsid_known;
+	struct buf path;
+};
+
+/* Hand on the block being filled. */
+static void
+push(struct walk *w)
+{
+	struct block *b = w->block;
+	uint32_t i;
+
+	if (b == NULL)
+		return;
+	w->block = NULL;
+	b->task.run = reader_run;
+	flow_push(w->run->flow, b, b->nlarge + 1);
+	/* The block's own task last: when it ends the block may be gone. */
+	for (i = 0; i < b->nslots && b->nlarge > 0; i++)
+		if (b->slots[i].large != NULL) {
+			b->slots[i].large->task.run = large_run;
+			crew_submit(w->run->crew, &b->slots[i].large->task, 0);
+		}
+	crew_submit(w->run->crew, &b->task, 0);
+}
+
+/* A new slot, with its metadata. */
+static int
+emit(struct slot **out, struct walk *w, enum slot_op op, struct dir *dir,
+    const struct listing_name *n, const struct stat *st)
+{
+	struct slot *s;
+	uint64_t small = 0;
+	int large = 0, r;
+
+	if (op == SLOT_ENTRY && S_ISREG(st->st_mode)) {
+		large = (uint64_t)st->st_size >= w->run->small_bytes;
+		small = large ? 0 : (uint64_t)st->st_size + 1;
+	}
+	if (w->block != NULL && block_full(w->block, dir, small))
+		push(w);
+	if (w->block == NULL) {
+		r = flow_take(&w->block, w->run->flow);
+		if (r != 0)
+			return r;
+	}
+	r = block_add(&s, w->block, op, dir, n->name, n->len);
+	if (r != 0)
+		return r;
+	if (st != NULL)
+		source_fill(s, w->run, st);
+	if (large)
+		r = block_make_large(w->block, s);
+	w->block->small_bytes += small;
+	*out = s;
+	return r;
+}
+
+static void
+unreadable(struct walk *w, const struct listing_name *n, int error)
+{
+	struct dir *d = w->depth > 0 ? w->frames[w->depth - 1].dir : NULL;
+
+	if (d != NULL)
+		notes_unreadable(&w->run->notes, d, n == NULL ? NULL : n->name,
+		    n == NULL ? 0 : n->len, error);
+}
+
+static void
+frame_close(struct frame *f)
+{
+	if (f->is_open)
+		dir_unuse(f->dir);
+	f->is_open = 0;
+}
+
+static void
+pop(struct walk *w)
+{
+	struct frame *f = &w->frames[--w->depth];
+
+	w->names_held -= listing_held(f->names);
+	listing_free(f->names);
+	frame_close(f);
+	dir_unref(f->dir);
+	if (w->first_open > w->depth)
+		w->first_open = w->depth;
+}
+
+static int
+grow(struct walk *w)
+{
+	uint32_t cap = w->frames_cap == 0 ? 64 : w->frames_cap * 2;
+	struct frame *frames;
+
+	if (w->depth < w->frames_cap)
+		return 0;
+	frames = realloc(w->frames, cap * sizeof(*frames));
+	if (frames == NULL)
+		return err_nomem(cap * sizeof(*frames));
+	w->frames = frames;
+	w->frames_cap = cap;
+	return 0;
+}
+
+/*
+ * Begin the open directory `fd`, which is given away: list it, make its
+ * frame and its ENTER slot.
+ */
+static int
+enter(
+    struct walk *w, int fd, const struct listing_name *n, const struct stat *st)
+{
+	struct dir *parent = w->depth > 0 ? w->frames[w->depth - 1].dir : NULL;
+	size_t most = w->names_held + NAMES_LEAST < LISTING_NAMES_MAX
+			  ? LISTING_NAMES_MAX - w->names_held
+			  : NAMES_LEAST;
+	struct frame f = {NULL, 1, NULL};
+	struct slot *s;
+	int r;
+
+	r = grow(w);
+	if (r == 0)
+		r = listing_new(&f.names, fd, w->o->temp_dir, most);
+	if (r != 0) {
+		(void)close(fd); /* only read from */
+		if (r != ERR_SOURCE || w->depth == 0)
+			return r;
+		unreadable(w, n, 0);
+		return 0;
+	}
+	r = dir_new(&f.dir, &w->run->dirs, parent, fd, n->name, n->len);
+	if (r != 0) {
+		listing_free(f.names);
+		return r;
+	}
+	f.dir->dev = st->st_dev;
+	f.dir->ino = st->st_ino;
+	w->names_held += listing_held(f.names);
+	w->frames[w->depth++] = f;
+	if (w->depth - w->first_open > WALK_OPEN_MAX) {
+		if (w->first_open > 0)
+			frame_close(&w->frames[w->first_open]);
+		w->first_open++;
+	}
+	r = emit(&s, w, SLOT_ENTER, f.dir, n, st);
+	if (r == 0)
+		r = source_xattrs(w->worker, w->block, s, fd);
+	return r;
+}
+
+/* Open the frame's directory anew, relative to the one above it. */
+static int
+reopen_one(struct walk *w, uint32_t i)
+{
+	struct frame *f = &w->frames[i];
+	struct dir *old = f->dir, *d;
+	struct stat st;
+	int fd, r;
+
+	fd = openat(w->frames[i - 1].dir->fd, old->name, DIR_FLAGS);
+	if (fd < 0)
+		return err_errno(ERR_SOURCE, "cannot be opened again");
+	if (fstat(fd, &st) != 0 || st.st_dev != old->dev ||
+	    st.st_ino != old->ino) {
+		(void)close(fd); /* only read from */
+		return err_set(ERR_SOURCE, "was replaced during the walk");
+	}
+	r = dir_new(&d, &w->run->dirs, w->frames[i - 1].dir, fd, old->name,
+	    old->name_len);
+	if (r != 0)
+		return r;
+	d->dev = old->dev;
+	d->ino = old->ino;
+	f->dir = d;
+	f->is_open = 1;
+	dir_unref(old);
+	return 0;
+}
+
+/*
+ * The walk is back in a directory that was closed: open it from the root
+ * down, and keep half of what may be open, so that this happens rarely.
+ */
+static int
+reopen(struct walk *w)
+{
+	uint32_t top = w->depth - 1, i;
+	uint32_t keep = top > WALK_OPEN_MAX / 2 ? top - WALK_OPEN_MAX / 2 : 1;
+	int r = 0;
+
+	for (i = 1; r == 0 && i <= top; i++) {
+		if (!w->frames[i].is_open)
+			r = reopen_one(w, i);
+		if (i - 1 > 0 && i - 1 < keep)
+			frame_close(&w->frames[i - 1]);
+	}
+	if (r == 0)
+		w->first_open = keep;
+	return r;
+}
+
+/*
+ * Returns 0; 1 when the name is no directory (any more); errors.  What cannot
+ * be read is named and left out.
+ */
+static int
+try_dir(struct walk *w, const struct listing_name *n)
+{
+	struct stat st;
+	int fd;
+
+	if (w->depth >= LIMIT_DEPTH) {
+		(void)err_set(ERR_SOURCE, "is nested too deeply");
+		unreadable(w, n, 0);
+		return 0;
+	}
+	fd = openat(w->frames[w->depth - 1].dir->fd, n->name, DIR_FLAGS);
+	if (fd < 0 && (errno == ENOTDIR || errno == ELOOP))
+		return 1;
+	if (fd < 0 && (errno == EMFILE || errno == ENFILE))
+		return err_errno(ERR_FAIL, "cannot open a directory");
+	if (fd < 0 || fstat(fd, &st) != 0) {
+		unreadable(w, n, errno);
+		if (fd >= 0)
+			(void)close(fd); /* only read from */
+		return 0;
+	}
+	return enter(w, fd, n, &st);
+}
+
+static void
+set_fsid(struct walk *w, struct slot *s, const struct stat *st)
+{
+	struct dir *d = s->dir;
+
+	if (!w->fsid_known || w->fsid_dev != st->st_dev) {
+		w->fsid_known = 1;
+		w->fsid_dev = st->st_dev;
+		w->fsid = st->st_dev == d->dev ? source_fsid(d->fd, d->dev)
+					       : st->st_dev;
+	}
+	s->fsid = w->fsid;
+}
+
+/* Returns 0; 1 when the entry is to be left out; ERR_NOMEM. */
+static int
+filtered(
+    struct walk *w, struct dir *d, const struct listing_name *n, int is_dir)
+{
+	int r = dir_path(&w->path, d, n->name, n->len);
+
+	if (r != 0)
+		return r;
+	if (!w->o->filter(w->o->filter_arg, (const char *)w->path.data,
+		w->path.len, is_dir))
+		return 0;
+	(void)atomic_fetch_add(&w->run->notes.counts->excluded, 1);
+	return 1;
+}
+
+static int
+visit(struct walk *w, const struct listing_name *n)
+{
+	struct dir *d = w->frames[w->depth - 1].dir;
+	struct notes_counts *counts = w->run->notes.counts;
+	int is_dir = n->type == DT_DIR;
+	struct stat st;
+	struct slot *s;
+	int r;
+
+	if (strcmp(n->name, SKIPPED_NAME) == 0)
+		return 0;
+	if (!is_dir) {
+		if (fstatat(d->fd, n->name, &st, AT_SYMLINK_NOFOLLOW) != 0) {
+			unreadable(w, n, errno);
+			return 0;
+		}
+		is_dir = S_ISDIR(st.st_mode);
+	}
+	if (w->o->filter != NULL) {
+		r = filtered(w, d, n, is_dir);
+		if (r != 0)
+			return r < 0 ? r : 0;
+	}
+	if (is_dir) {
+		r = try_dir(w, n);
+		if (r != 1)
+			return r;
+		(void)err_set(ERR_SOURCE, "changed its type while it was read");
+		unreadable(w, n, 0);
+		return 0;
+	}
+	if (S_ISSOCK(st.st_mode)) {
+		(void)atomic_fetch_add(&counts->sockets, 1);
+		return 0;
+	}
+	r = emit(&s, w, SLOT_ENTRY, d, n, &st);
+	if (r == 0 && (s->flags & ENTRY_HARDLINK) != 0)
+		set_fsid(w, s, &st);
+	return r;
+}
+
+/* Leave the deepest directory; the one above must be usable again. */
+static int
+leave(struct walk *w)
+{
+	static const struct listing_name none = {"", 0, 0};
+	struct slot *s;
+	int r;
+
+	r = emit(&s, w, SLOT_LEAVE, w->frames[w->depth - 1].dir, &none, NULL);
+	pop(w);
+	while (r == 0 && w->depth > 1 && !w->frames[w->depth - 1].is_open) {
+		r = reopen(w);
+		if (r != ERR_SOURCE)
+			break;
+		/* What is left of this directory cannot be reached. */
+		unreadable(w, NULL, 0);
+		r = emit(&s, w, SLOT_LEAVE, w->frames[w->depth - 1].dir, &none,
+		    NULL);
+		pop(w);
+	}
+	return r;
+}
+
+static int
+walk_root(struct walk *w)
+{
+	static const struct listing_name none = {"", 0, 0};
+	struct stat st;
+	int fd, r;
+
+	fd = open(w->o->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return err_errno(
+		    ERR_NOENT, "cannot open the directory %s", w->o->path);
+	if (fstat(fd, &st) != 0) {
+		r = err_errno(ERR_NOENT, "cannot stat %s", w->o->path);
+		(void)close(fd); /* only read from */
+		return r;
+	}
+	r = enter(w, fd, &none, &st);
+	return r == ERR_SOURCE ? err_prefix(ERR_NOENT, "%s", w->o->path) : r;
+}
+
+int
+walk_run(struct run *run, const struct walk_options *o)
+{
+	struct walk w = {.run = run, .o = o};
+	struct listing_name n;
+	int r;
+
+	r = run_worker_new(&w.worker, run);
+	if (r == 0)
+		r = walk_root(&w);
+	while (r == 0 && w.depth > 0) {
+		r = fate_check(&run->fate);
+		if (r == 0)
+			r = listing_next(&n, w.frames[w.depth - 1].names);
+		if (r == 0)
+			r = visit(&w, &n);
+		else if (r == 1)
+			r = leave(&w);
+	}
+	while (w.depth > 0)
+		pop(&w);
+	if (r != 0)
+		(void)fate_fail(&run->fate, r);
+	push(&w);
+	flow_end(run->flow);
+	free(w.frames);
+	buf_release(&w.path);
+	run_worker_free(w.worker);
+	return r;
+}
