@@ -10,8 +10,10 @@ scenario_begin()
 	SHASH=${SHASH:-$BATS_TEST_DIRNAME/../../build/shash}
 	SHASH=$(realpath "$SHASH")
 	folder=$(mktemp -d "${TEST_TMP:-${TMPDIR:-/tmp}}/shash.XXXXXX")
+	tests_lib=$BATS_TEST_DIRNAME/../lib
 	server=
 	url=
+	proxy=
 	export LC_ALL=C.UTF-8 XDG_CONFIG_HOME=$folder/config
 	PATH=${SHASH%/*}:$PATH
 	cd "$folder" || return 1
@@ -19,10 +21,11 @@ scenario_begin()
 
 scenario_end()
 {
-	if [ -n "$server" ] && kill "$server" 2>/dev/null; then
-		wait "$server" || true
-	fi
-	cd / && rm -rf "$folder"
+	local pid
+	for pid in $server $proxy; do
+		! kill "$pid" 2>/dev/null || wait "$pid" || true
+	done
+	cd / && chmod -R u+rwX "$folder" && rm -rf "$folder"
 }
 
 # Whether somebody listens on a port of this machine.
@@ -31,33 +34,143 @@ scenario_listens()
 	(: <"/dev/tcp/127.0.0.1/$1") 2>/dev/null
 }
 
-# scenario_serve STORE [OPTION...]: start a server on a free port; sets
-# $server (its process), $port and $url.  Its log is STORE.log.
+# scenario_serve_at STORE PORT [OPTION...]: start a server; sets $server (its
+# process), $port and $url.  Its log is STORE.log.
+scenario_serve_at()
+{
+	local store=$1 i
+	port=$2
+	shift 2
+	# bats waits for whoever holds its descriptor 3.
+	shash start --store_dir "$store" --port "$port" "$@" \
+	    >>"$store.log" 2>&1 3>&- &
+	server=$!
+	for ((i = 0; i < 400; i++)); do
+		kill -0 "$server" 2>/dev/null || break
+		if scenario_listens "$port"; then
+			url=http://127.0.0.1:$port/
+			return 0
+		fi
+		sleep 0.05
+	done
+	kill "$server" 2>/dev/null || true
+	wait "$server" || true
+	server=
+	return 1
+}
+
+# scenario_serve STORE [OPTION...]: the same on a free port
 scenario_serve()
 {
-	local store=$1 try i
+	local store=$1 tries=0
 	shift
-	for try in 1 2 3 4 5; do
-		port=$((20000 + (RANDOM * 7 + try + $$) % 40000))
-		! scenario_listens "$port" || continue
-		# bats waits for whoever holds its descriptor 3.
-		shash start --store_dir "$store" --port "$port" "$@" \
-		    >"$store.log" 2>&1 3>&- &
-		server=$!
-		for ((i = 0; i < 200; i++)); do
-			kill -0 "$server" 2>/dev/null || break
-			if scenario_listens "$port"; then
-				url=http://127.0.0.1:$port/
-				return 0
-			fi
-			sleep 0.05
-		done
-		kill "$server" 2>/dev/null || true
-		wait "$server" || true
-		server=
+	while ((tries++ < 5)); do
+		port=$(scenario_free_port)
+		! scenario_serve_at "$store" "$port" "$@" || return 0
 	done
 	cat "$store.log"
 	return 1
+}
+
+# scenario_free_port: print a port on which nobody listens
+scenario_free_port()
+{
+	local port
+	while port=$((20000 + RANDOM % 12000)); do
+		scenario_listens "$port" || break
+	done
+	echo "$port"
+}
+
+# scenario_proxy NAME [--hold N | --cut N]: a proxy in front of the server;
+# sets $proxy and $proxy_url.  tests/lib/countproxy.py says what it writes.
+scenario_proxy()
+{
+	local name=$1 i
+	shift
+	"$tests_lib/countproxy.py" --to "$port" --log "$folder/$name" "$@" \
+	    3>&- &
+	proxy=$!
+	for ((i = 0; i < 200; i++)); do
+		[ ! -e "$folder/$name.port" ] || break
+		sleep 0.05
+	done
+	# shellcheck disable=SC2034 # the scenarios use it
+	proxy_url=http://127.0.0.1:$(cat "$folder/$name.port")/
+}
+
+# scenario_wire NAME: bytes that passed a proxy, both ways
+scenario_wire()
+{
+	echo $(($(stat -c %s "$folder/$1.up") + \
+	    $(stat -c %s "$folder/$1.down")))
+}
+
+# scenario_wait COMMAND...: until it succeeds, 30 s at most
+scenario_wait()
+{
+	local i
+	for ((i = 0; i < 600; i++)); do
+		! "$@" || return 0
+		sleep 0.05
+	done
+	echo "never came: $*"
+	return 1
+}
+
+# scenario_store_bytes STORE: what is durable in it
+scenario_store_bytes()
+{
+	find "$1" -path "$1/index" -prune -o -type f -printf '%s\n' |
+	    awk '{ n += $1 } END { print n + 0 }'
+}
+
+# scenario_root: the rest of a test needs root, which CI has
+scenario_root()
+{
+	[ "$EUID" -eq 0 ] || skip 'needs root'
+}
+
+# scenario_nobody COMMAND...: as a user without privileges; root becomes one.
+# Its keyring is ./nobody.
+scenario_nobody()
+{
+	if [ "$EUID" -ne 0 ]; then
+		env XDG_CONFIG_HOME="$folder/nobody" "$@"
+		return
+	fi
+	if [ ! -d "$folder/nobody" ]; then
+		chmod 711 "$folder"
+		install -d -o 65534 "$folder/nobody"
+		install -d -m 755 "$folder/bin"
+		install -m 755 "$SHASH" "$folder/bin/shash"
+	fi
+	setpriv --reuid 65534 --regid 65534 --clear-groups env \
+	    XDG_CONFIG_HOME="$folder/nobody" HOME="$folder/nobody" \
+	    PATH="$folder/bin:$PATH" "$@"
+}
+
+# exits CODE COMMAND...: it does; its stdout goes to $folder/out, its stderr
+# to $folder/err
+exits()
+{
+	local want=$1 got=0
+	shift
+	"$@" >"$folder/out" 2>"$folder/err" || got=$?
+	[ "$got" -ne "$want" ] || return 0
+	echo "exit code $got, not $want: $*"
+	head -50 "$folder/out" "$folder/err"
+	return 1
+}
+
+# says REGEX: the stderr of the last `exits` has a line that matches
+says()
+{
+	grep -Eqi -e "$1" "$folder/err" || {
+		echo "nothing like '$1' in:"
+		head -50 "$folder/err"
+		return 1
+	}
 }
 
 # scenario_stop: SIGTERM to the server; fails when it did not end cleanly.
