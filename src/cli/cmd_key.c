@@ -3,7 +3,7 @@
 #include "base/err.h"
 #include "cli/cli.h"
 #include "cli/keyring.h"
-#include "cli/state.h"
+#include "cli/shamo.h"
 #include "hash/hash.h"
 #include "seal/recovery.h"
 
@@ -23,17 +23,17 @@ cmd_key(int argc, char **argv)
 	    options, 0};
 	char text[RECOVERY_TEXT_BYTES];
 	uint8_t master[32];
-	struct state s;
+	struct shamo s;
 	size_t operands;
 	int rc;
 
 	rc = args_parse(&operands, &command, argc, argv);
 	if (rc != 0)
 		return rc;
-	state_init(&s);
-	rc = state_locate(&s, dir, state_dir);
+	shamo_init(&s);
+	rc = shamo_locate(&s, dir, state_dir);
 	if (rc == 0)
-		rc = state_load(&s);
+		rc = shamo_load(&s);
 	if (rc == 0)
 		rc = keyring_need(master, s.vault);
 	if (rc == 0) {
@@ -42,6 +42,6 @@ cmd_key(int argc, char **argv)
 		hash_wipe(text, sizeof(text));
 		hash_wipe(master, sizeof(master));
 	}
-	state_release(&s);
+	shamo_release(&s);
 	return rc;
 }

@@ -35,11 +35,11 @@ struct request {
 
 struct job {
 	const struct request *q;
-	struct state state;
+	struct shamo state;
 	struct keys keys; /* of the vault to open or join */
 	enum enroll_mode mode;
 	int fresh; /* the master key is in nobody's hands yet */
-	struct local local; /* a file:// store */
+	struct localstore local; /* a file:// store */
 	struct register_result answer;
 };
 
@@ -59,7 +59,7 @@ find_store(struct job *j)
 			    "(made there with: shash invite)");
 		return rc;
 	}
-	rc = local_open(&j->local, path, 1);
+	rc = localstore_open(&j->local, path, 1);
 	if (rc == 0)
 		memcpy(j->state.store_public, account_public(j->local.account),
 		    SIGN_PUBLIC_BYTES);
@@ -77,7 +77,7 @@ choose_vault(struct job *j)
 		rc = recovery_decode(master, j->q->recovery_key);
 		j->mode = ENROLL_JOIN;
 	} else {
-		rc = state_load_pending(master, &j->state);
+		rc = shamo_load_pending(master, &j->state);
 		j->fresh = rc == 0;
 		j->mode = ENROLL_EITHER;
 		if (rc == 1 && !j->q->new_vault) {
@@ -90,7 +90,7 @@ choose_vault(struct job *j)
 		keys_make_master(master);
 		j->fresh = 1;
 		j->mode = ENROLL_NEW;
-		rc = state_save_pending(master, &j->state);
+		rc = shamo_save_pending(master, &j->state);
 	}
 	if (rc == 0)
 		keys_derive(&j->keys, master, 0);
@@ -101,12 +101,12 @@ choose_vault(struct job *j)
 static int
 prepare_seed(struct job *j)
 {
-	int rc = state_load_seed(&j->state);
+	int rc = shamo_load_seed(&j->state);
 
 	if (rc != 1)
 		return rc;
 	sign_seed(j->state.mount_seed);
-	return state_save_seed(&j->state);
+	return shamo_save_seed(&j->state);
 }
 
 static int
@@ -159,7 +159,7 @@ ask(struct job *j)
 	rc = j->local.account != NULL ? ask_local(j, &h) : ask_remote(j, &h);
 	if (rc == ERR_REFUSED || rc == ERR_EXIST || rc == ERR_NOENT) {
 		if (j->fresh)
-			state_drop_pending(&j->state);
+			shamo_drop_pending(&j->state);
 		if (rc == ERR_NOENT)
 			return err_set(ERR_REFUSED,
 			    "the store has no vault of this recovery key");
@@ -179,10 +179,10 @@ keep(struct job *j)
 	if (rc == 0) {
 		memcpy(j->state.vault, j->keys.vault, sizeof(j->state.vault));
 		memcpy(j->state.mount, j->answer.mount, sizeof(j->state.mount));
-		rc = state_save(&j->state);
+		rc = shamo_save(&j->state);
 	}
 	if (rc == 0)
-		state_drop_pending(&j->state);
+		shamo_drop_pending(&j->state);
 	return rc;
 }
 
@@ -263,9 +263,9 @@ run(const struct request *q)
 
 	memset(&j, 0, sizeof(j));
 	j.q = q;
-	state_init(&j.state);
-	rc = state_locate(&j.state, q->dir, q->state_dir);
-	if (rc == 0 && state_exists(&j.state))
+	shamo_init(&j.state);
+	rc = shamo_locate(&j.state, q->dir, q->state_dir);
+	if (rc == 0 && shamo_exists(&j.state))
 		rc = err_set(ERR_REFUSED,
 		    "%s is registered already; to register it anew, move %s "
 		    "away first",
@@ -284,9 +284,9 @@ run(const struct request *q)
 		rc = keep(&j);
 	if (rc == 0)
 		report(&j);
-	local_close(&j.local);
+	localstore_close(&j.local);
 	keys_wipe(&j.keys);
-	state_release(&j.state);
+	shamo_release(&j.state);
 	return rc;
 }
 
@@ -297,7 +297,7 @@ check(const struct request *q)
 		return err_set(ERR_USAGE,
 		    "register needs the store: --url http://HOST:PORT/ or "
 		    "file:///PATH");
-	if (strlen(q->url) >= STATE_URL_BYTES)
+	if (strlen(q->url) >= SHAMO_URL_BYTES)
 		return err_set(ERR_USAGE, "the URL is too long");
 	if (connect_file(q->url) != NULL && connect_file(q->url)[0] != '/')
 		return err_set(ERR_USAGE,

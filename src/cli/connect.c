@@ -21,7 +21,7 @@ connect_file(const char *url)
 static int
 log_in_local(struct header *header, struct connect *c, const char *path)
 {
-	int rc = local_open(&c->local, path, 0);
+	int rc = localstore_open(&c->local, path, 0);
 
 	if (rc != 0)
 		return rc;
@@ -31,7 +31,7 @@ log_in_local(struct header *header, struct connect *c, const char *path)
 		    "%s holds another store than the one that %s was "
 		    "registered with",
 		    path, c->state.dir);
-	return local_session(&c->store, header, &c->local, c->state.mount);
+	return localstore_session(&c->store, header, &c->local, c->state.mount);
 }
 
 static int
@@ -72,10 +72,10 @@ connect_open(struct connect *c, const char *dir, const char *state_dir)
 	int rc;
 
 	memset(c, 0, sizeof(*c));
-	state_init(&c->state);
-	rc = state_locate(&c->state, dir, state_dir);
+	shamo_init(&c->state);
+	rc = shamo_locate(&c->state, dir, state_dir);
 	if (rc == 0)
-		rc = state_load(&c->state);
+		rc = shamo_load(&c->state);
 	if (rc == 0)
 		rc = keyring_need(master, c->state.vault);
 	if (rc != 0)
@@ -91,7 +91,7 @@ log_out(struct connect *c)
 	if (c->store != NULL)
 		c->store->ops->close(c->store);
 	c->store = NULL;
-	local_close(&c->local);
+	localstore_close(&c->local);
 }
 
 int
@@ -106,5 +106,5 @@ connect_close(struct connect *c)
 {
 	log_out(c);
 	keys_wipe(&c->keys);
-	state_release(&c->state);
+	shamo_release(&c->state);
 }

@@ -7,17 +7,17 @@
  * a struct store.
  */
 
-#include "cli/local.h"
-#include "cli/state.h"
+#include "cli/localstore.h"
+#include "cli/shamo.h"
 #include "seal/keys.h"
 #include "store/store.h"
 
 struct connect {
-	struct state state;
+	struct shamo state;
 	struct keys keys; /* of the state's vault */
 	struct gear_params chunker; /* as the vault's header says */
 	struct store *store;
-	struct local local; /* behind a file:// URL */
+	struct localstore local; /* behind a file:// URL */
 };
 
 /* The path of a file:// URL; NULL for another one. */

@@ -1,5 +1,5 @@
-#ifndef HS_CLI_STATE_H
-#define HS_CLI_STATE_H
+#ifndef HS_CLI_SHAMO_H
+#define HS_CLI_SHAMO_H
 
 /*
  * The state of a registered directory: DIR/.shamo/ or --state_dir (0700).
@@ -18,9 +18,9 @@
 
 #include <stdint.h>
 
-#define STATE_URL_BYTES 2048
+#define SHAMO_URL_BYTES 2048
 
-struct state {
+struct shamo {
 	char *dir; /* the registered directory, as given */
 	char *path; /* the state directory */
 	char *url; /* where the store is */
@@ -31,41 +31,41 @@ struct state {
 	uint8_t mount_seed[SIGN_SEED_BYTES]; /* secret */
 };
 
-void state_init(struct state *s);
+void shamo_init(struct shamo *s);
 /* Wipes the seed. */
-void state_release(struct state *s);
+void shamo_release(struct shamo *s);
 
 /*
  * Fill in `dir` and `path` (state_dir NULL: DIR/.shamo).  Returns 0;
  * ERR_NOENT when the directory is none; ERR_NOMEM.
  */
-int state_locate(struct state *s, const char *dir, const char *state_dir);
+int shamo_locate(struct shamo *s, const char *dir, const char *state_dir);
 
 /* Nonzero when config.json is there. */
-int state_exists(const struct state *s);
+int shamo_exists(const struct shamo *s);
 
 /* Read everything.  ERR_NOSTORE: not registered, or a state that cannot be
  * used, with what to do. */
-int state_load(struct state *s);
+int shamo_load(struct shamo *s);
 
 /* Write the seed first: a repeated registration must use the same one. */
-int state_save_seed(const struct state *s);
+int shamo_save_seed(const struct shamo *s);
 /* Read it back: 0; 1 when there is none. */
-int state_load_seed(struct state *s);
+int shamo_load_seed(struct shamo *s);
 
 /* The master key of a vault that is being opened; see cmd_register.c. */
-int state_save_pending(const uint8_t master[32], const struct state *s);
+int shamo_save_pending(const uint8_t master[32], const struct shamo *s);
 /* 0; 1 when there is none. */
-int state_load_pending(uint8_t master[32], const struct state *s);
-void state_drop_pending(const struct state *s);
+int shamo_load_pending(uint8_t master[32], const struct shamo *s);
+void shamo_drop_pending(const struct shamo *s);
 
 /* Write config.json: from here on the directory is registered. */
-int state_save(const struct state *s);
+int shamo_save(const struct shamo *s);
 
 /*
  * One backup at a time per directory: lock of the state directory, held
  * until the descriptor is closed.  ERR_BUSY.
  */
-int state_lock(int *fd, const struct state *s);
+int shamo_lock(int *fd, const struct shamo *s);
 
 #endif

@@ -1,5 +1,5 @@
-#ifndef HS_CLI_LOCAL_H
-#define HS_CLI_LOCAL_H
+#ifndef HS_CLI_LOCALSTORE_H
+#define HS_CLI_LOCALSTORE_H
 
 /*
  * A store on this machine, used without a server: whoever has it open is the
@@ -16,7 +16,7 @@ struct backend;
 struct store;
 struct vault;
 
-struct local {
+struct localstore {
 	struct account *account;
 	struct backend *backend; /* of one vault */
 	struct vault *vault;
@@ -24,22 +24,22 @@ struct local {
 };
 
 /* The backend of a vault's folder: what server and commands open it with. */
-int local_backend(
+int localstore_backend(
     struct backend **out, const char *vault_dir, const char *incoming_dir);
 
 /*
  * Open the store in `dir` and take its lock; `create` makes one where there
  * is nothing.  ERR_NOSTORE; ERR_BUSY: a server or another command has it.
  */
-int local_open(struct local *l, const char *dir, int create);
+int localstore_open(struct localstore *l, const char *dir, int create);
 /* Open one of its vaults. */
-int local_vault(struct local *l, const uint8_t vault[16]);
+int localstore_vault(struct localstore *l, const uint8_t vault[16]);
 /* Close the vault that is open, if any. */
-void local_vault_close(struct local *l);
+void localstore_vault_close(struct localstore *l);
 /* A session of a mount on its vault, and the vault's header. */
-int local_session(struct store **out, struct header *header, struct local *l,
-    const uint8_t mount[16]);
+int localstore_session(struct store **out, struct header *header,
+    struct localstore *l, const uint8_t mount[16]);
 /* Everything is closed; fine for a zeroed struct. */
-void local_close(struct local *l);
+void localstore_close(struct localstore *l);
 
 #endif

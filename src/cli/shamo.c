@@ -1,4 +1,4 @@
-#include "cli/state.h"
+#include "cli/shamo.h"
 
 #include "base/buf.h"
 #include "base/err.h"
@@ -14,18 +14,18 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define STATE_FORMAT 0
+#define SHAMO_FORMAT 0
 #define SECRET_BYTES 32
 #define SECRET_TEXT_BYTES (2 * SECRET_BYTES)
 
 void
-state_init(struct state *s)
+shamo_init(struct shamo *s)
 {
 	memset(s, 0, sizeof(*s));
 }
 
 void
-state_release(struct state *s)
+shamo_release(struct shamo *s)
 {
 	free(s->dir);
 	free(s->path);
@@ -35,7 +35,7 @@ state_release(struct state *s)
 }
 
 int
-state_locate(struct state *s, const char *dir, const char *state_dir)
+shamo_locate(struct shamo *s, const char *dir, const char *state_dir)
 {
 	struct stat st;
 
@@ -53,13 +53,13 @@ state_locate(struct state *s, const char *dir, const char *state_dir)
 
 /* Path of a file of the state; the caller frees it. */
 static char *
-file_path(const struct state *s, const char *name)
+file_path(const struct shamo *s, const char *name)
 {
 	return fs_join(s->path, name);
 }
 
 int
-state_exists(const struct state *s)
+shamo_exists(const struct shamo *s)
 {
 	char *path = file_path(s, "config.json");
 	int found = path != NULL && access(path, F_OK) == 0;
@@ -70,7 +70,7 @@ state_exists(const struct state *s)
 
 static int
 read_state_file(
-    struct buf *out, const struct state *s, const char *name, size_t len_max)
+    struct buf *out, const struct shamo *s, const char *name, size_t len_max)
 {
 	char *path = file_path(s, name);
 	int rc;
@@ -84,7 +84,7 @@ read_state_file(
 
 static int
 write_state_file(
-    const struct state *s, const char *name, const void *p, size_t len)
+    const struct shamo *s, const char *name, const void *p, size_t len)
 {
 	char *path = file_path(s, name);
 	int rc;
@@ -110,17 +110,17 @@ copy_text(char **out, const struct json *j, const char *name, size_t len_max)
 }
 
 static int
-decode_config(struct state *s, const struct json *j)
+decode_config(struct shamo *s, const struct json *j)
 {
 	int64_t format;
 	int rc = json_get_int(&format, j, "format", 0, INT32_MAX);
 
-	if (rc == 0 && format > STATE_FORMAT)
+	if (rc == 0 && format > SHAMO_FORMAT)
 		return err_set(ERR_NOSTORE,
 		    "was written by a newer shash (format %lld); use that one",
 		    (long long)format);
 	if (rc == 0)
-		rc = copy_text(&s->url, j, "url", STATE_URL_BYTES);
+		rc = copy_text(&s->url, j, "url", SHAMO_URL_BYTES);
 	if (rc == 0)
 		rc = copy_text(&s->label, j, "label", LIMIT_LABEL_BYTES);
 	if (rc == 0)
@@ -136,7 +136,7 @@ decode_config(struct state *s, const struct json *j)
 /* A file of 64 hexadecimal digits.  0; 1 when there is none. */
 static int
 read_secret(
-    uint8_t secret[SECRET_BYTES], const struct state *s, const char *name)
+    uint8_t secret[SECRET_BYTES], const struct shamo *s, const char *name)
 {
 	struct buf text = BUF_INIT;
 	int rc = read_state_file(&text, s, name, 2 * SECRET_TEXT_BYTES);
@@ -161,7 +161,7 @@ read_secret(
 
 static int
 write_secret(
-    const struct state *s, const char *name, const uint8_t secret[SECRET_BYTES])
+    const struct shamo *s, const char *name, const uint8_t secret[SECRET_BYTES])
 {
 	char text[SECRET_TEXT_BYTES + 2];
 	int rc;
@@ -174,25 +174,25 @@ write_secret(
 }
 
 int
-state_load_seed(struct state *s)
+shamo_load_seed(struct shamo *s)
 {
 	return read_secret(s->mount_seed, s, "mount.key");
 }
 
 int
-state_load_pending(uint8_t master[32], const struct state *s)
+shamo_load_pending(uint8_t master[32], const struct shamo *s)
 {
 	return read_secret(master, s, "pending.key");
 }
 
 int
-state_save_pending(const uint8_t master[32], const struct state *s)
+shamo_save_pending(const uint8_t master[32], const struct shamo *s)
 {
 	return write_secret(s, "pending.key", master);
 }
 
 void
-state_drop_pending(const struct state *s)
+shamo_drop_pending(const struct shamo *s)
 {
 	char *path = file_path(s, "pending.key");
 
@@ -203,7 +203,7 @@ state_drop_pending(const struct state *s)
 }
 
 int
-state_load(struct state *s)
+shamo_load(struct shamo *s)
 {
 	struct buf text = BUF_INIT;
 	struct json *j = NULL;
@@ -224,7 +224,7 @@ state_load(struct state *s)
 		rc = err_prefix(ERR_NOSTORE, "%s/config.json", s->path);
 		goto out;
 	}
-	rc = state_load_seed(s);
+	rc = shamo_load_seed(s);
 	if (rc == 1)
 		rc = err_set(ERR_NOSTORE,
 		    "%s/mount.key is missing; register the directory again",
@@ -238,7 +238,7 @@ out:
 }
 
 int
-state_save_seed(const struct state *s)
+shamo_save_seed(const struct shamo *s)
 {
 	int rc = fs_make_dirs(s->path, 0700);
 
@@ -248,14 +248,14 @@ state_save_seed(const struct state *s)
 }
 
 int
-state_save(const struct state *s)
+shamo_save(const struct shamo *s)
 {
 	struct buf text = BUF_INIT;
 	struct json *j = json_new_object();
 	int rc = j == NULL ? ERR_NOMEM : 0;
 
 	if (rc == 0)
-		rc = json_set_int(j, "format", STATE_FORMAT);
+		rc = json_set_int(j, "format", SHAMO_FORMAT);
 	if (rc == 0)
 		rc = json_set_text(j, "url", s->url);
 	if (rc == 0)
@@ -277,7 +277,7 @@ state_save(const struct state *s)
 }
 
 int
-state_lock(int *fd, const struct state *s)
+shamo_lock(int *fd, const struct shamo *s)
 {
 	char *path = file_path(s, "lock");
 	int rc;

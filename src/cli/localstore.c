@@ -1,4 +1,4 @@
-#include "cli/local.h"
+#include "cli/localstore.h"
 
 #include "backend/dir.h"
 #include "base/err.h"
@@ -11,14 +11,14 @@
 #include <string.h>
 
 int
-local_backend(
+localstore_backend(
     struct backend **out, const char *vault_dir, const char *incoming_dir)
 {
 	return backend_dir_open(out, vault_dir, incoming_dir);
 }
 
 int
-local_open(struct local *l, const char *dir, int create)
+localstore_open(struct localstore *l, const char *dir, int create)
 {
 	int rc;
 
@@ -34,7 +34,7 @@ local_open(struct local *l, const char *dir, int create)
 }
 
 int
-local_vault(struct local *l, const uint8_t vault[16])
+localstore_vault(struct localstore *l, const uint8_t vault[16])
 {
 	struct vault_options o;
 	char *vault_dir = NULL, *incoming = NULL, *index = NULL;
@@ -46,7 +46,7 @@ local_vault(struct local *l, const uint8_t vault[16])
 	index = account_index_dir(l->account, vault);
 	if (vault_dir == NULL || incoming == NULL || index == NULL)
 		goto out;
-	rc = local_backend(&l->backend, vault_dir, incoming);
+	rc = localstore_backend(&l->backend, vault_dir, incoming);
 	if (rc != 0)
 		goto out;
 	o.backend = l->backend;
@@ -63,7 +63,7 @@ out:
 }
 
 void
-local_vault_close(struct local *l)
+localstore_vault_close(struct localstore *l)
 {
 	vault_close(l->vault);
 	l->vault = NULL;
@@ -89,15 +89,15 @@ relay_mount(void *arg, const struct account_mount *m)
 static int
 list_mounts(void *arg, store_mount_fn *found, void *found_arg)
 {
-	struct local *l = arg;
+	struct localstore *l = arg;
 	struct relay r = {found, found_arg};
 
 	return account_mounts(l->account, l->vault_id, relay_mount, &r);
 }
 
 int
-local_session(struct store **out, struct header *header, struct local *l,
-    const uint8_t mount[16])
+localstore_session(struct store **out, struct header *header,
+    struct localstore *l, const uint8_t mount[16])
 {
 	struct store_local_options o;
 	struct account_mount m;
@@ -112,7 +112,7 @@ local_session(struct store **out, struct header *header, struct local *l,
 		return err_set(ERR_DAMAGED,
 		    "the store lacks the header of the directory's vault");
 	if (rc == 0)
-		rc = local_vault(l, m.vault);
+		rc = localstore_vault(l, m.vault);
 	if (rc != 0)
 		return rc;
 	memset(&o, 0, sizeof(o));
@@ -126,9 +126,9 @@ local_session(struct store **out, struct header *header, struct local *l,
 }
 
 void
-local_close(struct local *l)
+localstore_close(struct localstore *l)
 {
-	local_vault_close(l);
+	localstore_vault_close(l);
 	account_close(l->account);
 	l->account = NULL;
 }
