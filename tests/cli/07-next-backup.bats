@@ -1,0 +1,162 @@
+#!/usr/bin/env bats
+# Goal: the next backup costs what changed: no file that did not change is
+# opened, and nothing that the store has is sent.
+
+load ../lib/scenario
+
+setup()
+{
+	scenario_begin
+	mkdir -p work/{docs,src,deep/er/still}
+	for i in {1..300}; do
+		head -c $((i * 37)) /dev/urandom >"work/src/source-$i"
+		echo "$i" >"work/docs/source-tiny-$i"
+	done
+	for i in 1 2 3; do
+		head -c 3000000 /dev/urandom >"work/deep/source-large-$i"
+	done
+	cp work/src/source-7 work/deep/er/still/source-x
+	scenario_serve store
+	scenario_proxy wire
+	shash register --dir work --url "$proxy_url" \
+	    --invitation "$(shash invite --store_dir store)"
+	# Younger than 2 s means that it may still change unseen.
+	sleep 2.2
+	shash backup --dir work
+	[ "$(scenario_wire wire)" -gt 9000000 ]
+}
+
+teardown()
+{
+	scenario_end
+}
+
+# traced: back up; sets $opens, the source files that it opened, $grown and
+# $sent, in bytes
+traced()
+{
+	local stored wire
+	stored=$(scenario_store_bytes store)
+	wire=$(scenario_wire wire)
+	strace -f -qq -o trace -e trace=open,openat,openat2,open_by_handle_at \
+	    shash backup --dir work >key 2>err
+	opens=$(grep -Ec '"[^"]*source-[^"]*"' trace || true)
+	grown=$(($(scenario_store_bytes store) - stored))
+	sent=$(($(scenario_wire wire) - wire))
+	echo "opened $opens, store grew by $grown, $sent bytes sent"
+}
+
+# right: the newest snapshot is the directory
+right()
+{
+	[ "$(cat key)" = "$("$tests_lib/address.py" work)" ]
+	rm -rf copy
+	shash restore --dir work --dest copy
+	scenario_same work copy
+}
+
+@test "nothing changed: no file is opened, one snapshot is stored" {
+	traced
+	[ "$opens" -eq 0 ]
+	[ "$grown" -lt 8192 ]
+	[ "$grown" -gt 100 ]
+	[ "$sent" -lt 65536 ]
+	right
+	traced
+	[ "$opens" -eq 0 ]
+	right
+}
+
+@test "a changed file is the only one that is opened" {
+	echo changed >>work/src/source-100
+	traced
+	[ "$opens" -gt 0 ]
+	[ "$(grep -Eo 'source-[a-z0-9-]*' trace | sort -u)" = source-100 ]
+	[ "$grown" -lt 200000 ]
+	right
+}
+
+@test "files that came, went and changed their mode" {
+	rm work/src/source-1 work/docs/source-tiny-9
+	echo new >work/docs/source-new
+	chmod 600 work/src/source-2
+	mkdir work/fresh
+	ln -s nowhere work/fresh/link
+	traced
+	[ "$(grep -Eo 'source-[a-z0-9-]*' trace | sort -u | wc -l)" -le 2 ]
+	[ "$grown" -lt 300000 ]
+	[ "$sent" -lt 400000 ]
+	right
+}
+
+@test "a renamed directory opens no file" {
+	mv work/src work/deep/renamed
+	mv work/deep/er/still work/standing
+	traced
+	[ "$opens" -eq 0 ]
+	[ "$grown" -lt 200000 ]
+	right
+}
+
+@test "same size, same time: the change is still seen" {
+	touch -r work/src/source-50 stamp
+	size=$(stat -c %s work/src/source-50)
+	head -c "$size" /dev/urandom >work/src/source-50
+	touch -r stamp work/src/source-50
+	traced
+	right
+}
+
+@test "changed again and again within the clock's tick" {
+	for i in 1 2 3 4 5; do
+		printf '%05d' "$i" >work/src/source-fast
+		traced
+		right
+	done
+}
+
+@test "a byte in a large file costs a chunk" {
+	printf X | dd of=work/deep/source-large-2 bs=1 seek=1500000 \
+	    conv=notrunc status=none
+	traced
+	[ "$(grep -Eo 'source-[a-z0-9-]*' trace | sort -u)" = source-large-2 ]
+	[ "$grown" -lt 1500000 ]
+	[ "$sent" -lt 1600000 ]
+	right
+	{ printf Y && cat work/deep/source-large-3; } >new
+	cat new >work/deep/source-large-3
+	traced
+	[ "$grown" -lt 1500000 ]
+	right
+}
+
+@test "what another snapshot of the vault has is not sent again" {
+	cp -a work other
+	rm -r other/.shamo
+	shash register --dir other --url "$proxy_url" \
+	    --invitation "$(shash invite --store_dir store)"
+	before=$(scenario_store_bytes store)
+	wire=$(scenario_wire wire)
+	shash backup --dir other
+	[ $(($(scenario_store_bytes store) - before)) -lt 16384 ]
+	[ $(($(scenario_wire wire) - wire)) -lt 400000 ]
+	shash restore --dir other --dest copy
+	scenario_same other copy
+}
+
+@test "a cache is never believed more than the store" {
+	# The store goes back to what it was before the last backup.
+	scenario_stop
+	cp -a store before
+	scenario_serve_at store "$port"
+	head -c 2000000 /dev/urandom >work/src/source-later
+	shash backup --dir work
+	scenario_stop
+	rm -rf store
+	mv before store
+	scenario_serve_at store "$port"
+	traced
+	right
+	scenario_stop
+	shash verify --store_dir store
+}
