@@ -35,10 +35,11 @@ listens()
 	LINES
 	. ./lines
 	server=$(cat pid)
-	scenario_wait listens
+	# At once: who comes first, the server or this, makes the store.
 	shash invite --store_dir ~/store >invitation
 	grep -Exq "$uuid" invitation
 	[ "$(wc -l <invitation)" -eq 1 ]
+	scenario_wait listens
 	shash register --dir ~/work --url "http://localhost:$port/" \
 	    --invitation "$(cat invitation)"
 	shash backup --dir ~/work
