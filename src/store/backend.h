@@ -73,4 +73,8 @@ struct backend {
 	const struct backend_ops *ops;
 };
 
+/* Put a small object whole.  Returns 0; ERR_EXIST; the backend's errors. */
+int backend_put_all(
+    struct backend *b, const char *name, const void *p, size_t len);
+
 #endif

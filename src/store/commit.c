@@ -134,9 +134,7 @@ check_closure(struct buf *missing, struct vault *v, const struct envelope *e)
 static int
 put_snapshot(struct head *h, struct vault *v, const struct envelope *e)
 {
-	const struct backend_ops *ops = v->backend->ops;
 	char path[HEADS_PATH_BYTES];
-	struct backend_put *put;
 	struct buf file = BUF_INIT;
 	int64_t now = clock_wall_ns();
 	uint64_t seq = h->last_seq + 1;
@@ -144,17 +142,10 @@ put_snapshot(struct head *h, struct vault *v, const struct envelope *e)
 
 	if (ret == 0)
 		ret = envelope_finish(&file, now, seq);
-	if (ret == 0)
-		ret = ops->put_begin(&put, v->backend, file.len);
 	if (ret < 0)
 		goto out;
-	ret = ops->put_write(put, file.data, file.len);
-	if (ret < 0) {
-		ops->put_abort(put);
-		goto out;
-	}
 	heads_path(path, e->mount, seq);
-	ret = ops->put_commit(put, path);
+	ret = backend_put_all(v->backend, path, file.data, file.len);
 	if (ret < 0) {
 		/* Whether it is there, only the backend knows. */
 		pool_lock_enter(&v->lock);

@@ -7,7 +7,7 @@
 #include "store/admit.h"
 #include "store/backend.h"
 #include "store/commit.h"
-#include "store/fetch.h"
+#include "store/gather.h"
 #include "store/heads.h"
 #include "store/idmap.h"
 #include "store/index.h"
@@ -439,7 +439,7 @@ session_get(struct session *s, const uint8_t *ids, uint32_t n,
 			ret = buf_append(&rest, id, STORE_ID_BYTES);
 	}
 	if (ret == 0)
-		ret = fetch_records(s->v, rest.data,
+		ret = gather_records(s->v, rest.data,
 		    (uint32_t)(rest.len / STORE_ID_BYTES), got, arg);
 	buf_release(&one);
 	buf_release(&rest);

@@ -3,11 +3,12 @@
 #include "base/err.h"
 #include "store/admit.h"
 #include "store/backend.h"
+#include "store/damage.h"
 #include "store/evict.h"
 #include "store/index.h"
 #include "store/pack.h"
 #include "store/record.h"
-#include "store/scan.h"
+#include "store/survey.h"
 #include "store/vault.h"
 
 #include <stdlib.h>
@@ -96,13 +97,13 @@ compare_packs(struct packs *k, struct vault *v)
 int
 sync_renew(struct vault *v, struct index_txn *t)
 {
-	struct state_generation g;
+	struct generation g;
 	int ret;
 
 	pool_lock_enter(&v->lock);
 	g = v->generation;
 	pool_lock_leave(&v->lock);
-	ret = state_renew(&g, v->backend);
+	ret = generation_renew(&g, v->backend);
 	pool_lock_enter(&v->lock);
 	v->generation = g;
 	pool_lock_leave(&v->lock);
@@ -169,10 +170,11 @@ evict_gone(struct vault *v, struct packs *k)
  * that holds nothing usable is left alone: verify names it.
  */
 static int
-admit_unknown(struct vault *v, struct index_txn *t, struct scan *s,
+admit_unknown(struct vault *v, struct index_txn *t, struct survey *s,
     const struct unknown *u, enum record_class class)
 {
-	int ret = scan_pack(s, v->backend, u->name, u->size, v->id, &v->marks);
+	int ret =
+	    survey_pack(s, v->backend, u->name, u->size, v->id, &v->marks);
 
 	if (ret == ERR_DAMAGED || ret == ERR_NOENT) {
 		if (class == RECORD_META)
@@ -194,10 +196,10 @@ admit_class(struct vault *v, struct buf *unknown, enum record_class class)
 	struct unknown *u = (struct unknown *)unknown->data;
 	size_t n = unknown->len / sizeof(*u), i, left = 0, in_txn = 0;
 	struct index_txn t = {0};
-	struct scan s;
+	struct survey s;
 	int ret = 0;
 
-	scan_init(&s);
+	survey_init(&s);
 	for (i = 0; i < n; i++) {
 		if (t.kv == NULL)
 			ret = index_begin(&t, v->index, 1);
@@ -222,7 +224,7 @@ admit_class(struct vault *v, struct buf *unknown, enum record_class class)
 	unknown->len = left * sizeof(*u);
 out:
 	index_abort(&t);
-	scan_release(&s);
+	survey_release(&s);
 	return ret;
 }
 
@@ -270,12 +272,12 @@ load_marks(struct buf *list, struct vault *v)
 	const struct vault_place *p;
 	uint8_t key[32];
 	size_t i;
-	int ret = state_marks(v->backend, note_mark, list);
+	int ret = damage_list(v->backend, note_mark, list);
 
 	p = (const struct vault_place *)list->data;
 	pool_lock_enter(&v->lock);
 	for (i = 0; i < list->len / sizeof(*p) && ret == 0; i++) {
-		scan_mark_key(key, p[i].pack, p[i].offset);
+		survey_mark_key(key, p[i].pack, p[i].offset);
 		ret = idmap_put(&v->marks, key, 0);
 	}
 	pool_lock_leave(&v->lock);

@@ -2,9 +2,10 @@
 
 #include "base/err.h"
 #include "store/backend.h"
+#include "store/damage.h"
 #include "store/evict.h"
 #include "store/index.h"
-#include "store/scan.h"
+#include "store/survey.h"
 #include "store/sync.h"
 
 #include <stdlib.h>
@@ -14,12 +15,12 @@
 static int
 load_generation(struct vault *v)
 {
-	int ret = state_load(&v->generation, v->backend);
+	int ret = generation_load(&v->generation, v->backend);
 
 	if (ret != 1)
 		return ret;
 	v->created = v->generation.number == 0;
-	return state_renew(&v->generation, v->backend);
+	return generation_renew(&v->generation, v->backend);
 }
 
 int
@@ -201,10 +202,10 @@ vault_damaged(struct vault *v, const uint8_t id[STORE_ID_BYTES],
 		ret = 0;
 		goto out;
 	}
-	ret = state_mark(v->backend, p.name, o.offset);
+	ret = damage_mark(v->backend, p.name, o.offset);
 	if (ret < 0)
 		goto out;
-	scan_mark_key(key, p.name, o.offset);
+	survey_mark_key(key, p.name, o.offset);
 	pool_lock_enter(&v->lock);
 	ret = idmap_put(&v->marks, key, 0);
 	pool_lock_leave(&v->lock);

@@ -13,7 +13,7 @@
 #include "base/pool.h"
 #include "store/heads.h"
 #include "store/idmap.h"
-#include "store/state.h"
+#include "store/generation.h"
 #include "store/store.h"
 
 #include <stddef.h>
@@ -42,9 +42,9 @@ struct vault {
 	 */
 	struct pool_lock change;
 	struct pool_lock lock; /* what follows */
-	struct state_generation generation;
+	struct generation generation;
 	struct heads heads;
-	struct idmap marks; /* scan_mark_key(): damaged records */
+	struct idmap marks; /* survey_mark_key(): damaged records */
 	int resync; /* the index may lag behind: look at the packs again */
 	int reload; /* the heads may: a snapshot's put failed */
 	int created; /* the generation was made when the vault was opened */

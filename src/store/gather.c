@@ -1,4 +1,4 @@
-#include "store/fetch.h"
+#include "store/gather.h"
 
 #include "base/buf.h"
 #include "base/err.h"
@@ -176,7 +176,7 @@ read_run(struct vault *v, const struct want *w, uint32_t n, struct buf *scratch,
 }
 
 int
-fetch_records(struct vault *v, const uint8_t *ids, uint32_t n,
+gather_records(struct vault *v, const uint8_t *ids, uint32_t n,
     store_got_fn *got, void *arg)
 {
 	struct buf scratch = BUF_INIT;

@@ -1,5 +1,5 @@
-#ifndef HS_STORE_SCAN_H
-#define HS_STORE_SCAN_H
+#ifndef HS_STORE_SURVEY_H
+#define HS_STORE_SURVEY_H
 
 /*
  * A closed pack as admission wants it: one item per record, with refs and
@@ -16,7 +16,7 @@ struct admit_item;
 struct backend;
 struct idmap;
 
-struct scan {
+struct survey {
 	struct index_pack pack; /* number not set */
 	struct admit_item *items;
 	uint32_t n;
@@ -24,19 +24,19 @@ struct scan {
 	int salvaged; /* the footer is damaged */
 };
 
-void scan_init(struct scan *s);
-void scan_release(struct scan *s);
+void survey_init(struct survey *s);
+void survey_release(struct survey *s);
 
 /*
  * Load the pack `name` of `size` bytes.  Records of class meta are read whole
  * and checked, of bundles the members are read, of other data nothing.  Those
- * among `marks` (scan_mark_key()) are damaged.
+ * among `marks` (survey_mark_key()) are damaged.
  * Returns 0; ERR_DAMAGED: nothing in it can be used; ERR_NOENT; ERR_*.
  */
-int scan_pack(struct scan *s, struct backend *b, const uint8_t name[32],
+int survey_pack(struct survey *s, struct backend *b, const uint8_t name[32],
     uint64_t size, const uint8_t vault[16], const struct idmap *marks);
 
 /* The key of a damage mark in a table. */
-void scan_mark_key(uint8_t key[32], const uint8_t pack[32], uint32_t offset);
+void survey_mark_key(uint8_t key[32], const uint8_t pack[32], uint32_t offset);
 
 #endif

@@ -1,4 +1,4 @@
-#include "store/scan.h"
+#include "store/survey.h"
 
 #include "base/bytes.h"
 #include "base/err.h"
@@ -14,21 +14,21 @@
 #include <string.h>
 
 void
-scan_init(struct scan *s)
+survey_init(struct survey *s)
 {
 	memset(s, 0, sizeof(*s));
 }
 
 void
-scan_release(struct scan *s)
+survey_release(struct survey *s)
 {
 	free(s->items);
 	buf_release(&s->ids);
-	scan_init(s);
+	survey_init(s);
 }
 
 void
-scan_mark_key(uint8_t key[32], const uint8_t pack[32], uint32_t offset)
+survey_mark_key(uint8_t key[32], const uint8_t pack[32], uint32_t offset)
 {
 	uint8_t text[36];
 
@@ -38,19 +38,19 @@ scan_mark_key(uint8_t key[32], const uint8_t pack[32], uint32_t offset)
 }
 
 static int
-is_marked(const struct scan *s, const struct idmap *marks, uint32_t offset)
+is_marked(const struct survey *s, const struct idmap *marks, uint32_t offset)
 {
 	uint8_t key[32];
 
 	if (marks->len == 0)
 		return 0;
-	scan_mark_key(key, s->pack.name, offset);
+	survey_mark_key(key, s->pack.name, offset);
 	return idmap_get(NULL, marks, key) == 0;
 }
 
 /* Note the refs or members of a parsed record. */
 static int
-add_ids(struct scan *s, struct admit_item *it, const struct record *r)
+add_ids(struct survey *s, struct admit_item *it, const struct record *r)
 {
 	it->ids_at = (uint32_t)(s->ids.len / 32);
 	it->nrefs = r->nrefs;
@@ -64,7 +64,7 @@ add_ids(struct scan *s, struct admit_item *it, const struct record *r)
  * `scratch` is ours.
  */
 static int
-read_item(struct scan *s, struct backend *b, const char *path,
+read_item(struct survey *s, struct backend *b, const char *path,
     struct admit_item *it, const struct pack_entry *e, struct buf *scratch)
 {
 	size_t len = e->length;
@@ -97,7 +97,7 @@ read_item(struct scan *s, struct backend *b, const char *path,
 }
 
 static int
-scan_footer(struct scan *s, struct backend *b, const struct pack *k,
+read_footer(struct survey *s, struct backend *b, const struct pack *k,
     const struct idmap *marks)
 {
 	char path[PACK_PATH_BYTES];
@@ -132,7 +132,7 @@ scan_footer(struct scan *s, struct backend *b, const struct pack *k,
 
 /* Add a record that was found in a pack without a footer. */
 static int
-add_found(struct scan *s, uint32_t *cap, const struct record *r,
+add_found(struct survey *s, uint32_t *cap, const struct record *r,
     uint32_t offset, int damaged)
 {
 	struct admit_item *more, *it;
@@ -159,7 +159,8 @@ add_found(struct scan *s, uint32_t *cap, const struct record *r,
 
 /* Every good record in the whole file, wherever it begins. */
 static int
-salvage(struct scan *s, const uint8_t *p, size_t len, const struct idmap *marks)
+salvage(
+    struct survey *s, const uint8_t *p, size_t len, const struct idmap *marks)
 {
 	size_t at = PACK_HEADER_BYTES;
 	const uint8_t *next;
@@ -189,7 +190,7 @@ salvage(struct scan *s, const uint8_t *p, size_t len, const struct idmap *marks)
 }
 
 int
-scan_pack(struct scan *s, struct backend *b, const uint8_t name[32],
+survey_pack(struct survey *s, struct backend *b, const uint8_t name[32],
     uint64_t size, const uint8_t vault[16], const struct idmap *marks)
 {
 	struct pack k = PACK_INIT;
@@ -198,12 +199,12 @@ scan_pack(struct scan *s, struct backend *b, const uint8_t name[32],
 	uint8_t *to;
 	int ret;
 
-	scan_release(s);
+	survey_release(s);
 	memcpy(s->pack.name, name, 32);
 	s->pack.size = size;
 	ret = pack_load(&k, b, name, size, vault);
 	if (ret == 0) {
-		ret = scan_footer(s, b, &k, marks);
+		ret = read_footer(s, b, &k, marks);
 		pack_release(&k);
 		return ret;
 	}
