@@ -1,0 +1,200 @@
+#include "engine/backup.h"
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/limits.h"
+#include "base/pool.h"
+#include "engine/assembler.h"
+#include "engine/run.h"
+#include "engine/sealer.h"
+#include "engine/snap.h"
+#include "seal/seal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* One walk from beginning to commit. */
+struct pass {
+	struct run run;
+	const struct backup_options *o;
+	unsigned nworkers;
+	struct worker **workers;
+	struct assembler *assembler;
+	struct seal *seal; /* for the snapshot */
+	int64_t start_ns;
+};
+
+static void
+pass_release(struct pass *p)
+{
+	unsigned i;
+
+	/* The sealer's jobs need the crew until the last. */
+	sealer_free(p->run.sealer);
+	crew_stop(p->run.crew);
+	assembler_free(p->assembler);
+	for (i = 0; p->workers != NULL && i < p->nworkers; i++)
+		run_worker_free(p->workers[i]);
+	free(p->workers);
+	seal_free(p->seal);
+	run_release(&p->run);
+}
+
+static int
+pass_init(struct pass *p, struct store *store, const struct keys *keys,
+    const struct backup_options *o)
+{
+	const struct run_options options = {.chunker = o->chunker,
+	    .counts = o->counts,
+	    .warn = o->warn,
+	    .warn_arg = o->warn_arg,
+	    .interrupt = o->interrupt};
+	const struct seal_options *seal =
+	    o->seal != NULL ? o->seal : &seal_default;
+	struct run *run = &p->run;
+	unsigned i;
+	int r;
+
+	memset(p, 0, sizeof(*p));
+	p->o = o;
+	p->start_ns = clock_wall_ns();
+	p->nworkers = pool_cpus();
+	r = run_init(run, &options);
+	if (r != 0)
+		return r;
+	run->store = store;
+	run->keys = keys;
+	p->workers = calloc(p->nworkers, sizeof(struct worker *));
+	if (p->workers == NULL)
+		r = err_nomem(p->nworkers * sizeof(struct worker *));
+	if (r == 0)
+		r = gear_init(&run->gear, keys->chunker,
+		    o->chunker != NULL ? o->chunker : &gear_default);
+	if (r == 0)
+		r = seal_new(&p->seal, keys, seal);
+	for (i = 0; r == 0 && i < p->nworkers; i++) {
+		r = run_worker_new(&p->workers[i], run);
+		if (r == 0)
+			r = seal_new(&p->workers[i]->seal, keys, seal);
+	}
+	if (r == 0)
+		r = crew_start(
+		    &run->crew, (void *const *)p->workers, p->nworkers);
+	if (r == 0)
+		r = sealer_new(&run->sealer, run);
+	if (r == 0)
+		r = assembler_new(&p->assembler, run);
+	if (r != 0)
+		pass_release(p);
+	return r;
+}
+
+/* Walk, and have everything in the store but the snapshot. */
+static int
+pass_walk(struct pass *p)
+{
+	struct pool_thread *thread = NULL;
+	int r;
+
+	r = pool_thread_start(&thread, assembler_run, p->assembler);
+	if (r != 0)
+		return r;
+	(void)walk_run(&p->run, &p->o->walk); /* its error is in the fate */
+	pool_thread_join(thread);
+	(void)sealer_finish(p->run.sealer); /* and so is this one */
+	return fate_result(&p->run.fate);
+}
+
+static size_t
+text_len(const char *text, size_t max)
+{
+	return text == NULL ? 0 : strnlen(text, max);
+}
+
+static int
+pass_commit(struct backup_result *out, struct buf *missing, struct pass *p)
+{
+	const struct backup_options *o = p->o;
+	const struct notes_counts *counts = o->counts;
+	struct backup_result res;
+	struct snapshot_info info;
+	struct snap s = {.store = p->run.store,
+	    .keys = p->run.keys,
+	    .seed = o->mount_seed,
+	    .seal = p->seal,
+	    .info = &info};
+	unsigned i;
+	int r;
+
+	memset(&info, 0, sizeof(info));
+	info.start_ns = p->start_ns;
+	info.end_ns = clock_wall_ns();
+	info.files = atomic_load(&counts->files);
+	info.dirs = atomic_load(&counts->dirs);
+	info.bytes = atomic_load(&counts->bytes);
+	info.unreadable = atomic_load(&counts->unreadable);
+	info.host = o->host;
+	info.host_len = text_len(o->host, LIMIT_LABEL_BYTES);
+	info.dir = o->dir;
+	info.dir_len = text_len(o->dir, LIMIT_TARGET_BYTES);
+	info.ntags = o->ntags;
+	for (i = 0; i < o->ntags; i++) {
+		info.tags[i] = o->tags[i];
+		info.tag_len[i] =
+		    (uint8_t)text_len(o->tags[i], LIMIT_LABEL_BYTES);
+	}
+	info.root = *assembler_root(p->assembler);
+	r = snap_commit(&res.receipt, missing, &s);
+	if (r != 0)
+		return r;
+	memcpy(res.address, info.root.address, HASH_BYTES);
+	res.client_seq = info.client_seq;
+	*out = res;
+	return 0;
+}
+
+/* A second walk counts anew what is in the snapshot. */
+static void
+reset_counts(struct notes_counts *c)
+{
+	atomic_store(&c->files, 0);
+	atomic_store(&c->dirs, 0);
+	atomic_store(&c->bytes, 0);
+	atomic_store(&c->unreadable, 0);
+	atomic_store(&c->unstable, 0);
+	atomic_store(&c->vanished, 0);
+	atomic_store(&c->sockets, 0);
+	atomic_store(&c->excluded, 0);
+}
+
+int
+backup_run(struct backup_result *out, struct store *store,
+    const struct keys *keys, const struct backup_options *o)
+{
+	struct buf missing = BUF_INIT;
+	struct pass p;
+	int tries, r = 0;
+
+	if (o->ntags > LIMIT_TAGS)
+		return err_set(ERR_USAGE, "more than %u tags", LIMIT_TAGS);
+	for (tries = 0; tries < 2; tries++) {
+		/*
+		 * What the store said that it has was lost meanwhile.  The
+		 * second walk asks about everything again.
+		 */
+		if (tries > 0)
+			reset_counts(o->counts);
+		buf_reset(&missing);
+		r = pass_init(&p, store, keys, o);
+		if (r != 0)
+			break;
+		r = pass_walk(&p);
+		if (r == 0)
+			r = pass_commit(out, &missing, &p);
+		pass_release(&p);
+		if (r != ERR_MISSING)
+			break;
+	}
+	buf_release(&missing);
+	return r;
+}

@@ -1,0 +1,53 @@
+#ifndef HS_ENGINE_BACKUP_H
+#define HS_ENGINE_BACKUP_H
+
+/*
+ * Back up a directory as the next snapshot of the session's mount.
+ *
+ * Two kinds of error never mix.  What cannot be read of the source is named,
+ * counted and left out, and the snapshot is made.  What goes wrong with the
+ * store ends the run, and nothing is committed.
+ */
+
+#include "engine/notes.h"
+#include "engine/walk.h"
+#include "hash/hash.h"
+#include "store/store.h"
+
+#include <signal.h>
+
+struct keys;
+struct seal_options;
+
+struct backup_options {
+	struct walk_options walk;
+	/* Where the cache and large temporary files go; NULL: no cache. */
+	const char *state_path;
+	const uint8_t *mount_seed; /* signs the snapshot; SIGN_SEED_BYTES */
+	const struct gear_params *chunker; /* of the vault; NULL: default */
+	const struct seal_options *seal; /* NULL: default */
+	const char *host; /* recorded; cut to their limits */
+	const char *dir;
+	const char *const *tags; /* each at most LIMIT_LABEL_BYTES */
+	unsigned ntags; /* at most LIMIT_TAGS */
+	notes_warn *warn; /* may be NULL */
+	void *warn_arg;
+	struct notes_counts *counts; /* zero at first; may be read meanwhile */
+	const volatile sig_atomic_t *interrupt; /* may be NULL */
+};
+
+struct backup_result {
+	uint8_t address[HASH_BYTES]; /* the directory's key */
+	uint64_t client_seq;
+	struct store_receipt receipt;
+};
+
+/*
+ * Returns 0: acknowledged (`counts->unreadable` says whether it is all
+ * there); ERR_NOENT: the directory cannot be read; ERR_INTR; ERR_STALE: the
+ * session ended, open a new one and run again; any error of the store.
+ */
+int backup_run(struct backup_result *out, struct store *store,
+    const struct keys *keys, const struct backup_options *o);
+
+#endif
