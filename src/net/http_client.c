@@ -164,8 +164,6 @@ set_options(struct http_client *c, const char *url,
 	SET(CURLOPT_CONNECTTIMEOUT_MS, (long)call->connect_ms);
 	SET(CURLOPT_LOW_SPEED_LIMIT, 1L);
 	SET(CURLOPT_LOW_SPEED_TIME, (long)call->stall_seconds);
-	SET(CURLOPT_BUFFERSIZE, BUFFER_BYTES);
-	SET(CURLOPT_UPLOAD_BUFFERSIZE, BUFFER_BYTES);
 	SET(CURLOPT_HTTPHEADER, headers);
 	SET(CURLOPT_HEADERFUNCTION, on_header);
 	SET(CURLOPT_HEADERDATA, c);
@@ -180,6 +178,10 @@ set_options(struct http_client *c, const char *url,
 		SET(CURLOPT_SEEKDATA, c);
 	}
 #undef SET
+	/* Sizes are wishes: libcurl refuses them after a name that it could
+	 * not resolve, and the message about that name is worth more. */
+	(void)curl_easy_setopt(h, CURLOPT_BUFFERSIZE, BUFFER_BYTES);
+	(void)curl_easy_setopt(h, CURLOPT_UPLOAD_BUFFERSIZE, BUFFER_BYTES);
 	if (r != CURLE_OK)
 		return err_set(ERR_FAIL, "libcurl: %s", curl_easy_strerror(r));
 	return 0;

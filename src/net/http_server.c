@@ -532,7 +532,8 @@ open_socket(int *out, const char *address, uint16_t port)
 		    address != NULL ? address : "*");
 	errno = saved;
 	if (fd < 0)
-		return err_errno(ERR_FAIL, "cannot listen on port %u", port);
+		return err_errno(ERR_FAIL, "cannot listen on %s, port %u",
+		    address != NULL ? address : "*", port);
 	*out = fd;
 	return 0;
 }
