@@ -1,0 +1,49 @@
+/* shash start: run the storage server in the foreground. */
+
+#include "base/err.h"
+#include "base/log.h"
+#include "cli/cli.h"
+#include "cli/localstore.h"
+#include "server/server.h"
+
+#include <string.h>
+
+int
+cmd_start(int argc, char **argv)
+{
+	const char *store_dir = ".", *listen = NULL;
+	long port = SERVER_PORT_DEFAULT;
+	int insecure = 0, rc;
+	const struct args_option options[] = {
+	    {"store_dir", ARGS_TEXT, &store_dir, "D",
+		"folder of the store, made if absent [.]", 0, 0},
+	    {"port", ARGS_NUMBER, &port, "N", "TCP port, 0: a free one [7532]",
+		0, 65535},
+	    {"listen", ARGS_TEXT, &listen, "ADDR",
+		"only on this numeric address [all]", 0, 0},
+	    {"insecure", ARGS_FLAG, &insecure, NULL,
+		"let anybody register, without an invitation", 0, 0},
+	    {NULL, ARGS_FLAG, NULL, NULL, NULL, 0, 0}};
+	const struct args_command command = {"start",
+	    "[--store_dir D] [--port N] [--listen ADDR] [--insecure]",
+	    "Serve a store until 'shash stop', SIGTERM or SIGINT.",
+	    "Runs in the foreground and logs to stderr. A word 'start' after "
+	    "the\noptions is accepted and means nothing.",
+	    options, 1};
+	struct server_options o;
+	size_t operands;
+
+	rc = args_parse(&operands, &command, argc, argv);
+	if (rc != 0)
+		return rc;
+	if (operands == 1 && strcmp(argv[1], "start") != 0)
+		return err_set(ERR_USAGE, "start: unexpected '%s'", argv[1]);
+	log_set_timestamps(1);
+	memset(&o, 0, sizeof(o));
+	o.store_dir = store_dir;
+	o.listen = listen;
+	o.port = (uint16_t)port;
+	o.insecure = insecure;
+	o.open_backend = localstore_backend;
+	return server_run(&o);
+}
