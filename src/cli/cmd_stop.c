@@ -35,8 +35,8 @@ cmd_stop(int argc, char **argv)
 	long port = 0;
 	int rc;
 	const struct args_option options[] = {
-	    {"store_dir", ARGS_TEXT, &store_dir, "D",
-		"folder of the store [.]", 0, 0},
+	    {"store_dir", ARGS_TEXT, &store_dir, "D", "folder of the store [.]",
+		0, 0},
 	    {"port", ARGS_NUMBER, &port, "N", "only if it listens on this port",
 		1, 65535},
 	    {NULL, ARGS_FLAG, NULL, NULL, NULL, 0, 0}};

@@ -66,7 +66,7 @@ log_in(struct connect *c)
 }
 
 int
-connect_open(struct connect *c, const char *dir, const char *state_dir)
+connect_prepare(struct connect *c, const char *dir, const char *state_dir)
 {
 	uint8_t master[KEYS_BYTES];
 	int rc;
@@ -82,7 +82,15 @@ connect_open(struct connect *c, const char *dir, const char *state_dir)
 		return rc;
 	keys_derive(&c->keys, master, 0);
 	hash_wipe(master, sizeof(master));
-	return log_in(c);
+	return 0;
+}
+
+int
+connect_open(struct connect *c, const char *dir, const char *state_dir)
+{
+	int rc = connect_prepare(c, dir, state_dir);
+
+	return rc == 0 ? log_in(c) : rc;
 }
 
 static void

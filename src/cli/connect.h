@@ -24,13 +24,19 @@ struct connect {
 const char *connect_file(const char *url);
 
 /*
- * Load the state of `dir`, the keys from the keyring, and log in.
+ * Load the state of `dir` and the keys from the keyring.  ERR_NOSTORE; `*c`
+ * is to be closed in every case.
+ */
+int connect_prepare(struct connect *c, const char *dir, const char *state_dir);
+
+/*
+ * The same, and log in.
  * Returns 0; ERR_NOSTORE, ERR_UNREACHABLE, ERR_REFUSED, ...; `*c` is to be
  * closed in every case.
  */
 int connect_open(struct connect *c, const char *dir, const char *state_dir);
 
-/* Log in again: the session became stale. */
+/* Log in, after connect_prepare() or when the session became stale. */
 int connect_again(struct connect *c);
 
 void connect_close(struct connect *c);

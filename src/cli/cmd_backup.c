@@ -1,0 +1,134 @@
+/* shash backup: back up a registered directory. */
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "cli/cli.h"
+#include "cli/connect.h"
+#include "engine/backup.h"
+#include "hash/address.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* A session that ends under our feet is opened again so many times. */
+#define SESSIONS_MAX 4
+
+static void
+summary(const struct connect *c, const struct backup_result *r,
+    const struct notes_counts *n, int64_t took_ns)
+{
+	char size[16], sent[16];
+
+	log_info("%s: snapshot @%llu: %llu files (%s) in %llu directories; "
+		 "read %llu, sent %s, took %.1f s",
+	    c->state.dir, (unsigned long long)r->receipt.server_seq,
+	    (unsigned long long)n->files, cli_size(size, n->bytes),
+	    (unsigned long long)n->dirs, (unsigned long long)n->files_read,
+	    cli_size(sent, n->objects_bytes), (double)took_ns / 1e9);
+	if (n->sockets > 0)
+		log_info(
+		    "skipped %llu sockets", (unsigned long long)n->sockets);
+	if (n->unstable > 0)
+		log_info("%llu files changed while they were read",
+		    (unsigned long long)n->unstable);
+	log_debug("write path of the store: %s", c->store->info.write_path);
+}
+
+static int
+back_up(struct connect *c, struct backup_result *result,
+    struct notes_counts *counts)
+{
+	struct backup_options o;
+	char host[256] = "";
+	int tries, rc;
+
+	/* The name is a label; without one it stays empty. */
+	if (gethostname(host, sizeof(host) - 1) != 0)
+		host[0] = '\0';
+	memset(&o, 0, sizeof(o));
+	o.walk.path = c->state.dir;
+	o.walk.temp_dir = c->state.path;
+	o.state_path = c->state.path;
+	o.mount_seed = c->state.mount_seed;
+	o.chunker = &c->chunker;
+	o.host = host;
+	o.dir = c->state.dir;
+	o.warn = cli_warn_path;
+	o.counts = counts;
+	o.interrupt = &cli_interrupted;
+	for (tries = 1;; tries++) {
+		memset(counts, 0, sizeof(*counts));
+		rc = backup_run(result, c->store, &c->keys, &o);
+		if (rc != ERR_STALE || tries == SESSIONS_MAX)
+			return rc;
+		log_info("the store ended the session (%s); logging in again",
+		    err_text());
+		rc = connect_again(c);
+		if (rc != 0)
+			return rc;
+	}
+}
+
+static int
+finish(const struct connect *c, const struct backup_result *result,
+    const struct notes_counts *counts, int64_t took_ns)
+{
+	char key[ADDRESS_TEXT_BYTES];
+	int rc;
+
+	summary(c, result, counts, took_ns);
+	address_text(key, ADDRESS_DIR, result->address);
+	rc = cli_print("%s", key);
+	if (rc == 0 && counts->unreadable > 0)
+		rc = err_set(ERR_SOURCE,
+		    "the snapshot was made without %llu entries that could "
+		    "not be read",
+		    (unsigned long long)counts->unreadable);
+	return rc;
+}
+
+int
+cmd_backup(int argc, char **argv)
+{
+	const char *dir = ".", *state_dir = NULL;
+	int verbose = 0, lock = -1, rc;
+	const struct args_option options[] = {
+	    {"dir", ARGS_TEXT, &dir, "D", "registered directory [.]", 0, 0},
+	    {"state_dir", ARGS_TEXT, &state_dir, "S",
+		"where its state is [DIR/.shamo]", 0, 0},
+	    {"verbose", ARGS_FLAG, &verbose, NULL, "say more", 0, 0},
+	    {NULL, ARGS_FLAG, NULL, NULL, NULL, 0, 0}};
+	const struct args_command command = {"backup", "[--dir D]",
+	    "Back up a registered directory and print its key.",
+	    "Exit code 0 says that the store has acknowledged the snapshot: "
+	    "it can\nbe restored whatever happens next. 3 says the same, but "
+	    "some source\nfiles could not be read; each was named on stderr.",
+	    options, 0};
+	struct notes_counts counts;
+	struct backup_result result;
+	struct connect c;
+	int64_t start_ns = clock_mono_ns();
+	size_t operands;
+
+	rc = args_parse(&operands, &command, argc, argv);
+	if (rc != 0)
+		return rc;
+	if (verbose)
+		log_set_verbose(1);
+	cli_catch_interrupts();
+	rc = connect_prepare(&c, dir, state_dir);
+	if (rc == 0)
+		rc = shamo_lock(&lock, &c.state);
+	if (rc == 0)
+		rc = connect_again(&c);
+	if (rc == 0)
+		rc = back_up(&c, &result, &counts);
+	if (rc == 0)
+		rc = finish(&c, &result, &counts, clock_mono_ns() - start_ns);
+	connect_close(&c);
+	if (lock >= 0)
+		(void)close(lock); /* only a lock: nothing was written */
+	return rc;
+}

@@ -1,0 +1,50 @@
+/* shash reindex: rebuild a store's index from its packs. */
+
+#include "base/err.h"
+#include "base/hex.h"
+#include "base/log.h"
+#include "cli/cli.h"
+#include "cli/localstore.h"
+#include "store/vault.h"
+
+static int
+reindex_vault(void *arg, const uint8_t vault[16])
+{
+	struct localstore *l = arg;
+	char hex[33];
+	int rc = localstore_vault(l, vault);
+
+	if (rc == 0)
+		rc = vault_reindex(l->vault);
+	localstore_vault_close(l);
+	hex_encode(hex, vault, 16);
+	if (rc != 0)
+		return err_prefix(rc, "vault %s", hex);
+	log_info("vault %s: the index is new", hex);
+	return 0;
+}
+
+int
+cmd_reindex(int argc, char **argv)
+{
+	const char *store_dir = ".";
+	const struct args_option options[] = {
+	    {"store_dir", ARGS_TEXT, &store_dir, "D", "the store [.]", 0, 0},
+	    {NULL, ARGS_FLAG, NULL, NULL, NULL, 0, 0}};
+	const struct args_command command = {"reindex", "[--store_dir D]",
+	    "Throw a store's index away and rebuild it from its packs.",
+	    "A missing or broken index is rebuilt by itself; this is for a "
+	    "doubt.\nThe server must not be running.",
+	    options, 0};
+	struct localstore l;
+	size_t operands;
+	int rc = args_parse(&operands, &command, argc, argv);
+
+	if (rc != 0)
+		return rc;
+	rc = localstore_open(&l, store_dir, 0);
+	if (rc == 0)
+		rc = account_vaults(l.account, reindex_vault, &l);
+	localstore_close(&l);
+	return rc;
+}
