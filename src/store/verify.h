@@ -1,0 +1,48 @@
+#ifndef HS_STORE_VERIFY_H
+#define HS_STORE_VERIFY_H
+
+/*
+ * Checks all of a vault without keys: every byte of every pack (name, header,
+ * footer, padding, each record's checksum), that index and packs agree both
+ * ways, that everything closed refers to closed objects only, and of every
+ * snapshot the checksum, the signature, the mount's chain and that all it
+ * reaches is there.
+ *
+ * Packs are read whole, one per processor at a time (VERIFY_THREADS_MAX), so
+ * memory is a pack each.
+ */
+
+#include <stdint.h>
+
+#define VERIFY_THREADS_MAX 4
+
+struct vault;
+
+/* `where` names the object of the backend, or "index". */
+typedef void verify_found_fn(void *arg, const char *where, const char *what);
+/* The public key of a mount: 0; 1 when it is unknown. */
+typedef int verify_key_fn(
+    void *arg, uint8_t public_key[32], const uint8_t mount[16]);
+
+struct verify_options {
+	struct vault *vault;
+	verify_found_fn *found; /* from any thread, one at a time */
+	verify_key_fn *key; /* NULL: signatures are not checked */
+	void *arg; /* of both */
+	/* Mark damaged records, so that the next backup heals them. */
+	int mark;
+};
+
+struct verify_counts {
+	uint64_t packs, records, bytes; /* bytes of packs and snapshots */
+	uint64_t snapshots;
+	uint64_t findings;
+};
+
+/*
+ * No session is open and none is opened meanwhile.  Returns 0 when the check
+ * got through, with or without findings; ERR_* when it could not.
+ */
+int verify_vault(struct verify_counts *out, const struct verify_options *o);
+
+#endif
