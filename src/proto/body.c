@@ -247,7 +247,7 @@ body_files_next(const uint8_t **file, size_t *len, struct body_items *it)
 	bytes_reader_init(&r, it->p, it->left);
 	n = bytes_read32(&r);
 	p = bytes_read(&r, n);
-	if (r.failed || n == 0 || n > LIMIT_SNAPSHOT_BYTES)
+	if (r.failed || n > LIMIT_SNAPSHOT_BYTES)
 		return malformed("answer to snapshots");
 	advance(it, &r);
 	*file = p;

@@ -79,7 +79,10 @@ void body_items_init(struct body_items *it, const uint8_t *p, size_t len);
 /* Returns 0; 1 at the end; ERR_DAMAGED. */
 int body_items_next(struct body_item *out, struct body_items *it);
 
-/* An item of the answer to snapshots: length u32, snapshot file. */
+/*
+ * An item of the answer to snapshots: length u32, snapshot file.  One that the
+ * store cannot read has no bytes: it is damaged, the others are not.
+ */
 int body_file_encode(struct buf *out, const uint8_t *file, size_t len);
 int body_files_next(const uint8_t **file, size_t *len, struct body_items *it);
 
