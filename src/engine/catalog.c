@@ -104,12 +104,7 @@ open_payload(struct catalog_entry *e, struct load *l,
 	    &e->info, env->refs, env->nrefs, e->payload.data, e->payload.len);
 	if (rc != 0)
 		return rc;
-	if (memcmp(e->info.mount, env->mount, sizeof(env->mount)) != 0 ||
-	    e->info.client_seq != env->client_seq ||
-	    memcmp(e->info.previous, env->previous, HASH_BYTES) != 0)
-		return err_set(
-		    ERR_DAMAGED, "sealed and clear part contradict each other");
-	return 0;
+	return snapshot_info_match(&e->info, env);
 }
 
 static int
