@@ -29,7 +29,7 @@ server_fixture_up(
 	    .listen = "127.0.0.1",
 	    .connections_max = 64,
 	    .connections_per_address_max = 64,
-	    .stall_seconds = 5,
+	    .stall_seconds = 2,
 	    .big_bytes = 1u << 20,
 	    .big_max = 4,
 	    .accept = dispatch_accept,
