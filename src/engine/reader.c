@@ -230,7 +230,7 @@ ask(struct worker *w, struct block *b)
 	for (i = 0; i < b->nslots; i++) {
 		struct slot *s = &b->slots[i];
 
-		if (s->state != SLOT_LAY || s->large != NULL)
+		if (s->large != NULL || s->state != SLOT_LAY)
 			continue;
 		object_file_id(s->id, run->keys->file, s->address);
 		r = buf_append(&w->ids, s->id, OBJECT_ID_BYTES);
@@ -251,7 +251,7 @@ ask(struct worker *w, struct block *b)
 	for (i = 0; i < b->nslots; i++) {
 		struct slot *s = &b->slots[i];
 
-		if (s->state != SLOT_LAY || s->large != NULL)
+		if (s->large != NULL || s->state != SLOT_LAY)
 			continue;
 		if (m->found) {
 			memcpy(s->id, m->bundle, OBJECT_ID_BYTES);
@@ -279,8 +279,9 @@ reader_run(struct crew_task *task, void *context)
 	for (i = 0; r == 0 && i < b->nslots; i++) {
 		struct slot *s = &b->slots[i];
 
-		if (s->op == SLOT_ENTRY && s->state == SLOT_NEW &&
-		    s->large == NULL)
+		/* A large file's slot is another task's. */
+		if (s->large == NULL && s->op == SLOT_ENTRY &&
+		    s->state == SLOT_NEW)
 			r = read_slot(w, b, s);
 		if (r == 0 && (i & 31) == 31)
 			r = fate_check(&run->fate);
