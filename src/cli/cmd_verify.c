@@ -1,0 +1,119 @@
+/* shash verify: check every byte of a store, without keys. */
+
+#include "base/err.h"
+#include "base/hex.h"
+#include "base/log.h"
+#include "cli/cli.h"
+#include "cli/localstore.h"
+#include "store/verify.h"
+
+#include <string.h>
+
+struct check {
+	struct localstore store;
+	struct verify_counts counts; /* over all vaults */
+	size_t vaults;
+	char hex[33]; /* the vault under way */
+};
+
+static void
+found(void *arg, const char *where, const char *what)
+{
+	const struct check *c = arg;
+	char place[256], text[1024];
+
+	/* One that cannot be printed is counted all the same. */
+	(void)cli_print("vaults/%s/%s: %s", c->hex,
+	    log_escape(place, sizeof(place), where, strlen(where)),
+	    log_escape(text, sizeof(text), what, strlen(what)));
+}
+
+static int
+find_key(void *arg, uint8_t public_key[32], const uint8_t mount[16])
+{
+	const struct check *c = arg;
+	struct account_mount m;
+	int rc = account_mount(&m, c->store.account, mount);
+
+	if (rc == 0)
+		memcpy(public_key, m.public_key, sizeof(m.public_key));
+	return rc;
+}
+
+static int
+check_vault(void *arg, const uint8_t vault[16])
+{
+	struct check *c = arg;
+	struct verify_options o;
+	struct verify_counts n;
+	int rc;
+
+	hex_encode(c->hex, vault, 16);
+	memset(&n, 0, sizeof(n));
+	rc = localstore_vault(&c->store, vault);
+	if (rc == 0) {
+		memset(&o, 0, sizeof(o));
+		o.vault = c->store.vault;
+		o.found = found;
+		o.key = find_key;
+		o.arg = c;
+		o.mark = 1;
+		rc = verify_vault(&n, &o);
+	}
+	localstore_vault_close(&c->store);
+	c->vaults++;
+	c->counts.packs += n.packs;
+	c->counts.records += n.records;
+	c->counts.bytes += n.bytes;
+	c->counts.snapshots += n.snapshots;
+	c->counts.findings += n.findings;
+	return rc == 0 ? 0 : err_prefix(rc, "vault %s", c->hex);
+}
+
+static int
+report(const struct check *c)
+{
+	char size[16];
+
+	log_info("checked %zu vault%s: %llu snapshots, %llu packs with %llu "
+		 "records, %s",
+	    c->vaults, c->vaults == 1 ? "" : "s",
+	    (unsigned long long)c->counts.snapshots,
+	    (unsigned long long)c->counts.packs,
+	    (unsigned long long)c->counts.records,
+	    cli_size(size, c->counts.bytes));
+	if (c->counts.findings == 0)
+		return 0;
+	return err_set(ERR_DAMAGED,
+	    "%llu finding%s; the next backup of a client that still has the "
+	    "data puts it back, then verify again",
+	    (unsigned long long)c->counts.findings,
+	    c->counts.findings == 1 ? "" : "s");
+}
+
+int
+cmd_verify(int argc, char **argv)
+{
+	const char *store_dir = ".";
+	const struct args_option options[] = {
+	    {"store_dir", ARGS_TEXT, &store_dir, "D", "the store [.]", 0, 0},
+	    {NULL, ARGS_FLAG, NULL, NULL, NULL, 0, 0}};
+	const struct args_command command = {"verify", "[--store_dir D]",
+	    "Check every byte of a store, without any key.",
+	    "Prints a line for each finding and exits with 13. What is damaged "
+	    "is\nasked for again at the next backup. The server must not be "
+	    "running.",
+	    options, 0};
+	struct check c;
+	size_t operands;
+	int rc = args_parse(&operands, &command, argc, argv);
+
+	if (rc != 0)
+		return rc;
+	memset(&c, 0, sizeof(c));
+	rc = localstore_open(&c.store, store_dir, 0);
+	if (rc == 0)
+		rc = account_vaults(c.store.account, check_vault, &c);
+	localstore_close(&c.store);
+	return rc == 0 ? report(&c) : rc;
+}
