@@ -35,7 +35,7 @@ decode_fields(struct envelope *e, struct bytes_reader *in)
 	if (!bytes_are_zero(reserved, 32) || !bytes_are_zero(key_id, 16))
 		return err_set(
 		    ERR_DAMAGED, "a snapshot of a later version of the format");
-	if (e->client_seq == 0 || e->nrefs > LIMIT_REFS ||
+	if (e->client_seq == 0 || e->nrefs == 0 || e->nrefs > LIMIT_REFS ||
 	    sealed_len < RECORD_SEALED_BYTES_MIN ||
 	    sealed_len > LIMIT_SEALED_BYTES)
 		return err_set(ERR_DAMAGED, "snapshot beyond limits");

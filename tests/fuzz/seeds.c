@@ -1,12 +1,17 @@
 /*
  * Writes inputs that decode, for the fuzz targets to start from.
  *
- * usage: seeds FOLDER        (makes FOLDER/tree, map, bundle, snapshot)
+ * usage: seeds FOLDER        (makes FOLDER/tree, map, bundle, snapshot, envelope,
+ *                            record, pack)
  */
 
+#include "backend/mem.h"
 #include "lib/object_fixture.h"
+#include "lib/store_fixture.h"
 #include "object/bundle.h"
 #include "object/snapshot.h"
+#include "store/backend.h"
+#include "store/pack.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -184,10 +189,54 @@ snapshots(void)
 	check(snapshot_encode(&b, &e) == 0, "snapshot");
 	check(buf_append(&b, zero, sizeof(zero)) == 0, "snapshot");
 	put("snapshot", is_client, sizeof(is_client), b.data, b.len);
+	put("envelope", is_client, 1, b.data, b.len);
 	check(snapshot_seal_file(&b, 1, 1) == 0, "snapshot");
 	put("snapshot", is_file, sizeof(is_file), b.data, b.len - HASH_BYTES);
+	put("envelope", is_file, 1, b.data, b.len - HASH_BYTES);
 	object_release(&o);
 	buf_release(&b);
+}
+
+/* Records of one class, as a stream, one by one, and as a pack. */
+static void packs(enum record_class class)
+{
+	static const uint8_t vault[PACK_VAULT_BYTES], forms[] = {0, 1};
+	struct buf all = BUF_INIT, file = BUF_INIT;
+	struct pack_writer *w;
+	struct backend *b;
+	struct record r;
+	uint8_t id[32], ids[3 * 32], name[HASH_BYTES], *to;
+	char path[PACK_PATH_BYTES];
+	uint32_t i, offset;
+	uint64_t size;
+
+	for (i = 0; i < 3; i++)
+		fixture_id(ids + (size_t)i * 32, i);
+	check(backend_mem_open(&b, 1) == 0, "pack");
+	check(pack_writer_open(&w, b, class, vault) == 0, "pack");
+	for (i = 0; i < 4; i++) {
+		size_t at = all.len;
+
+		fixture_id(id, 10 + i);
+		if (class == RECORD_META)
+			fixture_meta(&all, id, ids, i, 41);
+		else
+			fixture_data(&all, id, ids, i, 41);
+		check(record_decode(&r, all.data + at, all.len - at) == 0,
+		    "record");
+		put("record", &forms[1], 1, r.bytes, r.len - HASH_BYTES);
+		check(pack_writer_add(&offset, w, &r) == 0, "pack");
+	}
+	put("record", &forms[0], 1, all.data, all.len);
+	check(pack_writer_commit(name, w) == 0, "pack");
+	pack_path(path, name);
+	check(b->ops->size(&size, b, path) == 0, "pack");
+	check(buf_extend(&to, &file, (size_t)size) == 0, "pack");
+	check(b->ops->get(b, path, to, (size_t)size, 0) == 0, "pack");
+	put("pack", "", 0, file.data, file.len);
+	b->ops->close(b);
+	buf_release(&all);
+	buf_release(&file);
 }
 
 int
@@ -203,5 +252,7 @@ main(int argc, char **argv)
 	maps();
 	bundles();
 	snapshots();
+	packs(RECORD_DATA);
+	packs(RECORD_META);
 	return 0;
 }
