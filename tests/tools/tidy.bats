@@ -120,6 +120,14 @@ compile()
 	[ "$status" -eq 0 ]
 }
 
+@test "symbols: one name in two files" {
+	compile
+	cp src/base/twig.c src/store/twig.c
+	mkdir -p build/obj/store
+	cp build/obj/base/twig.o build/obj/store
+	finds symbols 'src/store/twig.c:4: exports twig_count, as src/base/'
+}
+
 @test "symbols: a source that was not built" {
 	finds symbols 'src/base/twig.c:1: no build/obj/base/twig.o'
 }
