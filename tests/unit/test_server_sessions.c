@@ -1,0 +1,192 @@
+/* The table of sessions: leases, limits, use while ending. */
+
+#include "base/err.h"
+#include "lib/stub_store.h"
+#include "server/account.h"
+#include "server/sessions.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+static struct stub_world world;
+
+static void
+sleep_ms(long ms)
+{
+	struct timespec ts = {ms / 1000, ms % 1000 * 1000000l};
+
+	assert_int_equal(nanosleep(&ts, NULL), 0);
+}
+
+/* Add session `id` of mount `mount`. */
+static int
+add(struct sessions *ss, uint8_t id, uint8_t mount)
+{
+	struct account_mount m = {.label = "x"};
+	struct mac_session keys;
+	struct store *store;
+
+	memset(&keys, 0, sizeof(keys));
+	memset(keys.session, id, sizeof(keys.session));
+	memset(m.mount, mount, sizeof(m.mount));
+	assert_int_equal(stub_store_open(&store, &world, &m), 0);
+	return sessions_add(ss, &keys, m.mount, m.vault, store);
+}
+
+static int
+known(struct sessions *ss, uint8_t id)
+{
+	uint8_t name[IDENT_BYTES];
+
+	memset(name, id, sizeof(name));
+	return sessions_known(ss, name);
+}
+
+static struct session *
+use(struct sessions *ss, uint8_t id)
+{
+	uint8_t name[IDENT_BYTES];
+
+	memset(name, id, sizeof(name));
+	return sessions_take(ss, name);
+}
+
+static void
+test_leases(void **state)
+{
+	static const struct sessions_limits l = {10, 10, 600, 200};
+	struct sessions *ss;
+	struct session *s;
+	int i;
+
+	(void)state;
+	stub_world_init(&world);
+	assert_int_equal(sessions_new(&ss, &l), 0);
+	assert_int_equal(add(ss, 1, 1), 0);
+	assert_int_equal(add(ss, 2, 1), 0);
+	assert_int_equal(add(ss, 3, 1), 0);
+	s = use(ss, 1);
+	assert_int_equal(sessions_accept(ss, s, 1), 0);
+	sessions_give(ss, s);
+	/* One that only somebody's junk reaches ends as if unused. */
+	for (i = 0; i < 10; i++) {
+		s = use(ss, 2);
+		if (s != NULL)
+			sessions_give(ss, s);
+		sleep_ms(50);
+	}
+	assert_int_equal(known(ss, 1), 1);
+	assert_int_equal(known(ss, 2), 0);
+	assert_int_equal(known(ss, 3), 0);
+	/* One in use does not end. */
+	s = use(ss, 1);
+	sleep_ms(900);
+	assert_int_equal(known(ss, 1), 1);
+	sessions_give(ss, s);
+	sleep_ms(900);
+	assert_int_equal(known(ss, 1), 0);
+	assert_int_equal(sessions_count(ss), 0);
+	sessions_free(ss);
+	assert_int_equal(world.opened, world.closed);
+	stub_world_release(&world);
+}
+
+static void
+test_limits(void **state)
+{
+	static const struct sessions_limits l = {6, 3, 100000, 100000};
+	struct sessions *ss;
+	struct session *s[6];
+	uint8_t i;
+
+	(void)state;
+	stub_world_init(&world);
+	assert_int_equal(sessions_new(&ss, &l), 0);
+	for (i = 1; i <= 3; i++)
+		assert_int_equal(add(ss, i, 1), 0);
+	s[0] = use(ss, 1);
+	assert_int_equal(sessions_accept(ss, s[0], 1), 0);
+	sessions_give(ss, s[0]);
+	/* The oldest that proved nothing goes, not the proven one. */
+	assert_int_equal(add(ss, 4, 1), 0);
+	assert_int_equal(known(ss, 1), 1);
+	assert_int_equal(known(ss, 2), 0);
+	assert_int_equal(known(ss, 3), 1);
+	/* Used ones stay, and then there is no room. */
+	s[0] = use(ss, 1);
+	s[1] = use(ss, 3);
+	s[2] = use(ss, 4);
+	assert_int_equal(add(ss, 5, 1), ERR_BUSY);
+	/* Another mount has its own room, up to the limit of all. */
+	for (i = 10; i < 13; i++)
+		assert_int_equal(add(ss, i, i), 0);
+	for (i = 0; i < 3; i++) {
+		s[3 + i] = use(ss, (uint8_t)(10 + i));
+		assert_int_equal(sessions_accept(ss, s[3 + i], 9), 0);
+		sessions_give(ss, s[3 + i]);
+	}
+	assert_int_equal(add(ss, 20, 20), ERR_BUSY);
+	/* Ended while in use: gone for others, closed with the last use. */
+	sessions_end(ss, s[0]);
+	assert_int_equal(known(ss, 1), 0);
+	i = (uint8_t)world.closed;
+	sessions_give(ss, s[0]);
+	assert_int_equal(world.closed, i + 1);
+	assert_int_equal(add(ss, 20, 20), 0);
+	sessions_give(ss, s[1]);
+	sessions_give(ss, s[2]);
+	sessions_free(ss);
+	assert_int_equal(world.opened, world.closed);
+	stub_world_release(&world);
+}
+
+static void
+test_window(void **state)
+{
+	static const struct sessions_limits l = {6, 3, 100000, 100000};
+	struct sessions *ss;
+	struct session *s;
+	uint64_t n;
+
+	(void)state;
+	stub_world_init(&world);
+	assert_int_equal(sessions_new(&ss, &l), 0);
+	assert_int_equal(add(ss, 1, 1), 0);
+	s = use(ss, 1);
+	assert_int_equal(sessions_accept(ss, s, 0), 1);
+	/* Every second one, upwards; then the others, downwards. */
+	for (n = 2; n <= 2 * SESSIONS_WINDOW; n += 2)
+		assert_int_equal(sessions_accept(ss, s, n), 0);
+	for (n = 2 * SESSIONS_WINDOW - 1; n > SESSIONS_WINDOW; n -= 2)
+		assert_int_equal(sessions_accept(ss, s, n), 0);
+	assert_int_equal(sessions_accept(ss, s, n), 1); /* too old */
+	for (n = 1; n <= 2 * SESSIONS_WINDOW; n++)
+		assert_int_equal(sessions_accept(ss, s, n), 1);
+	/* A leap forgets what is too old anyway. */
+	assert_int_equal(sessions_accept(ss, s, UINT64_MAX), 0);
+	assert_int_equal(sessions_accept(ss, s, UINT64_MAX), 1);
+	assert_int_equal(
+	    sessions_accept(ss, s, UINT64_MAX - SESSIONS_WINDOW), 1);
+	assert_int_equal(
+	    sessions_accept(ss, s, UINT64_MAX - SESSIONS_WINDOW + 1), 0);
+	sessions_give(ss, s);
+	sessions_free(ss);
+	stub_world_release(&world);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_leases),
+	    cmocka_unit_test(test_limits),
+	    cmocka_unit_test(test_window),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
