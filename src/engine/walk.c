@@ -53,11 +53,14 @@ push(struct walk *w)
 	b->task.run = reader_run;
 	flow_push(w->run->flow, b, b->nlarge + 1);
 	/* The block's own task last: when it ends the block may be gone. */
-	for (i = 0; i < b->nslots && b->nlarge > 0; i++)
-		if (b->slots[i].large != NULL) {
-			b->slots[i].large->task.run = large_run;
-			crew_submit(w->run->crew, &b->slots[i].large->task, 0);
-		}
+	for (i = 0; i < b->nslots && b->nlarge > 0; i++) {
+		struct slot *s = &b->slots[i];
+
+		if (s->large == NULL || s->state != SLOT_NEW)
+			continue;
+		s->large->task.run = large_run;
+		crew_submit(w->run->crew, &s->large->task, 0);
+	}
 	crew_submit(w->run->crew, &b->task, 0);
 }
 

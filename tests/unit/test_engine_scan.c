@@ -2,6 +2,8 @@
  * any depth and width, and names what it cannot read. */
 
 #include "base/err.h"
+#include "base/fs.h"
+#include "base/pool.h"
 #include "engine/scan.h"
 #include "lib/source_tree.h"
 #include "lib/tempdir.h"
@@ -207,6 +209,50 @@ test_filter(void **state)
 	tempdir_free(dir);
 }
 
+struct writer {
+	int fd;
+	atomic_int stop;
+};
+
+static void
+keep_writing(void *arg)
+{
+	struct writer *w = arg;
+
+	while (!atomic_load(&w->stop))
+		assert_int_equal(pwrite(w->fd, "x", 1, 5), 1);
+}
+
+/* A file that changes all the time is taken as it is, and named. */
+static void
+test_unstable(void **state)
+{
+	char *dir = tempdir_new(), *path = fs_join(dir, "changing");
+	struct scan_options o = {.walk = {.path = dir}};
+	uint8_t address[HASH_BYTES];
+	struct notes_counts counts;
+	struct pool_thread *thread;
+	struct writer w;
+
+	(void)state;
+	source_tree_file(dir, "changing", 64u << 20, 2);
+	source_tree_file(dir, "other", 5000, 2);
+	w.fd = open(path, O_WRONLY);
+	assert_true(w.fd >= 0);
+	atomic_init(&w.stop, 0);
+	assert_int_equal(pool_thread_start(&thread, keep_writing, &w), 0);
+	assert_int_equal(scan(address, &counts, &o), 0);
+	atomic_store(&w.stop, 1);
+	pool_thread_join(thread);
+	assert_int_equal(close(w.fd), 0);
+	assert_int_equal(counts.unstable, 1);
+	assert_int_equal(counts.files, 2);
+	assert_int_equal(counts.unreadable, 0);
+	assert_string_equal(warned, "changing\n");
+	free(path);
+	tempdir_free(dir);
+}
+
 static void
 test_interrupt(void **state)
 {
@@ -231,6 +277,7 @@ main(void)
 	    cmocka_unit_test(test_deep),
 	    cmocka_unit_test(test_unreadable),
 	    cmocka_unit_test(test_filter),
+	    cmocka_unit_test(test_unstable),
 	    cmocka_unit_test(test_interrupt),
 	};
 
