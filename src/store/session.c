@@ -36,6 +36,8 @@ struct session {
 	struct idmap files; /* file id -> item of `data` << 32 | member */
 	struct idmap waiting; /* stored, not closed */
 	int failed; /* a pack was lost, or the session was fenced */
+	int full; /* constant: the index could not be completed for want of
+	           * space, so this session reads and does nothing else */
 };
 
 int
@@ -46,12 +48,14 @@ session_open(struct session **out, struct vault *v,
 	struct head h;
 	int ret = vault_refresh(v);
 
-	if (ret < 0)
+	/* A full disk must not keep anybody from a restore. */
+	if (ret < 0 && ret != ERR_NOSPACE)
 		return ret;
 	s = calloc(1, sizeof(*s));
 	if (s == NULL)
 		return err_nomem(sizeof(*s));
 	s->v = v;
+	s->full = ret == ERR_NOSPACE;
 	memcpy(s->public_key, public_key, sizeof(s->public_key));
 	pool_lock_init(&s->lock);
 	s->data.class = RECORD_DATA;
@@ -100,6 +104,15 @@ check_usable(const struct session *s)
 	if (s->failed)
 		return err_set(ERR_STALE, "the session has ended");
 	return 0;
+}
+
+/* The same for what asks the index or writes. */
+static int
+check_writable(const struct session *s)
+{
+	if (!s->failed && s->full)
+		return err_set(ERR_NOSPACE, "the store is full");
+	return check_usable(s);
 }
 
 /*
@@ -214,7 +227,7 @@ session_have(struct session *s, uint8_t *bitmap, const uint8_t *ids, uint32_t n)
 	memset(bitmap, 0, (n + 7) / 8);
 	/* Ids go from here to the index, never back: so ask here first. */
 	pool_lock_enter(&s->lock);
-	ret = check_usable(s);
+	ret = check_writable(s);
 	for (i = 0; i < n && ret == 0; i++) {
 		if (has(s, ids + (size_t)i * STORE_ID_BYTES))
 			bitmap[i / 8] |= (uint8_t)(1 << i % 8);
@@ -235,7 +248,7 @@ session_have_files(struct session *s, struct store_member *out,
 		return err_set(ERR_LIMIT, "%u ids in one question", n);
 	memset(out, 0, n * sizeof(*out));
 	pool_lock_enter(&s->lock);
-	ret = check_usable(s);
+	ret = check_writable(s);
 	for (i = 0; i < n && ret == 0; i++) {
 		if (idmap_get(&at, &s->files,
 			file_ids + (size_t)i * STORE_ID_BYTES) != 0)
@@ -371,7 +384,7 @@ session_put(
 	if (ret < 0)
 		goto out;
 	pool_lock_enter(&s->lock);
-	ret = check_usable(s);
+	ret = check_writable(s);
 	for (at = 0, i = 0; at < len && ret == 0; at += r.len, i++) {
 		ret = record_parse(&r, records + at, len - at);
 		if (ret < 0 || have.data[i / 8] >> i % 8 & 1)
@@ -453,7 +466,7 @@ session_commit(struct session *s, struct store_receipt *receipt,
 	int ret;
 
 	pool_lock_enter(&s->lock);
-	ret = check_usable(s);
+	ret = check_writable(s);
 	if (ret == 0)
 		ret = flush(s);
 	if (ret == 0)

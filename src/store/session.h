@@ -37,7 +37,8 @@ struct vault;
 
 /*
  * Open a session of the mount with this id and public key; its parent is
- * pinned now.  Returns 0; ERR_*.
+ * pinned now.  On a full disk whose index is behind, the session reads, and
+ * everything else gives ERR_NOSPACE.  Returns 0; ERR_*.
  */
 int session_open(struct session **out, struct vault *v,
     const uint8_t mount[STORE_NAME_BYTES], const uint8_t public_key[32]);

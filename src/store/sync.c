@@ -354,7 +354,9 @@ apply_marks(struct vault *v, const struct buf *list)
 
 struct heads_check {
 	struct vault *v;
-	int older;
+	size_t same; /* mounts that the index knows just so */
+	int older; /* the backend has less than the index remembers */
+	int differ;
 };
 
 static int
@@ -365,17 +367,63 @@ check_head(void *arg, const uint8_t mount[16], uint64_t seq)
 
 	if (h == NULL || h->last_seq < seq)
 		c->older = 1;
+	if (h == NULL || h->last_seq != seq)
+		c->differ = 1;
+	else
+		c->same++;
 	return 0;
 }
 
-/* Step 4. */
+/* What the index says of the heads and the generation. */
+static int
+compare_heads(struct heads_check *c, struct vault *v)
+{
+	uint8_t known[STORE_GENERATION_BYTES];
+	struct index_txn t;
+	int ret = index_begin(&t, v->index, 0);
+
+	if (ret < 0)
+		return ret;
+	ret = index_heads(&t, check_head, c);
+	if (ret == 0)
+		ret = index_generation(known, &t);
+	index_abort(&t);
+	if (ret < 0)
+		return ret;
+	if (ret == 1 || c->same != v->heads.len ||
+	    memcmp(known, v->generation.bytes, sizeof(known)) != 0)
+		c->differ = 1;
+	return 0;
+}
+
+static int
+write_heads(struct vault *v)
+{
+	struct index_txn t;
+	size_t i;
+	int ret = index_begin(&t, v->index, 1);
+
+	if (ret < 0)
+		return ret;
+	ret = index_set_generation(&t, v->generation.bytes);
+	if (ret == 0)
+		ret = kv_clear(t.kv, INDEX_HEAD);
+	for (i = 0; i < v->heads.len && ret == 0; i++)
+		ret = index_set_head(
+		    &t, v->heads.items[i].mount, v->heads.items[i].last_seq);
+	if (ret < 0) {
+		index_abort(&t);
+		return ret;
+	}
+	return index_commit(&t);
+}
+
+/* Step 4.  Nothing is written when nothing is new: a full disk opens. */
 static int
 check_heads(struct vault *v)
 {
-	struct heads_check c = {v, 0};
+	struct heads_check c = {.v = v};
 	struct heads fresh;
-	struct index_txn t;
-	size_t i;
 	int ret;
 
 	heads_init(&fresh);
@@ -387,24 +435,10 @@ check_heads(struct vault *v)
 	v->heads = fresh;
 	v->reload = 0;
 	pool_lock_leave(&v->lock);
-	ret = index_begin(&t, v->index, 1);
-	if (ret < 0)
-		return ret;
-	ret = index_heads(&t, check_head, &c);
+	ret = compare_heads(&c, v);
 	if (ret == 0 && c.older)
 		ret = sync_renew(v, NULL);
-	if (ret == 0)
-		ret = index_set_generation(&t, v->generation.bytes);
-	if (ret == 0)
-		ret = kv_clear(t.kv, INDEX_HEAD);
-	for (i = 0; i < v->heads.len && ret == 0; i++)
-		ret = index_set_head(
-		    &t, v->heads.items[i].mount, v->heads.items[i].last_seq);
-	if (ret < 0) {
-		index_abort(&t);
-		return ret;
-	}
-	return index_commit(&t);
+	return ret == 0 && (c.differ || c.older) ? write_heads(v) : ret;
 }
 
 int

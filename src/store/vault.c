@@ -1,6 +1,7 @@
 #include "store/vault.h"
 
 #include "base/err.h"
+#include "base/fs.h"
 #include "store/backend.h"
 #include "store/damage.h"
 #include "store/evict.h"
@@ -45,6 +46,17 @@ vault_open(struct vault **out, const struct vault_options *o)
 	if (ret < 0)
 		goto out;
 	ret = sync_vault(v);
+	if (ret == ERR_DAMAGED) {
+		/* Nothing but the index itself ends it so: make a new one. */
+		index_close(v->index);
+		v->index = NULL;
+		v->created = 0;
+		ret = fs_remove_tree(o->index_dir);
+		if (ret == 0)
+			ret = index_open(&v->index, o->index_dir, v->id);
+		if (ret >= 0)
+			ret = sync_vault(v);
+	}
 	if (ret < 0)
 		goto out;
 	v->created = 0;

@@ -531,6 +531,70 @@ test_failed_list_is_no_loss(void **state)
 	end_world(&w);
 }
 
+/* An index that lags behind on a full disk: reading goes on. */
+static void
+test_full_disk_reads(void **state)
+{
+	struct world w;
+	struct session *s;
+	uint8_t id[32], bit;
+
+	(void)state;
+	make_world(&w, 5);
+	assert_int_equal(open_vault(&w), 0);
+	assert_int_equal(backup(&w, 0, 0), 0);
+	vault_suspect(w.v);
+	backend_mem_fail(w.b, backend_mem_count(w.b) + 1, 1, ERR_NOSPACE);
+	assert_int_equal(session_open(&s, w.v, w.m.id, w.m.public_key), 0);
+	assert_int_equal(backend_mem_fired(NULL, w.b), 1);
+	fixture_id(id, ROOT(0));
+	assert_int_equal(session_have(s, &bit, id, 1), ERR_NOSPACE);
+	assert_int_equal(put(s, 777), ERR_NOSPACE);
+	assert_int_equal(count_lost(s, ROOT(0)), 0);
+	assert_int_equal(session_close(s), 0);
+	/* There is room again. */
+	assert_int_equal(backup(&w, 1, 0), 0);
+	assert_int_equal(count_wrong(&w), 0);
+	end_world(&w);
+}
+
+/* An index file that is cut or overwritten is made anew. */
+static void
+test_broken_index(void **state)
+{
+	static const char noise[20000] = "noise";
+	struct world w;
+	struct buf b = BUF_INIT;
+	char *path;
+	unsigned i;
+
+	(void)state;
+	make_world(&w, 6);
+	path = fs_join(w.index_dir, "data.mdb");
+	for (i = 0; i < 6; i++) {
+		assert_int_equal(open_vault(&w), 0);
+		assert_int_equal(backup(&w, i % 3, 0), 0);
+		assert_int_equal(count_wrong(&w), 0);
+		close_vault(&w);
+		buf_reset(&b);
+		assert_int_equal(fs_read_file(&b, AT_FDCWD, path, 1 << 30), 0);
+		if (i < 3)
+			b.len = b.len * i / 3 + i; /* cut */
+		else if (i == 3)
+			memcpy(b.data, noise, 8192); /* both heads */
+		else if (i == 4)
+			b.len = 0;
+		assert_int_equal(fs_write_file(AT_FDCWD, path, b.data, b.len,
+				     0600, FS_NOSYNC),
+		    0);
+	}
+	assert_int_equal(open_vault(&w), 0);
+	assert_int_equal(count_wrong(&w), 0);
+	buf_release(&b);
+	free(path);
+	end_world(&w);
+}
+
 int
 main(void)
 {
@@ -541,6 +605,8 @@ main(void)
 	    cmocka_unit_test(test_goes_on_after_errors),
 	    cmocka_unit_test(test_sabotage_is_noticed),
 	    cmocka_unit_test(test_failed_list_is_no_loss),
+	    cmocka_unit_test(test_full_disk_reads),
+	    cmocka_unit_test(test_broken_index),
 	};
 
 	if (sign_start() < 0)
