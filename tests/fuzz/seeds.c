@@ -1,8 +1,8 @@
 /*
  * Writes inputs that decode, for the fuzz targets to start from.
  *
- * usage: seeds FOLDER        (makes FOLDER/tree, map, bundle, snapshot, envelope,
- *                            record, pack)
+ * usage: seeds FOLDER        (makes FOLDER/tree, map, bundle, snapshot,
+ *                            envelope, record, pack, proto_json, proto_body)
  */
 
 #include "backend/mem.h"
@@ -10,6 +10,10 @@
 #include "lib/store_fixture.h"
 #include "object/bundle.h"
 #include "object/snapshot.h"
+#include "proto/body.h"
+#include "proto/enroll.h"
+#include "proto/hello.h"
+#include "proto/login.h"
 #include "store/backend.h"
 #include "store/pack.h"
 
@@ -239,6 +243,67 @@ static void packs(enum record_class class)
 	buf_release(&file);
 }
 
+/* The head of a message's input, and what was encoded. */
+static void
+put_message(
+    const char *target, unsigned which, unsigned count, int r, struct buf *b)
+{
+	uint8_t head[2] = {(uint8_t)which, (uint8_t)count};
+
+	check(r == 0, target);
+	put(target, head, strcmp(target, "proto_body") == 0 ? 2 : 1, b->data,
+	    b->len);
+	buf_reset(b);
+}
+
+static void
+messages(void)
+{
+	struct enroll_request er = {
+	    .has_invitation = 1, .mode = ENROLL_JOIN, .label = "desktop"};
+	struct login_answer la = {.has_parent = 1, .parent_server_seq = 3};
+	struct login_request lr = {.nonce = {1}};
+	struct enroll_answer ea = {.created = 1};
+	struct hello h = {.insecure = 1};
+	struct buf b = BUF_INIT;
+
+	put_message("proto_json", 0, 0, hello_encode(&b, &h), &b);
+	put_message("proto_json", 1, 0, enroll_request_encode(&b, &er), &b);
+	put_message("proto_json", 2, 0, enroll_answer_encode(&b, &ea), &b);
+	put_message("proto_json", 3, 0, login_request_encode(&b, &lr), &b);
+	put_message("proto_json", 4, 0, login_answer_encode(&b, &la), &b);
+	put_message("proto_json", 5, 0,
+	    buf_printf(&b, "{\"error\":\"stale\",\"text\":\"x\"}"), &b);
+	buf_release(&b);
+}
+
+static void
+bodies(void)
+{
+	static const uint8_t ids[64] = {1, 2, 3};
+	struct body_member members[9] = {[3] = {.found = 1, .member = 5}};
+	struct body_commit c = {.missing = 1, .count = 2, .ids = ids};
+	struct body_mount m = {.label = "desktop"};
+	struct buf b = BUF_INIT;
+
+	put_message(
+	    "proto_body", 0, 0, body_have_encode(&b, BODY_FILES, ids, 2), &b);
+	put_message("proto_body", 1, 0, body_get_encode(&b, ids, 2), &b);
+	put_message("proto_body", 2, 0, body_snapshots_encode(&b, ids), &b);
+	put_message(
+	    "proto_body", 3, 9, body_have_answer_encode(&b, ids, ids, 9), &b);
+	put_message("proto_body", 4, 9,
+	    body_files_answer_encode(&b, ids, members, 9), &b);
+	put_message("proto_body", 5, 0,
+	    body_item_encode(&b, BODY_ITEM_RECORD, ids, ids, 64), &b);
+	put_message("proto_body", 6, 0, body_file_encode(&b, ids, 64), &b);
+	put_message("proto_body", 7, 0, body_mount_encode(&b, &m), &b);
+	put_message("proto_body", 8, 0, body_commit_encode(&b, &c), &b);
+	c.missing = 0;
+	put_message("proto_body", 8, 0, body_commit_encode(&b, &c), &b);
+	buf_release(&b);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -254,5 +319,7 @@ main(int argc, char **argv)
 	snapshots();
 	packs(RECORD_DATA);
 	packs(RECORD_META);
+	messages();
+	bodies();
 	return 0;
 }
