@@ -150,7 +150,7 @@ test_lists(void **state)
 	body_items_init(&it, b.data, b.len - 1);
 	assert_int_equal(body_files_next(&p, &len, &it), ERR_DAMAGED);
 
-	/* A snapshot file that is empty is damage of that one, no bad answer. */
+	/* An empty snapshot file is damage of that one, no bad answer. */
 	buf_reset(&b);
 	assert_int_equal(body_file_encode(&b, ids, 0), 0);
 	assert_int_equal(body_file_encode(&b, ids, 7), 0);
