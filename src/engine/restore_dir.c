@@ -118,14 +118,15 @@ reopen_in(struct restore_dir *d, int parent_fd)
 
 /*
  * Open the closed `d` by way of its nearest open ancestor (the destination
- * always is).  The directories between are opened and closed again, so that
+ * always is).  The directories right above it stay open too, for whoever
+ * leaves a deep path needs them next; the others are closed again, so that
  * depth costs no descriptors.
  */
 static int
 reopen(struct restore_dir *d)
 {
 	struct restore_dir *at, **way;
-	size_t n = 0, i;
+	size_t n = 0, i, keep_from;
 	int fd, next = -1;
 
 	for (at = d; at->fd < 0; at = at->parent)
@@ -137,13 +138,18 @@ reopen(struct restore_dir *d)
 	i = n;
 	for (at = d; at->fd < 0; at = at->parent)
 		way[--i] = at;
+	keep_from = n > OPEN_MAX / 2 ? n - OPEN_MAX / 2 : 0;
 	for (i = 0; i < n; i++) {
 		next = reopen_in(way[i], fd);
-		if (i > 0)
-			(void)close(fd);
+		if (i > 0 && i <= keep_from)
+			(void)close(fd); /* a directory read */
 		if (next < 0)
 			break;
 		fd = next;
+		if (i >= keep_from && i + 1 < n) {
+			way[i]->fd = fd;
+			list(way[i]);
+		}
 	}
 	free(way);
 	return next;
