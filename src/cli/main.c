@@ -87,9 +87,12 @@ run(int argc, char **argv)
 		return rc;
 	if (strcmp(argv[1], "--version") == 0)
 		return version_print();
-	for (i = 0; i < NCOMMANDS; i++)
-		if (strcmp(argv[1], commands[i].name) == 0)
-			return commands[i].run(argc - 1, argv + 1);
+	for (i = 0; i < NCOMMANDS; i++) {
+		if (strcmp(argv[1], commands[i].name) != 0)
+			continue;
+		rc = commands[i].run(argc - 1, argv + 1);
+		return rc > 0 ? 0 : rc; /* positive: it printed its help */
+	}
 	return unknown_command(argv[1]);
 }
 
