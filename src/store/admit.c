@@ -139,31 +139,21 @@ tell_closed(struct index_txn *t, struct admit_item *items, uint32_t n)
 }
 
 int
-admit_pack(struct index_txn *t, struct index_pack *p, struct admit_item *items,
+admit_again(struct index_txn *t, uint32_t pack, struct admit_item *items,
     uint32_t n, const uint8_t *ids)
 {
 	struct buf nums = BUF_INIT;
-	struct index_pack known;
 	uint32_t i, left = n, before;
-	int ret, pass;
+	int ret = 0, pass;
 
 	for (i = 0; i < n; i++)
 		items[i].closed = 0;
-	ret = index_pack_named(&known, t, p->name);
-	if (ret == 0) {
-		p->number = known.number;
-		return tell_closed(t, items, n);
-	}
-	if (ret == 1)
-		ret = index_add_pack(t, p);
-	if (ret < 0)
-		return ret;
 	for (pass = 0; pass < PASSES_MAX && left > 0; pass++) {
 		before = left;
 		for (i = 0; i < n; i++) {
 			if (items[i].closed || (items[i].damaged && pass > 0))
 				continue;
-			ret = admit_one(t, items + i, p->number, ids, &nums);
+			ret = admit_one(t, items + i, pack, ids, &nums);
 			if (ret < 0)
 				goto out;
 			left -= items[i].closed;
@@ -174,6 +164,22 @@ admit_pack(struct index_txn *t, struct index_pack *p, struct admit_item *items,
 out:
 	buf_release(&nums);
 	return ret;
+}
+
+int
+admit_pack(struct index_txn *t, struct index_pack *p, struct admit_item *items,
+    uint32_t n, const uint8_t *ids)
+{
+	struct index_pack known;
+	int ret = index_pack_named(&known, t, p->name);
+
+	if (ret == 0) {
+		p->number = known.number;
+		return tell_closed(t, items, n);
+	}
+	if (ret == 1)
+		ret = index_add_pack(t, p);
+	return ret < 0 ? ret : admit_again(t, p->number, items, n, ids);
 }
 
 int

@@ -41,6 +41,13 @@ struct admit_item {
 int admit_pack(struct index_txn *t, struct index_pack *p,
     struct admit_item *items, uint32_t n, const uint8_t *ids);
 
+/*
+ * The same for a pack that the index knows, number `pack`: what it lacks of
+ * these records gets in.
+ */
+int admit_again(struct index_txn *t, uint32_t pack, struct admit_item *items,
+    uint32_t n, const uint8_t *ids);
+
 /* What a walk over open objects has seen so far in one transaction. */
 struct admit_walk {
 	struct idmap seen; /* ADMIT_STUCK or ADMIT_DONE */

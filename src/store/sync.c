@@ -131,6 +131,59 @@ check_generation(struct vault *v)
 	return v->created ? 0 : sync_renew(v, NULL);
 }
 
+static int
+append_pack(void *arg, const struct index_pack *p)
+{
+	return buf_append(arg, p, sizeof(*p));
+}
+
+/* Admit what the index lacks of a pack that it knows. */
+static int
+readmit(struct vault *v, struct index_txn *t, struct survey *s,
+    const struct index_pack *p)
+{
+	struct pack k = PACK_INIT;
+	struct index_object o;
+	struct pack_entry e;
+	uint32_t i;
+	int ret = pack_load(&k, v->backend, p->name, p->size, v->id);
+
+	/* A bad one keeps what the index has of it. */
+	if (ret < 0)
+		return ret == ERR_DAMAGED || ret == ERR_NOENT ? 0 : ret;
+	for (i = 0, ret = 0; i < k.count && ret == 0; i++) {
+		pack_entry(&e, &k, i);
+		ret = index_find(&o, t, e.id);
+	}
+	pack_release(&k);
+	if (ret != 1)
+		return ret;
+	ret = survey_pack(s, v->backend, p->name, p->size, v->id, &v->marks);
+	if (ret < 0)
+		return ret == ERR_DAMAGED || ret == ERR_NOENT ? 0 : ret;
+	return admit_again(t, p->number, s->items, s->n, s->ids.data);
+}
+
+/* Step 1's end: some of what was lost may lie in another pack, too. */
+static int
+search_packs(struct vault *v, struct index_txn *t)
+{
+	struct buf packs = BUF_INIT;
+	const struct index_pack *p;
+	struct survey s;
+	size_t i;
+	int ret;
+
+	survey_init(&s);
+	ret = index_packs(t, append_pack, &packs);
+	p = (const struct index_pack *)packs.data;
+	for (i = 0; i < packs.len / sizeof(*p) && ret == 0; i++)
+		ret = readmit(v, t, &s, p + i);
+	survey_release(&s);
+	buf_release(&packs);
+	return ret;
+}
+
 /* Step 1. */
 static int
 evict_gone(struct vault *v, struct packs *k)
@@ -157,6 +210,8 @@ evict_gone(struct vault *v, struct packs *k)
 		ret = evict_apply(&e, &t, 0);
 	for (i = 0; i < n && ret == 0; i++)
 		ret = index_remove_pack(&t, p + i);
+	if (ret == 0)
+		ret = search_packs(v, &t);
 	evict_release(&e);
 	if (ret < 0) {
 		index_abort(&t);

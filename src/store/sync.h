@@ -7,7 +7,8 @@
  *     or a process died below) cannot tell what was lost: renew;
  *  1. packs that the index knows and the backend no longer has: the
  *     generation is renewed (durable) before what they held, and all of its
- *     ancestors, leave `have` in one transaction;
+ *     ancestors, leave `have` in one transaction; then the footers of all
+ *     other packs are searched for second records of what was lost;
  *  2. packs that the index does not know are admitted, data before meta, and
  *     what stays open is tried again when all are in;
  *  3. marks of damaged records that the index still trusts take them out;
