@@ -6,21 +6,77 @@
 #include "engine/scan.h"
 #include "hash/address.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define PIECE_BYTES (1u << 20)
+
+/* Hash an open file to its end; nonzero: errno says why not. */
+static int
+hash_file(uint8_t address[HASH_BYTES], int fd)
+{
+	uint8_t *piece = malloc(PIECE_BYTES);
+	struct hash h;
+	ssize_t n = piece == NULL ? -1 : 1;
+
+	hash_init(&h);
+	while (n > 0) {
+		n = read(fd, piece, PIECE_BYTES);
+		if (n > 0)
+			hash_update(&h, piece, (size_t)n);
+		else if (n < 0 && errno == EINTR && !cli_interrupted)
+			n = 1;
+	}
+	free(piece);
+	hash_final(&h, address);
+	return n < 0;
+}
+
+/* The key of one regular file: what b3sum prints.  1: it is none. */
+static int
+scan_file(const char *path)
+{
+	char key[ADDRESS_TEXT_BYTES];
+	uint8_t address[HASH_BYTES];
+	struct stat st;
+	int failed, fd;
+
+	if (stat(path, &st) != 0 || !S_ISREG(st.st_mode))
+		return 1;
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	if (fd < 0)
+		return err_errno(ERR_SOURCE, "%s", path);
+	failed = hash_file(address, fd);
+	if (failed)
+		(void)err_errno(ERR_SOURCE, "%s", path);
+	(void)close(fd); /* only read */
+	if (failed)
+		return cli_interrupted ? err_set(ERR_INTR, "interrupted")
+				       : ERR_SOURCE;
+	address_text(key, ADDRESS_FILE, address);
+	return cli_print("%s", key);
+}
 
 int
 cmd_scan(int argc, char **argv)
 {
 	const char *dir = ".", *state_dir = NULL;
 	const struct args_option options[] = {
-	    {"dir", ARGS_TEXT, &dir, "D", "directory to read [.]", 0, 0},
+	    {"dir", ARGS_TEXT, &dir, "D", "directory, or one file, to read [.]",
+		0, 0},
 	    {"state_dir", ARGS_TEXT, &state_dir, "S",
 		"for temporary files of huge directories", 0, 0},
 	    {NULL, ARGS_FLAG, NULL, NULL, NULL, 0, 0}};
 	const struct args_command command = {"scan", "[--dir D]",
 	    "Read a directory and print its key, without any store.",
 	    "The key depends on names, kinds and contents only, so it is the "
-	    "same as\nbackup prints, on any machine and for a restored copy.",
+	    "same as\nbackup prints, on any machine and for a restored copy. A "
+	    "file's "
+	    "key is\nwhat b3sum prints.",
 	    options, 0};
 	char key[ADDRESS_TEXT_BYTES];
 	struct notes_counts counts;
@@ -32,6 +88,9 @@ cmd_scan(int argc, char **argv)
 	if (rc != 0)
 		return rc;
 	cli_catch_interrupts();
+	rc = scan_file(dir);
+	if (rc != 1)
+		return rc;
 	memset(&counts, 0, sizeof(counts));
 	memset(&o, 0, sizeof(o));
 	o.walk.path = dir;
