@@ -5,6 +5,7 @@
 #include "base/pool.h"
 #include "store/backend.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,6 +30,8 @@ struct mem {
 	uint64_t cut_at;
 	int off; /* the power is off */
 	int failed; /* a sync failed */
+	char bad_name[BACKEND_NAME_MAX]; /* empty: no bad sector */
+	uint64_t bad_at;
 	uint64_t fired;
 	enum backend_mem_step fired_kind;
 };
@@ -256,6 +259,9 @@ get(struct backend *b, const char *name, void *out, size_t len, uint64_t offset)
 		ret = err_set(ERR_NOENT, "no %s", name);
 	else if (offset > o->data.len || len > o->data.len - offset)
 		ret = err_set(ERR_DAMAGED, "%s ends too early", name);
+	else if (strcmp(name, m->bad_name) == 0 && offset <= m->bad_at &&
+		 m->bad_at < offset + len)
+		ret = err_set(ERR_IO, "cannot read %s", name);
 	else if (len > 0)
 		memcpy(out, o->data.data + offset, len);
 out:
@@ -505,6 +511,16 @@ backend_mem_restart(struct backend *b, int power_cut)
 	m->off = m->failed = 0;
 	m->cut_at = m->fail_at = m->fail_times = 0;
 	m->fired = 0;
+}
+
+void
+backend_mem_bad(struct backend *b, const char *name, uint64_t offset)
+{
+	struct mem *m = of(b);
+
+	(void)snprintf(m->bad_name, sizeof(m->bad_name), "%s",
+	    name == NULL ? "" : name); /* a longer name is none of ours */
+	m->bad_at = offset;
 }
 
 int

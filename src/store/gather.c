@@ -130,7 +130,8 @@ read_one(struct vault *v, const struct want *w, struct buf *scratch,
 		ret = check(w, to);
 	if (ret == 0)
 		return got(arg, STORE_GOT_RECORD, w->id, to, w->length);
-	if (ret != ERR_DAMAGED)
+	/* A sector that cannot be read is damage like any other. */
+	if (ret != ERR_DAMAGED && ret != ERR_IO)
 		return ret;
 	memcpy(place.pack, w->pack, 32);
 	ret = vault_damaged(v, w->id, &place);

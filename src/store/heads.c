@@ -161,6 +161,8 @@ load_one(struct head *h, struct backend *b, const struct heads_name *name,
 	struct envelope e;
 	int ret = heads_read(&file, b, name);
 
+	if (ret == ERR_IO)
+		ret = heads_read(&file, b, name);
 	if (ret == 0)
 		ret = envelope_decode_file(&e, file.data, file.len);
 	if (ret == 0 && (memcmp(e.vault, vault, 16) != 0 ||
@@ -174,7 +176,7 @@ load_one(struct head *h, struct backend *b, const struct heads_name *name,
 		envelope_hash(h->hash, &e);
 	}
 	buf_release(&file);
-	return ret == ERR_DAMAGED ? 1 : ret;
+	return ret == ERR_DAMAGED || ret == ERR_IO ? 1 : ret;
 }
 
 int

@@ -131,6 +131,13 @@ check_generation(struct vault *v)
 	return v->created ? 0 : sync_renew(v, NULL);
 }
 
+/* One pack cannot be used; that is no reason to keep the others shut. */
+static int
+is_bad(int code)
+{
+	return code == ERR_DAMAGED || code == ERR_NOENT || code == ERR_IO;
+}
+
 static int
 append_pack(void *arg, const struct index_pack *p)
 {
@@ -150,7 +157,7 @@ readmit(struct vault *v, struct index_txn *t, struct survey *s,
 
 	/* A bad one keeps what the index has of it. */
 	if (ret < 0)
-		return ret == ERR_DAMAGED || ret == ERR_NOENT ? 0 : ret;
+		return is_bad(ret) ? 0 : ret;
 	for (i = 0, ret = 0; i < k.count && ret == 0; i++) {
 		pack_entry(&e, &k, i);
 		ret = index_find(&o, t, e.id);
@@ -160,7 +167,7 @@ readmit(struct vault *v, struct index_txn *t, struct survey *s,
 		return ret;
 	ret = survey_pack(s, v->backend, p->name, p->size, v->id, &v->marks);
 	if (ret < 0)
-		return ret == ERR_DAMAGED || ret == ERR_NOENT ? 0 : ret;
+		return is_bad(ret) ? 0 : ret;
 	return admit_again(t, p->number, s->items, s->n, s->ids.data);
 }
 
@@ -231,7 +238,9 @@ admit_unknown(struct vault *v, struct index_txn *t, struct survey *s,
 	int ret =
 	    survey_pack(s, v->backend, u->name, u->size, v->id, &v->marks);
 
-	if (ret == ERR_DAMAGED || ret == ERR_NOENT) {
+	/* Left alone, its objects are not in `have`, and it is tried again at
+	 * the next opening. */
+	if (is_bad(ret)) {
 		if (class == RECORD_META)
 			v->packs_damaged++;
 		return 0;
@@ -354,7 +363,7 @@ find_marked(uint32_t *num, struct index_txn *t, struct vault *v,
 	if (ret == 0)
 		ret = pack_load(&k, v->backend, place->pack, 0, v->id);
 	if (ret != 0)
-		return ret == ERR_DAMAGED || ret == ERR_NOENT ? 1 : ret;
+		return ret < 0 && !is_bad(ret) ? ret : 1;
 	ret = 1;
 	for (i = 0; i < k.count && ret == 1; i++) {
 		pack_entry(&e, &k, i);

@@ -240,6 +240,38 @@ check_records(struct work *k)
 	return ret < 0 ? ret : 0;
 }
 
+/*
+ * A pack that cannot be read at once: what cannot be read of its records is
+ * left zero, and so found damaged.
+ */
+static int
+read_in_parts(struct work *k, const struct listed *l, uint8_t *to)
+{
+	struct backend *b = k->y->v->backend;
+	struct pack parts = PACK_INIT;
+	struct pack_entry e;
+	uint32_t i;
+	int ret;
+
+	say(k->y, k->path, "%s", err_text());
+	ret = pack_load(&parts, b, l->name, l->size, k->y->v->id);
+	if (ret < 0)
+		return ret;
+	memset(to, 0, (size_t)l->size);
+	for (i = 0; i < parts.count; i++) {
+		pack_entry(&e, &parts, i);
+		if (b->ops->get(b, k->path, to + e.offset, e.length, e.offset) <
+		    0)
+			memset(to + e.offset, 0, e.length);
+	}
+	ret = b->ops->get(b, k->path, to, PACK_HEADER_BYTES, 0);
+	if (ret == 0)
+		ret = b->ops->get(b, k->path, to + parts.end,
+		    (size_t)l->size - parts.end, parts.end);
+	pack_release(&parts);
+	return ret;
+}
+
 static int
 check_pack(struct work *k, const struct listed *l)
 {
@@ -257,6 +289,8 @@ check_pack(struct work *k, const struct listed *l)
 	if (ret == 0 && l->size > 0)
 		ret = v->backend->ops->get(
 		    v->backend, k->path, to, (size_t)l->size, 0);
+	if (ret == ERR_IO)
+		ret = read_in_parts(k, l, to);
 	if (ret == 0)
 		ret = pack_decode(&k->k, l->name, to, (size_t)l->size, v->id);
 	if (ret < 0) {

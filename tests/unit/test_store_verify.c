@@ -255,6 +255,70 @@ test_missing_things(void **state)
 	assert_int_equal(findings(w, 0), 0);
 }
 
+static int
+count_got(void *arg, enum store_got got, const uint8_t *id,
+    const uint8_t *record, size_t len)
+{
+	unsigned *counts = arg;
+
+	(void)id;
+	(void)record;
+	(void)len;
+	counts[got]++;
+	return 0;
+}
+
+/* What can be read of objects 1 .. 4. */
+static void
+get_data(struct world *w, unsigned counts[3])
+{
+	struct session *s;
+	uint8_t ids[4 * 32];
+	unsigned i;
+
+	for (i = 0; i < 4; i++)
+		fixture_id(ids + (size_t)i * 32, i + 1);
+	memset(counts, 0, 3 * sizeof(*counts));
+	assert_int_equal(session_open(&s, w->v, w->m.id, w->m.public_key), 0);
+	assert_int_equal(session_get(s, ids, 4, count_got, counts), 0);
+	assert_int_equal(session_close(s), 0);
+}
+
+/* A sector of a pack that cannot be read, in each kind of place. */
+static void
+test_bad_sector(void **state)
+{
+	struct world *w = *state;
+	struct names k = {.n = 0};
+	unsigned i, counts[3];
+
+	assert_int_equal(w->b->ops->list(w->b, "packs", note_name, &k), 0);
+	for (i = 0; i < k.n; i++) {
+		/* A footer: the vault opens without the pack. */
+		backend_mem_bad(w->b, k.name[i], k.size[i] - 20);
+		assert_true(findings(w, 0) > 0);
+		assert_int_equal(vault_reindex(w->v), 0);
+		backend_mem_bad(w->b, NULL, 0);
+		assert_int_equal(vault_reindex(w->v), 0);
+		assert_int_equal(findings(w, 0), 0);
+	}
+	for (i = 0; i < k.n; i++) {
+		/* A record: only it is damaged, and the next backup heals. */
+		backend_mem_bad(w->b, k.name[i], 48 + 72 + 5);
+		assert_true(findings(w, 1) > 0);
+		get_data(w, counts);
+		assert_true(counts[STORE_GOT_RECORD] >= 3);
+		assert_int_equal(counts[STORE_GOT_ABSENT], 0);
+		backup(w, 21);
+		backup(w, 20);
+		get_data(w, counts);
+		assert_int_equal(counts[STORE_GOT_RECORD], 4);
+		backend_mem_bad(w->b, NULL, 0);
+		assert_int_equal(vault_reindex(w->v), 0);
+		assert_int_equal(findings(w, 0), 0);
+	}
+}
+
 static void
 test_chain(void **state)
 {
@@ -287,6 +351,7 @@ main(void)
 	    TEST(test_every_flip),
 	    TEST(test_mark_and_heal),
 	    TEST(test_missing_things),
+	    TEST(test_bad_sector),
 	    TEST(test_chain),
 	};
 
