@@ -8,11 +8,14 @@
 #include "store/backend.h"
 #include "store/pack.h"
 
+#include <dirent.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include <cmocka.h>
 
@@ -239,6 +242,58 @@ test_backend_rules(void **state)
 	assert_true(size > 0);
 }
 
+/* A write that fails half-way leaves nothing behind, and is no sync error:
+ * the next one goes through. */
+static void
+test_failed_write(void **state)
+{
+	struct world *w = *state;
+	const struct backend_ops *ops = w->b->ops;
+	struct rlimit old, small;
+	static uint8_t bytes[300000];
+	struct backend_put *p;
+	char *incoming = fs_join(w->folder, "incoming");
+	const struct dirent *e;
+	int n = 0, files = 0, ret = 0;
+	DIR *dir;
+
+	assert_true(signal(SIGXFSZ, SIG_IGN) != SIG_ERR);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+	small = old;
+	small.rlim_cur = 5u << 20;
+	assert_int_equal(ops->put_begin(&p, w->b, 0), 0);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+	while (ret == 0 && ++n < 100)
+		ret = ops->put_write(p, bytes, sizeof(bytes));
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+	assert_int_equal(ret, ERR_IO);
+	ops->put_abort(p);
+	n = 0;
+	assert_int_equal(ops->list(w->b, "packs", count_one, &n), 0);
+	assert_int_equal(n, 0);
+	dir = opendir(incoming);
+	assert_non_null(dir);
+	while ((e = readdir(dir)) != NULL)
+		files += e->d_name[0] != '.';
+	assert_int_equal(closedir(dir), 0);
+	assert_int_equal(files, 0);
+	free(incoming);
+	assert_int_equal(backend_put_all(w->b, "state/a", "abc", 3), 0);
+}
+
+/* A vault whose directory has gone is an error, never an empty one. */
+static void
+test_gone_directory(void **state)
+{
+	struct world *w = *state;
+	char *vault_dir = fs_join(w->folder, "vault");
+	int n = 0;
+
+	assert_int_equal(fs_remove_tree(vault_dir), 0);
+	assert_int_equal(w->b->ops->list(w->b, "packs", count_one, &n), ERR_IO);
+	free(vault_dir);
+}
+
 int
 main(void)
 {
@@ -249,6 +304,10 @@ main(void)
 		test_fills_to_the_limit, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(
 		test_backend_rules, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(
+		test_failed_write, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(
+		test_gone_directory, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,7 @@
 /* store/session, commit, fetch and vault over backend/dir. */
 
 #include "backend/dir.h"
+#include "base/bytes.h"
 #include "base/err.h"
 #include "base/fs.h"
 #include "base/pool.h"
@@ -600,6 +601,80 @@ test_broken_footer(void **state)
 	assert_int_equal(session_close(s), 0);
 }
 
+/* One record of object 1, data, sealed in `epoch`. */
+static void
+epoch_record(struct buf *b, uint32_t epoch)
+{
+	uint8_t id[32];
+
+	buf_reset(b);
+	fixture_id(id, 1);
+	fixture_data(b, id, NULL, 0, 200);
+	bytes_put32(b->data + 8, epoch);
+	hash_bytes(b->data + b->len - 32, b->data, b->len - 32);
+}
+
+static int
+check_epoch(void *arg, enum store_got got, const uint8_t *id,
+    const uint8_t *record, size_t len)
+{
+	const uint32_t *epoch = arg;
+	struct record r;
+
+	(void)id;
+	assert_int_equal(got, STORE_GOT_RECORD);
+	assert_int_equal(record_decode(&r, record, len), 0);
+	assert_int_equal(r.epoch, *epoch);
+	return 0;
+}
+
+static void
+get_epoch(struct world *w, uint32_t epoch)
+{
+	struct session *s = log_in(w);
+	uint8_t id[32];
+
+	fixture_id(id, 1);
+	assert_int_equal(session_get(s, id, 1, check_epoch, &epoch), 0);
+	assert_int_equal(session_close(s), 0);
+}
+
+static void
+test_epochs(void **state)
+{
+	struct world *w = *state;
+	struct session *s;
+	struct buf b = BUF_INIT;
+
+	w->v->epoch = 2;
+	s = log_in(w);
+	epoch_record(&b, 1);
+	assert_int_equal(session_put(s, b.data, b.len, 0), 0);
+	assert_int_equal(session_close(s), 0);
+	/* Dropped without the flag, whatever its epoch; later than all: no. */
+	s = log_in(w);
+	epoch_record(&b, 2);
+	assert_int_equal(session_put(s, b.data, b.len, 0), 0);
+	epoch_record(&b, 3);
+	assert_int_equal(session_put(s, b.data, b.len, 0), ERR_REFUSED);
+	assert_int_equal(session_close(s), 0);
+	get_epoch(w, 1);
+	/* With it the later epoch takes the place, the earlier one does not. */
+	s = log_in(w);
+	epoch_record(&b, 2);
+	assert_int_equal(session_put(s, b.data, b.len, SESSION_REPLACE), 0);
+	assert_int_equal(session_close(s), 0);
+	get_epoch(w, 2);
+	s = log_in(w);
+	epoch_record(&b, 0);
+	assert_int_equal(session_put(s, b.data, b.len, SESSION_REPLACE), 0);
+	assert_int_equal(session_close(s), 0);
+	get_epoch(w, 2);
+	assert_int_equal(vault_reindex(w->v), 0);
+	get_epoch(w, 2);
+	buf_release(&b);
+}
+
 struct work {
 	struct world *w;
 	struct session *s;
@@ -682,6 +757,7 @@ main(void)
 	    TEST(test_lost_pack),
 	    TEST(test_older_copy),
 	    TEST(test_broken_footer),
+	    TEST(test_epochs),
 	    TEST(test_two_sessions_at_once),
 	    TEST(test_local_store),
 	};
