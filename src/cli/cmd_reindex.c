@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "cli/cli.h"
 #include "cli/localstore.h"
+#include "server/inspect.h"
 #include "store/vault.h"
 
 static int
@@ -34,13 +35,22 @@ cmd_reindex(int argc, char **argv)
 	const struct args_command command = {"reindex", "[--store_dir D]",
 	    "Throw a store's index away and rebuild it from its packs.",
 	    "A missing or broken index is rebuilt by itself; this is for a "
-	    "doubt.\nThe server must not be running.",
+	    "doubt.\nA running server does the work; then no backup may be "
+	    "under "
+	    "way.",
 	    options, 0};
+	struct inspect_counts n;
 	struct localstore l;
 	size_t operands;
 	int rc = args_parse(&operands, &command, argc, argv);
 
 	if (rc != 0)
+		return rc;
+	rc = inspect_ask(&n, store_dir, "reindex", NULL, NULL);
+	if (rc == 0)
+		log_info("the server has rebuilt the index of %llu vault%s",
+		    (unsigned long long)n.vaults, n.vaults == 1 ? "" : "s");
+	if (rc != 1)
 		return rc;
 	rc = localstore_open(&l, store_dir, 0);
 	if (rc == 0)

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "cli/cli.h"
 #include "cli/localstore.h"
+#include "server/inspect.h"
 #include "store/verify.h"
 
 #include <string.h>
@@ -70,6 +71,33 @@ check_vault(void *arg, const uint8_t vault[16])
 	return rc == 0 ? 0 : err_prefix(rc, "vault %s", c->hex);
 }
 
+/* What the server of the store finds. */
+static void
+found_there(void *arg, const char *where, const char *what)
+{
+	(void)arg;
+	/* One that cannot be printed is counted all the same. */
+	(void)cli_print("%s: %s", where, what);
+}
+
+/* Let the running server do it.  Returns 0; 1 when there is none; ERR_*. */
+static int
+ask_server(struct check *c, const char *store_dir)
+{
+	struct inspect_counts n;
+	int rc = inspect_ask(&n, store_dir, "verify", found_there, NULL);
+
+	if (rc != 0)
+		return rc;
+	c->vaults = (size_t)n.vaults;
+	c->counts.packs = n.packs;
+	c->counts.records = n.records;
+	c->counts.bytes = n.bytes;
+	c->counts.snapshots = n.snapshots;
+	c->counts.findings = n.findings;
+	return 0;
+}
+
 static int
 report(const struct check *c)
 {
@@ -101,8 +129,8 @@ cmd_verify(int argc, char **argv)
 	const struct args_command command = {"verify", "[--store_dir D]",
 	    "Check every byte of a store, without any key.",
 	    "Prints a line for each finding and exits with 13. What is damaged "
-	    "is\nasked for again at the next backup. The server must not be "
-	    "running.",
+	    "is\nasked for again at the next backup. A running server does the "
+	    "work; then no\nbackup may be under way.",
 	    options, 0};
 	struct check c;
 	size_t operands;
@@ -111,9 +139,12 @@ cmd_verify(int argc, char **argv)
 	if (rc != 0)
 		return rc;
 	memset(&c, 0, sizeof(c));
-	rc = localstore_open(&c.store, store_dir, 0);
-	if (rc == 0)
-		rc = account_vaults(c.store.account, check_vault, &c);
-	localstore_close(&c.store);
+	rc = ask_server(&c, store_dir);
+	if (rc == 1) {
+		rc = localstore_open(&c.store, store_dir, 0);
+		if (rc == 0)
+			rc = account_vaults(c.store.account, check_vault, &c);
+		localstore_close(&c.store);
+	}
 	return rc == 0 ? report(&c) : rc;
 }

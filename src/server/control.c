@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,10 +17,22 @@
 
 #define NAME "control"
 #define COMMAND_BYTES_MAX 64
-/* Those who asked for the end and wait for it. */
-#define WAITERS_MAX 16
-/* A command comes at once, or its sender is dropped. */
-#define COMMAND_SECONDS 5
+#define LINE_BYTES_MAX 4096
+/* Connections at once: threads, and those who wait for the end. */
+#define PEERS_MAX 16
+/* A command comes at once, and a line is taken, or the peer is dropped. */
+#define PEER_SECONDS 5
+
+/*
+ * A connection: free (fd -1), then served by its thread, then either free
+ * again (the thread is joined when the place is needed) or waiting for the end
+ * of the server (fd open).
+ */
+struct control_peer {
+	struct control *c;
+	struct pool_thread *thread;
+	int fd; /* under the lock */
+};
 
 struct control {
 	int dir_fd; /* of the store folder */
@@ -27,10 +40,11 @@ struct control {
 	int wake[2]; /* a pipe: the end */
 	uint16_t port;
 	void (*stop)(void *arg);
+	control_command_fn *command;
 	void *arg;
 	struct pool_thread *thread;
-	int waiters[WAITERS_MAX];
-	unsigned nwaiters; /* of the thread, until it is joined */
+	struct pool_lock lock;
+	struct control_peer peers[PEERS_MAX];
 };
 
 /*
@@ -64,6 +78,25 @@ send_text(int fd, const char *text)
 	       (ssize_t)strlen(text);
 }
 
+void
+control_say(struct control_peer *peer, const char *fmt, ...)
+{
+	char line[LINE_BYTES_MAX];
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(line, sizeof(line) - 1, fmt, ap);
+	va_end(ap);
+	if (n < 0)
+		return;
+	if ((size_t)n > sizeof(line) - 2)
+		n = (int)sizeof(line) - 2;
+	line[n] = '\n';
+	line[n + 1] = '\0';
+	(void)send_text(peer->fd, line); /* who left does not want it */
+}
+
 /* Read one line, without its newline.  0; 1 when none came. */
 static int
 read_line(char line[COMMAND_BYTES_MAX], int fd)
@@ -80,29 +113,66 @@ read_line(char line[COMMAND_BYTES_MAX], int fd)
 	return 1;
 }
 
+/* Nonzero when the connection stays open until the end of the server. */
+static int
+answer(struct control_peer *peer)
+{
+	struct control *c = peer->c;
+	char line[COMMAND_BYTES_MAX];
+
+	set_timeout(peer->fd, PEER_SECONDS);
+	if (read_line(line, peer->fd) != 0)
+		return 0;
+	if (strcmp(line, "stop") == 0) {
+		control_say(peer, "stopping");
+		c->stop(c->arg);
+		return 1;
+	}
+	if (strcmp(line, "status") == 0)
+		control_say(peer, "running %u", c->port);
+	else if (c->command == NULL || c->command(c->arg, peer, line) != 0)
+		control_say(peer, "error");
+	return 0;
+}
+
+static void
+run_peer(void *arg)
+{
+	struct control_peer *peer = arg;
+	int stays = answer(peer);
+
+	pool_lock_enter(&peer->c->lock);
+	if (!stays) {
+		close(peer->fd);
+		peer->fd = -1;
+	}
+	pool_lock_leave(&peer->c->lock);
+}
+
+/* Give a connection a place and a thread; none left: it is closed. */
 static void
 serve(struct control *c, int fd)
 {
-	char line[COMMAND_BYTES_MAX], answer[COMMAND_BYTES_MAX];
+	struct control_peer *peer = NULL;
+	size_t i;
 
-	set_timeout(fd, COMMAND_SECONDS);
-	if (read_line(line, fd) != 0) {
+	pool_lock_enter(&c->lock);
+	for (i = 0; i < PEERS_MAX && peer == NULL; i++)
+		if (c->peers[i].fd < 0)
+			peer = &c->peers[i];
+	pool_lock_leave(&c->lock);
+	if (peer == NULL) {
 		close(fd);
 		return;
 	}
-	if (strcmp(line, "stop") == 0 && c->nwaiters < WAITERS_MAX) {
-		(void)send_text(fd, "stopping\n"); /* the end tells it, too */
-		c->waiters[c->nwaiters++] = fd;
-		c->stop(c->arg);
-		return;
+	pool_thread_join(peer->thread);
+	peer->thread = NULL;
+	peer->c = c;
+	peer->fd = fd;
+	if (pool_thread_start(&peer->thread, run_peer, peer) < 0) {
+		close(fd);
+		peer->fd = -1;
 	}
-	if (strcmp(line, "status") == 0)
-		(void)snprintf(answer, sizeof(answer), "running %u\n",
-		    c->port); /* it fits */
-	else
-		(void)snprintf(answer, sizeof(answer), "error\n");
-	(void)send_text(fd, answer); /* who left does not want it */
-	close(fd);
 }
 
 static void
@@ -130,17 +200,22 @@ run(void *arg)
 
 int
 control_start(struct control **out, const char *dir, uint16_t port,
-    void (*stop)(void *arg), void *arg)
+    void (*stop)(void *arg), control_command_fn *command, void *arg)
 {
 	struct control *c = calloc(1, sizeof(*c));
 	struct sockaddr_un sa;
+	size_t i;
 	int r;
 
 	if (c == NULL)
 		return err_nomem(sizeof(*c));
 	c->listen_fd = c->wake[0] = c->wake[1] = -1;
+	for (i = 0; i < PEERS_MAX; i++)
+		c->peers[i].fd = -1;
+	pool_lock_init(&c->lock);
 	c->port = port;
 	c->stop = stop;
+	c->command = command;
 	c->arg = arg;
 	c->dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (c->dir_fd < 0 || pipe2(c->wake, O_CLOEXEC) != 0)
@@ -152,7 +227,7 @@ control_start(struct control **out, const char *dir, uint16_t port,
 	c->listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (c->listen_fd < 0 ||
 	    bind(c->listen_fd, (struct sockaddr *)&sa, sizeof(sa)) != 0 ||
-	    listen(c->listen_fd, WAITERS_MAX) != 0)
+	    listen(c->listen_fd, PEERS_MAX) != 0)
 		goto fail;
 	r = pool_thread_start(&c->thread, run, c);
 	if (r < 0)
@@ -169,12 +244,18 @@ out:
 void
 control_close(struct control *c)
 {
+	size_t i;
+
 	if (c == NULL || c->listen_fd < 0)
 		return;
 	if (c->thread != NULL) {
 		(void)!write(c->wake[1], "", 1); /* an empty pipe takes it */
 		pool_thread_join(c->thread);
 		c->thread = NULL;
+	}
+	for (i = 0; i < PEERS_MAX; i++) {
+		pool_thread_join(c->peers[i].thread);
+		c->peers[i].thread = NULL;
 	}
 	close(c->listen_fd);
 	c->listen_fd = -1;
@@ -185,58 +266,71 @@ control_close(struct control *c)
 void
 control_finish(struct control *c)
 {
+	size_t i;
+
 	if (c == NULL)
 		return;
 	control_close(c);
-	while (c->nwaiters > 0)
-		close(c->waiters[--c->nwaiters]);
+	for (i = 0; i < PEERS_MAX; i++)
+		if (c->peers[i].fd >= 0)
+			close(c->peers[i].fd);
 	if (c->wake[0] >= 0)
 		close(c->wake[0]);
 	if (c->wake[1] >= 0)
 		close(c->wake[1]);
 	if (c->dir_fd >= 0)
 		close(c->dir_fd);
+	pool_lock_release(&c->lock);
 	free(c);
 }
 
-/* Read to the end of the connection. */
+/* Hand out the lines that come, to the end of the connection. */
 static int
-read_answer(char *out, unsigned cap, int fd)
+read_lines(int fd, control_line_fn *line, void *arg)
 {
-	char drop[COMMAND_BYTES_MAX];
-	unsigned n = 0;
+	char text[LINE_BYTES_MAX], *end;
+	size_t n = 0;
 	ssize_t got;
+	int r;
 
 	for (;;) {
-		int full = n == cap - 1;
-
-		got = recv(fd, full ? drop : out + n,
-		    full ? sizeof(drop) : cap - 1 - n, 0);
+		got = recv(fd, text + n, sizeof(text) - 1 - n, 0);
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got < 0)
 			return err_errno(
 			    ERR_UNREACHABLE, "the server does not answer");
 		if (got == 0)
-			break;
-		if (!full)
-			n += (unsigned)got;
+			return 0;
+		n += (size_t)got;
+		text[n] = '\0';
+		while ((end = memchr(text, '\n', n)) != NULL) {
+			*end = '\0';
+			r = line(arg, text);
+			if (r != 0)
+				return r;
+			n -= (size_t)(end + 1 - text);
+			memmove(text, end + 1, n + 1);
+		}
+		if (n == sizeof(text) - 1)
+			return err_set(ERR_UNREACHABLE,
+			    "the server's answer is malformed");
 	}
-	out[n] = '\0';
-	return 0;
 }
 
 int
-control_ask(char *out, unsigned cap, const char *dir, const char *command,
-    unsigned seconds)
+control_lines(const char *dir, const char *command, unsigned seconds,
+    control_line_fn *line, void *arg)
 {
 	int dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	char line[COMMAND_BYTES_MAX];
+	char text[COMMAND_BYTES_MAX];
 	struct sockaddr_un sa;
 	int fd = -1, r;
 
 	if (dir_fd < 0)
-		return err_errno(ERR_IO, "%s", dir);
+		return errno == ENOENT || errno == ENOTDIR
+			   ? 1
+			   : err_errno(ERR_IO, "%s", dir);
 	fill_address(&sa, dir_fd);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0) {
@@ -250,15 +344,45 @@ control_ask(char *out, unsigned cap, const char *dir, const char *command,
 		goto out;
 	}
 	set_timeout(fd, seconds);
-	(void)snprintf(line, sizeof(line), "%s\n", command); /* it fits */
-	if (!send_text(fd, line)) {
+	(void)snprintf(text, sizeof(text), "%s\n", command); /* it fits */
+	if (!send_text(fd, text)) {
 		r = err_errno(ERR_UNREACHABLE, "%s/" NAME, dir);
 		goto out;
 	}
-	r = read_answer(out, cap, fd);
+	r = read_lines(fd, line, arg);
 out:
 	if (fd >= 0)
 		close(fd);
 	close(dir_fd);
 	return r;
+}
+
+struct text {
+	char *out;
+	size_t left; /* of it, NUL included */
+};
+
+static int
+append_line(void *arg, const char *line)
+{
+	struct text *t = arg;
+	int n = snprintf(t->out, t->left, "%s\n", line);
+
+	if (n > 0) {
+		size_t used = (size_t)n < t->left ? (size_t)n : t->left - 1;
+
+		t->out += used;
+		t->left -= used;
+	}
+	return 0;
+}
+
+int
+control_ask(char *out, unsigned cap, const char *dir, const char *command,
+    unsigned seconds)
+{
+	struct text t = {out, cap};
+
+	out[0] = '\0';
+	return control_lines(dir, command, seconds, append_line, &t);
 }

@@ -29,12 +29,77 @@ dispatch_init(struct dispatch *d, struct account *a, struct sessions *ss,
 	registration_init(&d->registration, a, insecure);
 	d->open = open;
 	d->arg = arg;
+	pool_lock_init(&d->gate);
+	pool_cond_init(&d->passed);
 }
 
 void
 dispatch_release(struct dispatch *d)
 {
+	pool_cond_release(&d->passed);
+	pool_lock_release(&d->gate);
 	registration_release(&d->registration);
+}
+
+int
+dispatch_close_vault(struct dispatch *d, const uint8_t vault[IDENT_BYTES])
+{
+	unsigned n;
+	int r = 0;
+
+	pool_lock_enter(&d->gate);
+	if (d->closed) {
+		r = err_set(ERR_BUSY, "another check is running");
+	} else {
+		d->closed = 1;
+		memcpy(d->closed_vault, vault, IDENT_BYTES);
+		while (d->passing > 0)
+			pool_cond_wait(&d->passed, &d->gate);
+	}
+	pool_lock_leave(&d->gate);
+	if (r < 0)
+		return r;
+	n = sessions_count(d->sessions, vault);
+	if (n > 0) {
+		dispatch_open_vault(d);
+		return err_set(ERR_BUSY,
+		    "%u session%s on this vault; a session ends with its "
+		    "command, or 10 minutes after a client was lost",
+		    n, n == 1 ? "" : "s");
+	}
+	return 0;
+}
+
+void
+dispatch_open_vault(struct dispatch *d)
+{
+	pool_lock_enter(&d->gate);
+	d->closed = 0;
+	pool_lock_leave(&d->gate);
+}
+
+/* A log-in passes the gate, or is told to come again. */
+static int
+pass_gate(struct dispatch *d, const uint8_t vault[IDENT_BYTES])
+{
+	int r = 0;
+
+	pool_lock_enter(&d->gate);
+	if (d->closed && memcmp(d->closed_vault, vault, IDENT_BYTES) == 0)
+		r = err_set(ERR_BUSY, "the vault is being checked");
+	else
+		d->passing++;
+	pool_lock_leave(&d->gate);
+	return r;
+}
+
+static void
+leave_gate(struct dispatch *d)
+{
+	pool_lock_enter(&d->gate);
+	d->passing--;
+	pool_cond_wake_all(&d->passed);
+	pool_lock_leave(&d->gate);
 }
 
 /* Session and number from the headers.  0; 1 when they are not there. */
@@ -196,35 +261,49 @@ fill_login(struct login_answer *a, struct dispatch *d,
 	return r;
 }
 
+/* Open a store session and add it to the table. */
 static int
-login(
-    struct login_answer *a, struct dispatch *d, const struct login_request *rq)
+open_session(struct login_answer *a, struct dispatch *d,
+    const struct login_request *rq, const struct account_mount *m)
 {
 	uint8_t secret[SIGN_DH_BYTES];
 	struct mac_session keys;
-	struct account_mount m;
 	struct store *store = NULL;
-	int r = check_login(&m, d, rq);
+	int r;
 
-	if (r < 0)
-		return r;
 	memset(a, 0, sizeof(*a));
 	sign_dh_pair(secret, a->dh);
-	r = d->open(&store, d->arg, &m);
+	r = d->open(&store, d->arg, m);
 	if (r == 0)
-		r = fill_login(a, d, &m, store);
+		r = fill_login(a, d, m, store);
 	if (r == 0)
 		r = login_answer_make(a, rq, account_seed(d->account));
 	if (r == 0)
 		r = login_session(&keys, rq, a, secret, rq->dh);
 	if (r == 0) {
-		r = sessions_add(d->sessions, &keys, m.mount, m.vault, store);
+		r = sessions_add(d->sessions, &keys, m->mount, m->vault, store);
 		store = NULL;
 	}
 	if (store != NULL)
 		store->ops->close(store);
 	hash_wipe(secret, sizeof(secret));
 	mac_wipe(&keys);
+	return r;
+}
+
+static int
+login(
+    struct login_answer *a, struct dispatch *d, const struct login_request *rq)
+{
+	struct account_mount m;
+	int r = check_login(&m, d, rq);
+
+	if (r == 0)
+		r = pass_gate(d, m.vault);
+	if (r < 0)
+		return r;
+	r = open_session(a, d, rq, &m);
+	leave_gate(d);
 	if (r == 0)
 		log_debug("log-in of %s", m.label);
 	return r;

@@ -6,6 +6,7 @@
  * the request proved, what does it ask; docs/protocol.md 2 to 5.
  */
 
+#include "base/pool.h"
 #include "server/account.h"
 #include "server/registration.h"
 #include "server/sessions.h"
@@ -28,11 +29,24 @@ struct dispatch {
 	struct registration registration;
 	dispatch_open_fn *open;
 	void *arg;
+	/* The gate: log-ins under way, and the vault that takes none. */
+	struct pool_lock gate;
+	struct pool_cond passed;
+	unsigned passing;
+	int closed;
+	uint8_t closed_vault[IDENT_BYTES];
 };
 
 void dispatch_init(struct dispatch *d, struct account *a, struct sessions *ss,
     int insecure, dispatch_open_fn *open, void *arg);
 void dispatch_release(struct dispatch *d);
+
+/*
+ * Let nobody log in to a vault, for somebody who needs it alone; one vault at
+ * a time.  Returns 0; ERR_BUSY when it has sessions.
+ */
+int dispatch_close_vault(struct dispatch *d, const uint8_t vault[IDENT_BYTES]);
+void dispatch_open_vault(struct dispatch *d);
 
 /* The callbacks of net/http_server.h; `arg` is the struct dispatch. */
 int dispatch_accept(

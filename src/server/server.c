@@ -7,6 +7,7 @@
 #include "server/account.h"
 #include "server/control.h"
 #include "server/dispatch.h"
+#include "server/inspect.h"
 #include "server/sessions.h"
 #include "server/vaults.h"
 
@@ -36,6 +37,7 @@ struct server {
 	struct dispatch dispatch;
 	int dispatching;
 	struct http_server *http;
+	struct inspect inspect;
 	struct control *control;
 };
 
@@ -65,7 +67,7 @@ start_http(struct server *s, const struct server_options *o)
 static void
 on_stop(void *arg)
 {
-	(void)arg;
+	(void)arg; /* there is one server in a process */
 	(void)kill(getpid(), SIGTERM); /* cannot fail for ourselves */
 }
 
@@ -81,10 +83,12 @@ start(struct server *s, const struct server_options *o)
 		r = sessions_new(&s->sessions, &sessions_limits_default);
 	if (r == 0)
 		r = start_http(s, o);
-	if (r == 0)
-		r = control_start(&s->control, o->store_dir,
-		    http_server_port(s->http), on_stop, NULL);
-	return r;
+	if (r < 0)
+		return r;
+	s->inspect.dispatch = &s->dispatch;
+	s->inspect.vaults = s->vaults;
+	return control_start(&s->control, o->store_dir,
+	    http_server_port(s->http), on_stop, inspect_command, &s->inspect);
 }
 
 /* In the other order; what was not started is NULL. */
@@ -92,11 +96,11 @@ static void
 end(struct server *s)
 {
 	http_server_stop(s->http);
+	control_close(s->control);
 	sessions_free(s->sessions);
 	if (s->dispatching)
 		dispatch_release(&s->dispatch);
 	vaults_free(s->vaults);
-	control_close(s->control);
 	account_close(s->account);
 	control_finish(s->control);
 }

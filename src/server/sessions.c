@@ -338,12 +338,15 @@ sessions_end(struct sessions *ss, struct session *s)
 }
 
 unsigned
-sessions_count(struct sessions *ss)
+sessions_count(struct sessions *ss, const uint8_t *vault)
 {
+	const struct session *s;
 	unsigned n;
 
 	pool_lock_enter(&ss->lock);
-	n = ss->count;
+	n = vault == NULL ? ss->count : 0;
+	for (s = ss->first; s != NULL && vault != NULL; s = s->next)
+		n += memcmp(s->vault, vault, IDENT_BYTES) == 0;
 	pool_lock_leave(&ss->lock);
 	return n;
 }

@@ -82,7 +82,8 @@ int sessions_accept(struct sessions *ss, struct session *s, uint64_t number);
 /* End a session that the caller is using. */
 void sessions_end(struct sessions *ss, struct session *s);
 
-/* How many there are. */
-unsigned sessions_count(struct sessions *ss);
+/* How many there are; with `vault` not NULL, of that vault alone, those that
+ * are ending included. */
+unsigned sessions_count(struct sessions *ss, const uint8_t *vault);
 
 #endif

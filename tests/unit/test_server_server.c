@@ -8,6 +8,7 @@
 #include "lib/server_fixture.h"
 #include "lib/store_fixture.h"
 #include "lib/tempdir.h"
+#include "server/inspect.h"
 #include "server/invitation.h"
 #include "server/server.h"
 #include "store/store.h"
@@ -161,6 +162,32 @@ back_up(struct store *s, struct fixture_mount *m, unsigned number)
 }
 
 static void
+note_finding(void *arg, const char *where, const char *what)
+{
+	(void)arg;
+	fail_msg("%s: %s", where, what);
+}
+
+/* Work on a whole vault waits for its sessions: gives a new one. */
+static struct store *
+check_vaults(struct store *s, const struct remote_options *o, const char *store)
+{
+	struct inspect_counts counts;
+
+	assert_int_equal(
+	    inspect_ask(&counts, store, "verify", note_finding, NULL),
+	    ERR_BUSY);
+	s->ops->close(s);
+	assert_int_equal(
+	    inspect_ask(&counts, store, "verify", note_finding, NULL), 0);
+	assert_int_equal(counts.snapshots, 1);
+	assert_int_equal(counts.records, 2);
+	assert_int_equal(inspect_ask(&counts, store, "reindex", NULL, NULL), 0);
+	assert_int_equal(remote_open(&s, o), 0);
+	return s;
+}
+
+static void
 test_life_of_a_server(void **state)
 {
 	char *dir = tempdir_new(), *store = fs_join(dir, "store");
@@ -183,6 +210,8 @@ test_life_of_a_server(void **state)
 	as_mount(&m, &o);
 	assert_int_equal(remote_open(&s, &o), 0);
 	back_up(s, &m, 1);
+
+	s = check_vaults(s, &o, store);
 
 	/* One server per store. */
 	assert_int_equal(wait_for(start(none, store)), 2);

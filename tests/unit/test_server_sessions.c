@@ -90,7 +90,7 @@ test_leases(void **state)
 	sessions_give(ss, s);
 	sleep_ms(900);
 	assert_int_equal(known(ss, 1), 0);
-	assert_int_equal(sessions_count(ss), 0);
+	assert_int_equal(sessions_count(ss, NULL), 0);
 	sessions_free(ss);
 	assert_int_equal(world.opened, world.closed);
 	stub_world_release(&world);
