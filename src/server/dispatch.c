@@ -273,6 +273,7 @@ open_session(struct login_answer *a, struct dispatch *d,
 
 	memset(a, 0, sizeof(*a));
 	sign_dh_pair(secret, a->dh);
+	sessions_settle(d->sessions, m->mount);
 	r = d->open(&store, d->arg, m);
 	if (r == 0)
 		r = fill_login(a, d, m, store);

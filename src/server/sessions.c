@@ -11,6 +11,8 @@
 #define NS_PER_MS 1000000ll
 /* How often leases are looked at, at most. */
 #define REAP_MS_MAX 5000u
+/* Sessions of one mount that a log-in settles: more than a mount may have. */
+#define SETTLE_MAX 16u
 
 const struct sessions_limits sessions_limits_default = {
     .max = 256,
@@ -224,6 +226,45 @@ sessions_add(struct sessions *ss, const struct mac_session *keys,
 	destroy(victim);
 	destroy(s);
 	return r;
+}
+
+/* End a use that says nothing about the client: the lease stays as it is. */
+static void
+let_go(struct sessions *ss, struct session *s)
+{
+	struct session *dead = NULL;
+
+	pool_lock_enter(&ss->lock);
+	assert(s->users > 0);
+	s->users--;
+	if (s->ended && s->users == 0)
+		dead = end_locked(ss, s);
+	pool_lock_leave(&ss->lock);
+	destroy(dead);
+}
+
+void
+sessions_settle(struct sessions *ss, const uint8_t mount[IDENT_BYTES])
+{
+	struct session *s, *held[SETTLE_MAX];
+	unsigned i, n = 0;
+
+	pool_lock_enter(&ss->lock);
+	for (s = ss->first; s != NULL && n < SETTLE_MAX; s = s->next)
+		if (!s->ended && s->proven &&
+		    memcmp(s->mount, mount, IDENT_BYTES) == 0) {
+			s->users++;
+			held[n++] = s;
+		}
+	pool_lock_leave(&ss->lock);
+	for (i = 0; i < n; i++) {
+		struct store *store = held[i]->store;
+
+		/* What fails here is that session's affair: it will see. */
+		if (store->ops->settle != NULL)
+			(void)store->ops->settle(store);
+		let_go(ss, held[i]);
+	}
 }
 
 static struct session *

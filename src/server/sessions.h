@@ -66,6 +66,13 @@ int sessions_add(struct sessions *ss, const struct mac_session *keys,
     const uint8_t mount[IDENT_BYTES], const uint8_t vault[IDENT_BYTES],
     struct store *store);
 
+/*
+ * What the sessions of a mount have put so far becomes visible to the next
+ * one: its client may have died, and comes back to go on.  To be called with
+ * no session in use; sessions that are live are not disturbed.
+ */
+void sessions_settle(struct sessions *ss, const uint8_t mount[IDENT_BYTES]);
+
 /* Nonzero while there is such a session. */
 int sessions_known(struct sessions *ss, const uint8_t id[IDENT_BYTES]);
 /* Use a session; NULL when there is none.  sessions_give() ends the use. */

@@ -75,6 +75,12 @@ local_report(struct store *s, const uint8_t id[STORE_ID_BYTES])
 	return session_report(of(s)->s, id);
 }
 
+static int
+local_settle(struct store *s)
+{
+	return session_settle(of(s)->s);
+}
+
 static void
 local_close(struct store *s)
 {
@@ -92,6 +98,7 @@ static const struct store_ops local_ops = {
     .snapshots = local_snapshots,
     .mounts = local_mounts,
     .report = local_report,
+    .settle = local_settle,
     .close = local_close,
 };
 

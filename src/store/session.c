@@ -477,6 +477,19 @@ session_commit(struct session *s, struct store_receipt *receipt,
 }
 
 int
+session_settle(struct session *s)
+{
+	int ret;
+
+	pool_lock_enter(&s->lock);
+	ret = check_usable(s);
+	if (ret == 0)
+		ret = flush(s);
+	pool_lock_leave(&s->lock);
+	return ret;
+}
+
+int
 session_report(struct session *s, const uint8_t id[STORE_ID_BYTES])
 {
 	int ret;

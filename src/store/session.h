@@ -59,6 +59,8 @@ int session_commit(struct session *s, struct store_receipt *receipt,
     struct buf *missing, const uint8_t *snapshot, size_t len);
 int session_report(struct session *s, const uint8_t id[STORE_ID_BYTES]);
 
+/* store.h: settle.  The session goes on with new packs. */
+int session_settle(struct session *s);
 /* From now on every call gives ERR_STALE; what was stored is kept. */
 void session_fence(struct session *s);
 /*

@@ -106,6 +106,12 @@ struct store_ops {
 	int (*mounts)(struct store *s, store_mount_fn *found, void *arg);
 	/* Tell that the record of `id` failed its keyed checks here. */
 	int (*report)(struct store *s, const uint8_t id[STORE_ID_BYTES]);
+	/*
+	 * Make what was put so far visible to `have` of other sessions, as a
+	 * commit would.  NULL: this store needs no telling.  Any thread, also
+	 * beside other calls.
+	 */
+	int (*settle)(struct store *s);
 	/* Ends the session; frees it. */
 	void (*close)(struct store *s);
 };
