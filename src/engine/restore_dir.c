@@ -342,9 +342,10 @@ restore_dir_path(
 	}
 	for (;;) {
 		len = strlen(name);
+		/* What stands there begins with a slash. */
 		if (len + 4 > at) {
-			memcpy(out, ".../", 4);
-			memmove(out + 4, out + at, cap - at);
+			memcpy(out, "...", 3);
+			memmove(out + 3, out + at, cap - at);
 			return;
 		}
 		at -= len;

@@ -68,7 +68,7 @@ int restore_dir_pin(struct restore_dir *d);
 void restore_dir_unpin(struct restore_dir *d);
 
 /* The path of `name` (NULL: of `d` itself) below the destination, cut at the
- * front when longer than `cap` - 1 bytes. */
+ * front when longer than `cap` - 1 bytes; `cap` is at least 512. */
 void restore_dir_path(
     char *out, size_t cap, const struct restore_dir *d, const char *name);
 
