@@ -3,25 +3,15 @@
 #include "base/err.h"
 #include "base/hex.h"
 #include "base/pool.h"
+#include "engine/fetch_cache.h"
 #include "seal/seal.h"
 #include "store/record.h"
 
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define BUCKETS 1024u /* of the cache: a few MiB of objects of 10 KiB */
 /* Damaged ids worth telling: the store scrubs itself after the first. */
 #define REPORTS_MAX 4096u
-
-/* A cached object; `o` comes first, so that a user's pointer leads here. */
-struct item {
-	struct object o;
-	unsigned uses;
-	size_t bytes;
-	struct item *chain; /* next in the bucket */
-	struct item *older, *newer; /* by last use, only while unused */
-};
 
 /* Codec contexts are for one thread at a time and dear to make. */
 struct codec {
@@ -32,11 +22,9 @@ struct codec {
 struct fetch {
 	struct store *store;
 	const struct keys *keys;
+	struct fetch_cache *cache;
 	struct pool_lock lock; /* of all below */
 	struct codec *codecs; /* unused ones */
-	struct item *buckets[BUCKETS];
-	struct item *oldest, *newest;
-	size_t bytes, bytes_max;
 	struct buf bad; /* ids to report */
 };
 
@@ -45,14 +33,19 @@ fetch_new(struct fetch **out, struct store *store, const struct keys *keys,
     size_t cache_bytes_max)
 {
 	struct fetch *f = calloc(1, sizeof(*f));
+	int rc;
 
 	if (f == NULL)
 		return err_nomem(sizeof(*f));
 	f->store = store;
 	f->keys = keys;
-	f->bytes_max = cache_bytes_max;
 	pool_lock_init(&f->lock);
 	buf_init(&f->bad);
+	rc = fetch_cache_new(&f->cache, cache_bytes_max);
+	if (rc != 0) {
+		fetch_free(f);
+		return rc;
+	}
 	*out = f;
 	return 0;
 }
@@ -61,7 +54,6 @@ void
 fetch_free(struct fetch *f)
 {
 	struct codec *c;
-	struct item *i;
 	size_t at;
 
 	if (f == NULL)
@@ -71,11 +63,7 @@ fetch_free(struct fetch *f)
 		if (f->store->ops->report(f->store, f->bad.data + at) != 0)
 			break;
 	}
-	while ((i = f->oldest) != NULL) {
-		f->oldest = i->newer;
-		object_release(&i->o);
-		free(i);
-	}
+	fetch_cache_free(f->cache);
 	while ((c = f->codecs) != NULL) {
 		f->codecs = c->next;
 		seal_free(c->seal);
@@ -241,132 +229,107 @@ fetch_object(struct object *out, struct fetch *f, enum object_type type,
 	return one.seen ? one.rc : damaged(f, id, STORE_GOT_ABSENT);
 }
 
-/* Cache; everything below here holds the lock. */
-
-static struct item **
-bucket_of(struct fetch *f, const uint8_t *id)
-{
-	return &f->buckets[(id[0] | (unsigned)id[1] << 8) % BUCKETS];
-}
-
-static struct item *
-lookup(struct fetch *f, enum object_type type, const uint8_t *id)
-{
-	struct item *i;
-
-	for (i = *bucket_of(f, id); i != NULL; i = i->chain) {
-		if (i->o.type == type &&
-		    memcmp(i->o.id, id, OBJECT_ID_BYTES) == 0)
-			return i;
-	}
-	return NULL;
-}
-
-static void
-unqueue(struct fetch *f, struct item *i)
-{
-	*(i->older != NULL ? &i->older->newer : &f->oldest) = i->newer;
-	*(i->newer != NULL ? &i->newer->older : &f->newest) = i->older;
-	i->older = i->newer = NULL;
-}
-
-static void
-enqueue(struct fetch *f, struct item *i)
-{
-	i->older = f->newest;
-	*(f->newest != NULL ? &f->newest->newer : &f->oldest) = i;
-	f->newest = i;
-}
-
-static void
-evict(struct fetch *f)
-{
-	struct item **at, *i;
-
-	while (f->bytes > f->bytes_max && (i = f->oldest) != NULL) {
-		unqueue(f, i);
-		for (at = bucket_of(f, i->o.id); *at != i; at = &(*at)->chain)
-			;
-		*at = i->chain;
-		f->bytes -= i->bytes;
-		object_release(&i->o);
-		free(i);
-	}
-}
-
-/* Take a use of the cached object, or NULL. */
-static struct item *
-cache_take(struct fetch *f, enum object_type type, const uint8_t *id)
-{
-	struct item *i;
-
-	pool_lock_enter(&f->lock);
-	i = lookup(f, type, id);
-	if (i != NULL && i->uses++ == 0)
-		unqueue(f, i);
-	pool_lock_leave(&f->lock);
-	return i;
-}
-
 int
 fetch_get(const struct object **out, struct fetch *f, enum object_type type,
     const uint8_t id[OBJECT_ID_BYTES])
 {
-	struct item *i, *other;
+	struct object o;
 	int rc;
 
-	i = cache_take(f, type, id);
-	if (i != NULL) {
-		*out = &i->o;
+	*out = fetch_cache_take(f->cache, type, id);
+	if (*out != NULL)
 		return 0;
-	}
-	i = calloc(1, sizeof(*i));
-	if (i == NULL)
-		return err_nomem(sizeof(*i));
-	object_init(&i->o, type);
-	rc = fetch_object(&i->o, f, type, id);
-	if (rc != 0) {
-		object_release(&i->o);
-		free(i);
-		return rc;
-	}
-	i->bytes = sizeof(*i) + i->o.refs.cap + i->o.payload.cap;
-	i->uses = 1;
-	pool_lock_enter(&f->lock);
-	/* Another thread may have fetched it meanwhile. */
-	other = lookup(f, type, id);
-	if (other != NULL) {
-		if (other->uses++ == 0)
-			unqueue(f, other);
-	} else {
-		i->chain = *bucket_of(f, id);
-		*bucket_of(f, id) = i;
-		f->bytes += i->bytes;
-		evict(f);
-	}
-	pool_lock_leave(&f->lock);
-	if (other != NULL) {
-		object_release(&i->o);
-		free(i);
-		i = other;
-	}
-	*out = &i->o;
-	return 0;
+	object_init(&o, type);
+	rc = fetch_object(&o, f, type, id);
+	if (rc == 0)
+		rc = fetch_cache_add(out, f->cache, &o);
+	object_release(&o);
+	return rc;
 }
 
 void
 fetch_put(struct fetch *f, const struct object *o)
 {
-	/* `o` is the first member of an item that we handed out. */
-	struct item *i = (struct item *)(uintptr_t)o;
+	if (o != NULL)
+		fetch_cache_give(f->cache, o);
+}
 
-	if (i == NULL)
+int
+fetch_has(
+    struct fetch *f, enum object_type type, const uint8_t id[OBJECT_ID_BYTES])
+{
+	return fetch_cache_has(f->cache, type, id);
+}
+
+/* A get for many objects. */
+struct many {
+	struct fetch *f;
+	enum object_type type;
+	struct object o;
+	int rc; /* out of memory: the one failure that matters */
+};
+
+static int
+many_got(void *arg, enum store_got got, const uint8_t id[STORE_ID_BYTES],
+    const uint8_t *record, size_t len)
+{
+	struct many *m = arg;
+	const struct object *kept;
+
+	/* What is damaged is told to whoever asks for it by itself. */
+	if (got != STORE_GOT_RECORD ||
+	    open_record(&m->o, m->f, m->type, id, record, len) != 0)
+		return 0;
+	m->rc = fetch_cache_add(&kept, m->f->cache, &m->o);
+	if (m->rc == 0)
+		fetch_cache_give(m->f->cache, kept);
+	return m->rc;
+}
+
+static int
+compare_ids(const void *a, const void *b)
+{
+	return memcmp(a, b, OBJECT_ID_BYTES);
+}
+
+/* Sort the ids in `b` and let each stand once. */
+static void
+make_unique(struct buf *b)
+{
+	size_t at, to = 0;
+
+	if (b->len == 0)
 		return;
-	pool_lock_enter(&f->lock);
-	assert(i->uses > 0);
-	if (--i->uses == 0) {
-		enqueue(f, i);
-		evict(f);
+	qsort(b->data, b->len / OBJECT_ID_BYTES, OBJECT_ID_BYTES, compare_ids);
+	for (at = OBJECT_ID_BYTES; at < b->len; at += OBJECT_ID_BYTES) {
+		if (memcmp(b->data + at, b->data + to, OBJECT_ID_BYTES) == 0)
+			continue;
+		to += OBJECT_ID_BYTES;
+		memmove(b->data + to, b->data + at, OBJECT_ID_BYTES);
 	}
-	pool_lock_leave(&f->lock);
+	b->len = to + OBJECT_ID_BYTES;
+}
+
+int
+fetch_ahead(
+    struct fetch *f, enum object_type type, const uint8_t *ids, uint32_t n)
+{
+	struct many m = {.f = f, .type = type};
+	struct buf absent = BUF_INIT;
+	uint32_t i;
+	int rc = 0;
+
+	for (i = 0; i < n && rc == 0; i++) {
+		if (!fetch_has(f, type, ids + (size_t)i * OBJECT_ID_BYTES))
+			rc = buf_append(&absent,
+			    ids + (size_t)i * OBJECT_ID_BYTES, OBJECT_ID_BYTES);
+	}
+	make_unique(&absent);
+	object_init(&m.o, type);
+	if (rc == 0 && absent.len > 0)
+		rc = f->store->ops->get(f->store, absent.data,
+		    (uint32_t)(absent.len / OBJECT_ID_BYTES), many_got, &m);
+	object_release(&m.o);
+	buf_release(&absent);
+	return rc;
 }

@@ -41,6 +41,17 @@ int fetch_get(const struct object **out, struct fetch *f, enum object_type type,
     const uint8_t id[OBJECT_ID_BYTES]);
 void fetch_put(struct fetch *f, const struct object *o); /* NULL is fine */
 
+/* Nonzero when fetch_get() would not ask the store. */
+int fetch_has(
+    struct fetch *f, enum object_type type, const uint8_t id[OBJECT_ID_BYTES]);
+/*
+ * Put the `n` (at most LIMIT_GET_IDS) objects at `ids` into the cache with one
+ * request.  What is absent or damaged is left out.
+ * Returns 0; any error of the store.
+ */
+int fetch_ahead(
+    struct fetch *f, enum object_type type, const uint8_t *ids, uint32_t n);
+
 /*
  * Check and open one record as the store gave it (`got`, bytes NULL unless
  * STORE_GOT_RECORD): what fetch_object() does behind the network.

@@ -1,6 +1,7 @@
 #include "engine/restore_walk.h"
 
 #include "base/limits.h"
+#include "engine/restore_ahead.h"
 #include "object/tree.h"
 
 #include <assert.h>
@@ -115,6 +116,31 @@ put_to_sleep(struct restore_walk *w, struct frame *f)
 }
 
 /*
+ * The tree `id` of level `i` of the frame on top is not at hand: get it
+ * together with what comes next.  What is named above it is the level above,
+ * or where the parent directory is at.
+ */
+static int
+look_ahead(
+    struct restore_walk *w, struct frame *f, unsigned i, const uint8_t *id)
+{
+	const struct frame *up = w->n > 1 ? w->frames[w->n - 2] : NULL;
+	const struct object *parent = NULL;
+	unsigned level = 0;
+
+	if (!f->range.all || fetch_has(w->job->fetch, OBJECT_TREE, id))
+		return 0;
+	if (i > 0) {
+		parent = f->levels[i - 1].o;
+		level = f->top - (i - 1);
+	} else if (up != NULL && up->range.all && up->nlevels == up->top + 1) {
+		parent = up->levels[up->top].o; /* NULL when it sleeps */
+	}
+	return restore_ahead_trees(
+	    w->job->fetch, id, f->top - i, parent, level);
+}
+
+/*
  * Open the object of level `i`, the root tree or what `node` of the level
  * above says; its names come after `after`.
  */
@@ -122,12 +148,14 @@ static int
 open_level(struct restore_walk *w, struct frame *f, unsigned i,
     const struct tree_node *node, const char *after, size_t after_len)
 {
+	const uint8_t *id = node != NULL ? node->id : f->tree;
 	struct level *l = &f->levels[i];
 	const struct object *o;
 	int rc;
 
-	rc = fetch_get(
-	    &o, w->job->fetch, OBJECT_TREE, node != NULL ? node->id : f->tree);
+	rc = look_ahead(w, f, i, id);
+	if (rc == 0)
+		rc = fetch_get(&o, w->job->fetch, OBJECT_TREE, id);
 	if (rc != 0)
 		return rc;
 	rc = tree_reader_init(&l->r, f->top - i, o->refs.data, object_nrefs(o),
