@@ -13,7 +13,7 @@
 #include <string.h>
 
 /* One read covers records of a pack up to this many bytes in all ... */
-#define RUN_BYTES_MAX (8u << 20)
+#define RUN_BYTES_MAX (4u << 20)
 /* ... over gaps of at most this: reading them costs less than a seek. */
 #define GAP_BYTES_MAX (128u << 10)
 
