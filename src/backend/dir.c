@@ -444,8 +444,9 @@ get(struct backend *b, const char *name, void *out, size_t len, uint64_t offset)
 		goto out;
 	}
 	ret = fs_pread_all(fd, out, len, offset);
+	/* A bad place of the disk: the rest of the store is not concerned. */
 	if (ret < 0)
-		ret = err_prefix(ret, "%s", path);
+		ret = err_prefix(errno == EIO ? ERR_DAMAGED : ret, "%s", path);
 	else if (ret == 1)
 		ret = err_set(ERR_DAMAGED, "%s ends too early", path);
 	(void)close(fd); /* only read from */

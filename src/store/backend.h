@@ -46,7 +46,8 @@ struct backend_ops {
 	/* Forget it; NULL is fine. */
 	void (*put_abort)(struct backend_put *p);
 	/* Exactly `len` bytes at `offset`.  ERR_NOENT; ERR_DAMAGED when the
-	 * object ends before; ERR_IO. */
+	 * object ends before, or when these bytes cannot be read (EIO): that
+	 * is this object's misfortune, not the store's; ERR_IO. */
 	int (*get)(struct backend *b, const char *name, void *out, size_t len,
 	    uint64_t offset);
 	int (*size)(uint64_t *out, struct backend *b, const char *name);

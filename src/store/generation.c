@@ -77,13 +77,12 @@ generation_load(struct generation *out, struct backend *b)
 		return 1;
 	make_name(name, out->number);
 	ret = b->ops->size(&size, b, name);
-	if (ret < 0)
-		return ret;
-	if (size != sizeof(file))
+	if (ret == 0 && size != sizeof(file))
 		return 1;
-	ret = b->ops->get(b, name, file, sizeof(file), 0);
+	if (ret == 0)
+		ret = b->ops->get(b, name, file, sizeof(file), 0);
 	if (ret < 0)
-		return ret;
+		return ret == ERR_DAMAGED ? 1 : ret;
 	hash_bytes(sum, file, GENERATION_BYTES);
 	if (memcmp(sum, file + GENERATION_BYTES, HASH_BYTES) != 0)
 		return 1;

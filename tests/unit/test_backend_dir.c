@@ -297,6 +297,25 @@ test_without_rename(void **state)
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
+/* A place of the disk that cannot be read is damage of what lies there, and
+ * nothing else is: /proc/self/mem has one at 0. */
+static void
+test_unreadable(void **state)
+{
+	char *incoming = fixture_folder(), bytes[16];
+	struct backend *b;
+
+	(void)state;
+	assert_int_equal(backend_dir_open(&b, "/proc/self", incoming), 0);
+	assert_int_equal(
+	    b->ops->get(b, "mem", bytes, sizeof(bytes), 0), ERR_DAMAGED);
+	assert_int_equal(b->ops->get(b, "fd", bytes, sizeof(bytes), 0), ERR_IO);
+	assert_int_equal(
+	    b->ops->get(b, "nothing", bytes, sizeof(bytes), 0), ERR_NOENT);
+	b->ops->close(b);
+	fixture_remove(incoming);
+}
+
 int
 main(void)
 {
@@ -305,6 +324,7 @@ main(void)
 	    TEST(test_listing_syncs),
 	    TEST(test_failing_calls),
 	    TEST(test_without_rename),
+	    cmocka_unit_test(test_unreadable),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -595,6 +595,39 @@ test_broken_index(void **state)
 	end_world(&w);
 }
 
+/* A place of the disk that cannot be read is the end of what lies there, not
+ * of the vault: it opens, with its index and without, and takes backups. */
+static void
+test_unreadable_places(void **state)
+{
+	enum backend_mem_step kind;
+	struct world w;
+	uint64_t at;
+	unsigned i, fired;
+
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		fired = 1;
+		for (at = 1; fired; at++) {
+			make_world(&w, at);
+			assert_int_equal(history(&w), 0);
+			if (i == 1)
+				assert_int_equal(
+				    fs_remove_tree(w.index_dir), 0);
+			backend_mem_fail(
+			    w.b, backend_mem_count(w.b) + at, 1, ERR_DAMAGED);
+			if (open_vault(&w) != 0 &&
+			    (backend_mem_fired(&kind, w.b) == 0 ||
+				kind == BACKEND_MEM_GET))
+				fail_msg("read %llu", (unsigned long long)at);
+			fired = backend_mem_fired(&kind, w.b) > 0;
+			if (w.v != NULL && kind == BACKEND_MEM_GET)
+				assert_int_equal(backup(&w, 3, 0), 0);
+			end_world(&w);
+		}
+	}
+}
+
 int
 main(void)
 {
@@ -607,6 +640,7 @@ main(void)
 	    cmocka_unit_test(test_failed_list_is_no_loss),
 	    cmocka_unit_test(test_full_disk_reads),
 	    cmocka_unit_test(test_broken_index),
+	    cmocka_unit_test(test_unreadable_places),
 	};
 
 	if (sign_start() < 0)
