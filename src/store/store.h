@@ -104,7 +104,8 @@ struct store_ops {
 	int (*snapshots)(struct store *s, const uint8_t mount[STORE_NAME_BYTES],
 	    store_snapshot_fn *found, void *arg);
 	int (*mounts)(struct store *s, store_mount_fn *found, void *arg);
-	/* Tell that the record of `id` failed its keyed checks here. */
+	/* Tell that the record of `id` failed its keyed checks here: the store
+	 * looks at it, and only damage that it sees itself counts. */
 	int (*report)(struct store *s, const uint8_t id[STORE_ID_BYTES]);
 	/*
 	 * Make what was put so far visible to `have` of other sessions, as a

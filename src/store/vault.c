@@ -188,15 +188,31 @@ evict_one(struct vault *v, struct index_txn *t, const struct index_object *o)
 	return ret;
 }
 
+/* The mark, durable and in memory. */
+static int
+mark(struct vault *v, const struct vault_place *where)
+{
+	uint8_t key[32];
+	int ret = damage_mark(v->backend, where->pack, where->offset);
+
+	if (ret < 0)
+		return ret;
+	survey_mark_key(key, where->pack, where->offset);
+	pool_lock_enter(&v->lock);
+	ret = idmap_put(&v->marks, key, 0);
+	pool_lock_leave(&v->lock);
+	return ret;
+}
+
 int
 vault_damaged(struct vault *v, const uint8_t id[STORE_ID_BYTES],
     const struct vault_place *where)
 {
+	struct vault_place now;
 	struct index_object o;
 	struct index_pack p;
 	struct index_txn t = {0};
-	uint8_t key[32];
-	int ret;
+	int ret, known;
 
 	pool_lock_enter(&v->change);
 	ret = index_begin(&t, v->index, 1);
@@ -207,23 +223,24 @@ vault_damaged(struct vault *v, const uint8_t id[STORE_ID_BYTES],
 		ret = index_pack(&p, &t, o.pack);
 	if (ret < 0)
 		goto out;
-	/* Unknown by now, or already replaced by another record. */
-	if (ret == 1 ||
-	    (where != NULL && (memcmp(where->pack, p.name, 32) != 0 ||
-				  where->offset != o.offset))) {
-		ret = 0;
-		goto out;
+	known = ret == 0;
+	if (known) {
+		memcpy(now.pack, p.name, sizeof(now.pack));
+		now.offset = o.offset;
 	}
-	ret = damage_mark(v->backend, p.name, o.offset);
-	if (ret < 0)
+	ret = 0;
+	if (where == NULL && !known)
 		goto out;
-	survey_mark_key(key, p.name, o.offset);
-	pool_lock_enter(&v->lock);
-	ret = idmap_put(&v->marks, key, 0);
-	pool_lock_leave(&v->lock);
-	if (ret == 0 && o.state == INDEX_CLOSED)
+	ret = mark(v, where != NULL ? where : &now);
+	/* Unknown by now, or already replaced by another record. */
+	if (ret < 0 || !known ||
+	    (where != NULL &&
+		(memcmp(where->pack, now.pack, sizeof(now.pack)) != 0 ||
+		    where->offset != now.offset)))
+		goto out;
+	if (o.state == INDEX_CLOSED)
 		ret = evict_one(v, &t, &o);
-	else if (ret == 0)
+	else
 		ret = index_add_unclosed(&t, id, &o, INDEX_DAMAGED);
 	if (ret == 0)
 		ret = index_commit(&t);
