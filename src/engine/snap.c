@@ -40,7 +40,7 @@ encode(struct buf *out, const struct snap *s, const struct seal_bind *bind,
 {
 	const struct snapshot_info *info = s->info;
 	struct snapshot_envelope e = {0};
-	uint8_t hash[HASH_BYTES], signature[SIGN_BYTES];
+	uint8_t signature[SIGN_BYTES];
 	int r;
 
 	e.epoch = s->keys->epoch;
@@ -58,8 +58,7 @@ encode(struct buf *out, const struct snap *s, const struct seal_bind *bind,
 	r = snapshot_encode(out, &e);
 	if (r != 0)
 		return r;
-	hash_bytes(hash, out->data, out->len);
-	sign_make(signature, s->seed, SNAPSHOT_CONTEXT, hash, sizeof(hash));
+	sign_make(signature, s->seed, SNAPSHOT_CONTEXT, out->data, out->len);
 	return buf_append(out, signature, sizeof(signature));
 }
 

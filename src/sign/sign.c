@@ -54,7 +54,7 @@ sign_public(uint8_t pub[SIGN_PUBLIC_BYTES], const uint8_t seed[SIGN_SEED_BYTES])
 
 /*
  * What Ed25519 signs: length of the context, context, BLAKE3 of the message;
- * docs/format.md 2.  Hashing first keeps large messages out of libsodium,
+ * docs/format.md 2.3.  Hashing first keeps large messages out of libsodium,
  * which passes over them twice.
  */
 struct signed_bytes {

@@ -99,12 +99,9 @@ int
 envelope_check_signature(const struct envelope *e, const uint8_t public_key[32])
 {
 	size_t len = e->client_len - ENVELOPE_SIGNATURE_BYTES;
-	uint8_t hash[HASH_BYTES];
-	int ret;
+	int ret = sign_check(
+	    e->client + len, public_key, ENVELOPE_CONTEXT, e->client, len);
 
-	hash_bytes(hash, e->client, len);
-	ret = sign_check(
-	    e->client + len, public_key, ENVELOPE_CONTEXT, hash, sizeof(hash));
 	return ret < 0 ? err_prefix(ret, "snapshot") : 0;
 }
 

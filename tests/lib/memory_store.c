@@ -253,7 +253,7 @@ memory_store_commit(struct memory_store *m, struct snapshot_info *info)
 	size_t n = count(&m->snapshots, sizeof(struct buf));
 	struct snapshot_envelope e;
 	struct buf sealed = BUF_INIT, file = BUF_INIT;
-	uint8_t hash[HASH_BYTES], signature[SIGN_BYTES];
+	uint8_t signature[SIGN_BYTES];
 	struct seal_bind bind;
 	struct seal *seal;
 	struct object o;
@@ -289,9 +289,8 @@ memory_store_commit(struct memory_store *m, struct snapshot_info *info)
 	e.sealed = sealed.data;
 	e.sealed_len = (uint32_t)sealed.len;
 	assert_int_equal(0, snapshot_encode(&file, &e));
-	hash_bytes(hash, file.data, file.len);
 	sign_make(
-	    signature, m->mount_seed, SNAPSHOT_CONTEXT, hash, sizeof(hash));
+	    signature, m->mount_seed, SNAPSHOT_CONTEXT, file.data, file.len);
 	assert_int_equal(0, buf_append(&file, signature, sizeof(signature)));
 	assert_int_equal(
 	    0, snapshot_seal_file(&file, 1000000000 * (int64_t)(n + 1), n + 1));

@@ -1,7 +1,9 @@
 /* store/envelope: every flip is noticed, by checksum or by signature. */
 
+#include "base/bytes.h"
 #include "base/err.h"
 #include "lib/store_fixture.h"
+#include "object/snapshot.h"
 #include "sign/sign.h"
 #include "store/envelope.h"
 
@@ -91,12 +93,83 @@ test_file(void **state)
 	buf_release(&b);
 }
 
+/* Nonzero when both take it; they must say the same of it. */
+static int
+both_take(const uint8_t *p, size_t len)
+{
+	struct snapshot_envelope theirs;
+	struct envelope ours;
+	int a = envelope_decode_client(&ours, p, len);
+	int b = snapshot_decode_client(&theirs, p, len);
+
+	assert_int_equal(a, b);
+	if (a < 0)
+		return 0;
+	assert_int_equal(ours.epoch, theirs.epoch);
+	assert_memory_equal(ours.vault, theirs.vault, 16);
+	assert_memory_equal(ours.mount, theirs.mount, 16);
+	assert_true(ours.client_seq == theirs.client_seq);
+	assert_memory_equal(ours.previous, theirs.previous, HASH_BYTES);
+	assert_true(ours.files == theirs.files && ours.bytes == theirs.bytes);
+	assert_memory_equal(ours.id, theirs.id, 32);
+	assert_int_equal(ours.nrefs, theirs.nrefs);
+	assert_ptr_equal(ours.refs, theirs.refs);
+	assert_ptr_equal(ours.client + ours.client_len,
+	    theirs.signature + ENVELOPE_SIGNATURE_BYTES);
+	return 1;
+}
+
+/*
+ * The client has a reader of its own (neither layer may know the other), and
+ * there is one format: the two must agree about every flip and cut.
+ */
+static void
+test_both_readers(void **state)
+{
+	struct fixture_mount m;
+	uint8_t root[32] = {1};
+	struct buf b = BUF_INIT;
+	size_t i;
+
+	(void)state;
+	fixture_mount(&m, 1);
+	fixture_snapshot(&b, &m, vault_id, root);
+	assert_int_equal(both_take(b.data, b.len), 1);
+	for (i = 0; i < b.len; i++) {
+		(void)both_take(b.data, i); /* it asserts */
+		b.data[i] ^= 0x41;
+		(void)both_take(b.data, b.len); /* likewise */
+		b.data[i] ^= 0x41;
+	}
+	buf_release(&b);
+}
+
+static void
+test_no_refs(void **state)
+{
+	struct fixture_mount m;
+	uint8_t root[32] = {1};
+	struct buf b = BUF_INIT;
+
+	(void)state;
+	fixture_mount(&m, 1);
+	fixture_snapshot(&b, &m, vault_id, root);
+	bytes_put32(b.data + 176, 0);
+	memmove(b.data + ENVELOPE_FIXED_BYTES,
+	    b.data + ENVELOPE_FIXED_BYTES + 32,
+	    b.len - ENVELOPE_FIXED_BYTES - 32);
+	assert_int_equal(both_take(b.data, b.len - 32), 0);
+	buf_release(&b);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_client_part),
 	    cmocka_unit_test(test_file),
+	    cmocka_unit_test(test_both_readers),
+	    cmocka_unit_test(test_no_refs),
 	};
 
 	if (sign_start() < 0)

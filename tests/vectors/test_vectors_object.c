@@ -340,8 +340,7 @@ test_snapshot(void **state)
 	assert_int_equal(snapshot_encode(&file, &e), 0);
 	for (i = 0; i < sizeof(seed); i++)
 		seed[i] = (uint8_t)(0x20 + i);
-	hash_bytes(hash, file.data, file.len);
-	sign_make(sig, seed, SNAPSHOT_CONTEXT, hash, sizeof(hash));
+	sign_make(sig, seed, SNAPSHOT_CONTEXT, file.data, file.len);
 	add(&file, sig, sizeof(sig));
 	assert_int_equal(snapshot_seal_file(&file, s.end_ns + NS_PER_S, 1), 0);
 	check_buf("snapshot", &file);
