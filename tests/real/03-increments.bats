@@ -1,0 +1,203 @@
+#!/usr/bin/env bats
+# Goal: the next backup of large inputs costs what changed.  Each test prints
+# its figures.  Needs root, Debian's package of the kernel's source and 40 GB
+# of disk below TEST_TMP or /tmp.
+
+load ../lib/scenario
+
+MIB=1048576
+
+setup()
+{
+	scenario_begin
+}
+
+teardown()
+{
+	scenario_end
+}
+
+# begin: a store behind a proxy, work/ registered and backed up, old enough to
+# be trusted
+begin()
+{
+	scenario_serve store
+	scenario_proxy wire
+	shash register --dir work --url "$proxy_url" \
+	    --invitation "$(shash invite --store_dir store)" 2>register.err
+	sleep 2.2
+	shash backup --dir work
+}
+
+# next [DIR]: back up; sets $opens (regular files below it that were opened),
+# $grown and $sent
+next()
+{
+	local dir=${1:-work} stored wire start
+	stored=$(scenario_store_bytes store)
+	wire=$(scenario_wire wire)
+	start=$SECONDS
+	strace -f -qq -y -o trace -e trace=open,openat,openat2 \
+	    shash backup --dir "$dir" >key 2>err
+	opens=$(grep -F "= " trace | grep -vE 'O_DIRECTORY|O_PATH' |
+	    grep -F "<$folder/$dir/" | grep -vcF "/.shamo/" || true)
+	grown=$(($(scenario_store_bytes store) - stored))
+	sent=$(($(scenario_wire wire) - wire))
+	echo "# opened $opens, store +$grown bytes, wire $sent bytes," \
+	    "$((SECONDS - start)) s under strace" >&3
+}
+
+kernel_source()
+{
+	mkdir deb
+	(cd deb && apt-get download linux-source-6.1 && dpkg-deb -x ./*.deb .)
+	mkdir "$1"
+	tar -xf deb/usr/src/linux-source-6.1.tar.xz -C "$1"
+	rm -r deb
+}
+
+@test "80,000 files unchanged; a directory of 10,000 renamed" {
+	kernel_source work
+	[ "$(find work -type f | wc -l)" -gt 70000 ]
+	begin
+	next
+	[ "$opens" -eq 0 ]
+	[ "$grown" -lt 8192 ]
+	# The snapshot, and what a session costs to open and end.
+	[ "$sent" -lt 65536 ]
+	[ "$(find work/*/arch -type f | wc -l)" -gt 10000 ]
+	mv work/*/arch work/renamed
+	next
+	[ "$opens" -eq 0 ]
+	[ "$grown" -lt $((4 * MIB)) ]
+	# The canary: an opened file is seen.
+	echo more >>work/renamed/Kconfig
+	next
+	[ "$opens" -ge 1 ] && [ "$opens" -le 2 ]
+	[ "$(cat key)" = "$(shash scan --dir work)" ]
+	shash restore --dir work --dest copy
+	scenario_same work copy
+}
+
+@test "one byte in an image of 8 GiB" {
+	mkdir work
+	truncate -s 8G work/disk.img
+	mkfs.ext4 -q -d /usr/lib work/disk.img
+	begin
+	printf X | dd of=work/disk.img bs=1 seek=3000000000 conv=notrunc \
+	    status=none
+	next
+	[ "$sent" -lt $((2 * MIB)) ]
+	[ "$grown" -lt $((2 * MIB)) ]
+	shash restore --dir work --dest copy
+	cmp work/disk.img copy/disk.img
+}
+
+@test "a log of 1 GiB: a line appended, a byte inserted" {
+	mkdir work
+	yes 'Nov 22 14:00:00 host daemon[123]: a line of a log' |
+	    awk '{ print NR, $0 }' | head -c 1073741824 >work/log || true
+	[ "$(stat -c %s work/log)" -eq 1073741824 ]
+	begin
+	echo one more line >>work/log
+	next
+	[ "$sent" -lt $((3 * MIB / 2)) ]
+	{ printf X && cat work/log; } >new && mv new work/log
+	next
+	[ "$sent" -lt $((2 * MIB)) ]
+	shash restore --dir work --dest copy
+	cmp work/log copy/log
+}
+
+@test "one entry in a directory of 10^6" {
+	mkdir -p work/many
+	seq -f 'entry-%07.0f' 0 999999 |
+	    (cd work/many && xargs -n 2000 touch)
+	begin
+	echo changed >work/many/entry-0543210
+	next
+	[ "$opens" -le 2 ]
+	[ "$sent" -lt $((256 * 1024)) ]
+	[ "$(cat key)" = "$(shash scan --dir work)" ]
+}
+
+@test "two machines: the same content, then 2 % of it at another version" {
+	kernel_source work
+	begin
+	cp -a work other
+	rm -r other/.shamo
+	# Every fiftieth file differs; what those cost alone:
+	find other -type f | sort | awk 'NR % 50 == 0' >differ
+	while IFS= read -r file; do
+		echo "/* another version */" >>"$file"
+	done <differ
+	alone=$(tar -cf - -T differ | zstd -3 -c | wc -c)
+	XDG_CONFIG_HOME=$folder/second shash register --dir other \
+	    --url "$proxy_url" --recovery-key "$(shash key --dir work)" \
+	    --invitation "$(shash invite --store_dir store)"
+	before=$(scenario_store_bytes store)
+	XDG_CONFIG_HOME=$folder/second shash backup --dir other
+	grown=$(($(scenario_store_bytes store) - before))
+	# Trees name every entry with its owner's times; cp kept those.
+	echo "# grew by $grown, the differing files alone $alone" >&3
+	[ "$grown" -lt $((alone * 3 / 2)) ]
+	cp -a work third
+	rm -r third/.shamo
+	XDG_CONFIG_HOME=$folder/third-machine shash register --dir third \
+	    --url "$proxy_url" --recovery-key "$(shash key --dir work)" \
+	    --invitation "$(shash invite --store_dir store)"
+	before=$(scenario_store_bytes store)
+	XDG_CONFIG_HOME=$folder/third-machine shash backup --dir third
+	grown=$(($(scenario_store_bytes store) - before))
+	echo "# the same content again grew by $grown" >&3
+	[ "$grown" -lt 65536 ]
+}
+
+# peak COMMAND...: run it; sets $client_kib, the peak of its anonymous memory
+peak()
+{
+	local pid now
+	client_kib=0
+	"$@" >peak.out 2>peak.err 3>&- &
+	pid=$!
+	while now=$(awk '/RssAnon/ { print $2 }' "/proc/$pid/status") &&
+	    [ -n "$now" ]; do
+		[ "$now" -le "$client_kib" ] || client_kib=$now
+		sleep 0.1
+	done 2>/dev/null
+	wait "$pid"
+}
+
+@test "memory is flat: 10^5 and 10^6 files, 8 and 64 GiB" {
+	local files
+	scenario_serve store
+	for files in 100000 1000000; do
+		mkdir -p "work-$files"
+		python3 - "$files" <<-'PYTHON'
+		import os, sys
+		n = int(sys.argv[1])
+		for i in range(n):
+		    if i % 1000 == 0:
+		        d = "work-%d/d%04d" % (n, i // 1000)
+		        os.mkdir(d)
+		    with open("%s/file-%07d" % (d, i), "w") as f:
+		        f.write("%d %s\n" % (i, "content " * 20))
+		PYTHON
+		scenario_register "work-$files" 2>register.err
+		peak shash backup --dir "work-$files"
+		echo "# $files files: client $client_kib KiB, server" \
+		    "$(awk '/RssAnon/ { print $2 }' "/proc/$server/status")" \
+		    "KiB" >&3
+		[ "$client_kib" -lt $((128 * 1024)) ]
+	done
+	for size in 8G 64G; do
+		mkdir "work-$size"
+		truncate -s "$size" "work-$size/sparse"
+		printf end | dd of="work-$size/sparse" bs=1 seek=5G \
+		    conv=notrunc status=none
+		scenario_register "work-$size" 2>register.err
+		peak shash backup --dir "work-$size"
+		echo "# $size sparse: client $client_kib KiB" >&3
+		[ "$client_kib" -lt $((128 * 1024)) ]
+	done
+}
