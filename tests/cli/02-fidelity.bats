@@ -102,7 +102,7 @@ extents()
 	    --state_dir nobody/state --dest nobody/copy
 	[ "$(grep -Eci 'owner|privilege' err)" -eq 1 ]
 	[ "$(wc -l <err)" -le 2 ]
-	rsync -rlHni --checksum --delete --times --modify-window=-1 \
+	rsync -rlHni --specials --checksum --delete --times --modify-window=-1 \
 	    --exclude=/.shamo --exclude=/devices work/ nobody/copy/ >differs
 	cat differs
 	[ ! -s differs ]

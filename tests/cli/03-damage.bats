@@ -44,11 +44,11 @@ places()
 	    for at in (0, 4, 5, 8, 24, 40, 47):
 	        place(at, "header")
 	    footer, length = struct.unpack_from("<QI", data, len(data) - 16)
-	    at = 48
+	    at, first = 48, (4, 5, 6, 8, 12, 16, 20, 24, 71)
 	    while data[at:at + 4] == b"HSR0":
 	        refs, members, sealed = struct.unpack_from("<III", data,
 	                                                   at + 12)
-	        for o in (0, 4, 5, 6, 8, 12, 16, 20, 24, 40, 71):
+	        for o in (0, 40) + first:
 	            place(at + o, "record header")
 	        ends = at + 72 + 32 * refs
 	        if refs:
@@ -61,20 +61,20 @@ places()
 	            place(ends + o, "sealed")
 	        ends += sealed
 	        place(ends, "checksum")
-	        at = ends + 32
+	        at, first = ends + 32, ()
 	    for o in range(at, footer):
 	        place(o, "padding")
-	    for o in range(0, length, max(1, length // 12)):
+	    for o in range(0, length, max(1, length // 8)):
 	        place(footer + o, "footer")
 	    place(footer + length - 1, "footer")
 	    for o in (0, 7, 8, 11, 12, 15):
 	        place(len(data) - 16 + o, "trailer")
 	else:
-	    for o in (0, 4, 8, 24, 40, 48, 80, 88, 96, 128, 160, 176, 180, 184):
+	    for o in (0, 4, 8, 24, 48, 80, 96, 128, 160, 176, 184):
 	        place(o, "envelope")
-	    for o in range(185, len(data) - 1, max(1, len(data) // 12)):
+	    for o in range(185, len(data) - 1, max(1, len(data) // 8)):
 	        place(o, "sealed or signature")
-	    for o in (40, 47, 48, 55, 56, 63, 64, 80, 127, 1):
+	    for o in (32, 40, 48, 56, 64, 127, 1):
 	        place(len(data) - o, "end")
 	END
 }

@@ -36,9 +36,9 @@ teardown()
 @test "no plaintext in the store, the log or on the wire" {
 	shash register --dir work --url "$proxy_url" --label laptop \
 	    --invitation "$(shash invite --store_dir store)" 2>register.err
-	key=$(shash backup --dir work)
-	echo 'a line that was added' >>'work/long list of numbers'
 	shash backup --dir work
+	echo 'a line that was added' >>'work/long list of numbers'
+	key=$(shash backup --dir work)
 	shash scan --dir work
 	shash snapshots --dir work --all
 	shash restore --dir work --dest copy

@@ -153,7 +153,7 @@ machine()
 	scenario_register work --label desk 2>err
 	recovery=$(recovery_in err)
 	key=$(shash backup --dir work)
-	rm -rf config work/.shamo
+	rm -rf config
 	mkdir here
 	invitation=$(shash invite --store_dir store)
 	exits 0 machine new shash register --dir here --url "$url" \
@@ -249,7 +249,7 @@ machine()
 	exits 0 shash backup --dir work
 }
 
-@test "no keyring, another's keyring, no server, no registration" {
+@test "no keyring, another's keyring, no registration" {
 	scenario_register work
 	shash backup --dir work
 	exits 10 machine new shash backup --dir work
@@ -266,6 +266,11 @@ machine()
 		says 'register'
 	done
 	exits 0 shash scan --dir plain
+}
+
+@test "no server, no such host" {
+	scenario_register work
+	shash backup --dir work
 	scenario_stop
 	exits 11 shash backup --dir work
 	says "$port"
@@ -274,6 +279,9 @@ machine()
 	mkdir other
 	exits 11 shash register --dir other --url "$url" \
 	    --invitation 9d739ff3-c218-4a52-a6c3-22fb669c74df
+	exits 11 shash register --dir other --url http://no-such.invalid/ \
+	    --invitation 9d739ff3-c218-4a52-a6c3-22fb669c74df
+	says 'resolve.*no-such.invalid'
 	exits 0 shash key --dir work
 	exits 0 shash scan --dir work
 }
@@ -294,7 +302,7 @@ machine()
 	cp -a state work/.shamo
 	exits 0 shash backup --dir work
 	# The cache is one: anything may happen to it.
-	find work/.shamo/cache -type f -exec truncate -s 5000 {} +
+	find work/.shamo -path '*cache*' -type f -exec truncate -s 5000 {} +
 	exits 0 shash backup --dir work
 	rm -rf work/.shamo/cache
 	exits 0 shash backup --dir work

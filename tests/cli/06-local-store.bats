@@ -103,7 +103,7 @@ teardown()
 	for bad in file:// file://relative/path "file:$folder/store" \
 	    "ftp://localhost/" nonsense ''; do
 		exits 2 shash register --dir other --url "$bad"
-		says url
+		says 'url|file:///PATH'
 	done
 }
 
