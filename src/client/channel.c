@@ -1,5 +1,6 @@
 #include "client/channel.h"
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/fs.h"
 #include "base/hex.h"
@@ -9,6 +10,7 @@
 #include "proto/fault.h"
 #include "proto/segment.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +26,7 @@ const struct channel_policy channel_policy_default = {
     .connect_ms = 10000,
     .stall_seconds = 120,
     .commit_stall_seconds = 900,
+    .heartbeat_ms = 25000,
 };
 
 struct channel {
@@ -33,7 +36,9 @@ struct channel {
 	uint8_t store_public[SIGN_PUBLIC_BYTES];
 	struct pool_lock lock;
 	struct pool_cond given_back;
+	atomic_int cancel;
 	uint64_t number; /* of the last request */
+	int64_t used_ns; /* when it began */
 	unsigned in_use;
 	unsigned idle;
 	struct http_client *clients[CHANNEL_CONNECTIONS]; /* idle ones */
@@ -135,6 +140,8 @@ channel_open(struct channel **out, const char *url,
 	memcpy(ch->store_public, store_public, SIGN_PUBLIC_BYTES);
 	pool_lock_init(&ch->lock);
 	pool_cond_init(&ch->given_back);
+	atomic_init(&ch->cancel, 0);
+	ch->used_ns = clock_mono_ns();
 	ch->url = fs_printf("%s", url);
 	if (ch->url == NULL) {
 		channel_close(ch);
@@ -164,6 +171,23 @@ channel_policy(const struct channel *ch)
 	return &ch->policy;
 }
 
+void
+channel_cancel(struct channel *ch, int on)
+{
+	atomic_store(&ch->cancel, on);
+}
+
+int64_t
+channel_used_ns(struct channel *ch)
+{
+	int64_t ns;
+
+	pool_lock_enter(&ch->lock);
+	ns = ch->used_ns;
+	pool_lock_leave(&ch->lock);
+	return ns;
+}
+
 /* A connection nobody else uses, and the number of the request. */
 static int
 take_client(struct http_client **out, uint64_t *number, struct channel *ch)
@@ -176,6 +200,7 @@ take_client(struct http_client **out, uint64_t *number, struct channel *ch)
 		pool_cond_wait(&ch->given_back, &ch->lock);
 	ch->in_use++;
 	*number = ++ch->number;
+	ch->used_ns = clock_mono_ns();
 	if (ch->idle > 0)
 		c = ch->clients[--ch->idle];
 	pool_lock_leave(&ch->lock);
@@ -308,6 +333,7 @@ channel_try(struct channel *ch, enum route route, const uint8_t *body,
 	call.data = on_body;
 	call.arg = &rx;
 	call.want = ROUTE_HEADER_PROOF;
+	call.cancel = &ch->cancel;
 	r = http_client_do(c, &call);
 	if (r == 0 && is_refusal(&call))
 		r = take_refusal(ch, &rx, &call);

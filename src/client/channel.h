@@ -24,6 +24,10 @@ struct channel_policy {
 	unsigned connect_ms;
 	unsigned stall_seconds; /* without a byte in either direction */
 	unsigned commit_stall_seconds; /* the server may have much to sync */
+	/* A session that is silent for so long says that it lives on (0:
+	 * never); the server forgets one after 10 minutes, or after one when
+	 * it never said anything. */
+	unsigned heartbeat_ms;
 };
 
 extern const struct channel_policy channel_policy_default;
@@ -60,6 +64,11 @@ int channel_open(struct channel **out, const char *url,
 void channel_close(struct channel *ch); /* NULL is fine */
 
 const struct channel_policy *channel_policy(const struct channel *ch);
+
+/* With `on` nonzero calls end soon as ERR_UNREACHABLE; with 0 no more. */
+void channel_cancel(struct channel *ch, int on);
+/* When the last request began, in ns of the monotonic clock. */
+int64_t channel_used_ns(struct channel *ch);
 
 /* The payload of one checked segment; nonzero ends the call with it. */
 typedef int channel_data_fn(void *arg, const uint8_t *p, size_t len);

@@ -1,7 +1,9 @@
 #include "client/remote.h"
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/limits.h"
+#include "base/pool.h"
 #include "hash/hash.h"
 #include "proto/body.h"
 #include "proto/login.h"
@@ -21,6 +23,10 @@ struct remote {
 	struct store base; /* first */
 	struct channel *channel;
 	struct header header;
+	struct pool_lock lock;
+	struct pool_cond stop;
+	int stopping;
+	struct pool_thread *heart; /* NULL without heartbeats */
 };
 
 static struct remote *
@@ -384,14 +390,61 @@ on_nothing(void *arg, const uint8_t *p, size_t len)
 	return 0;
 }
 
+/*
+ * A client may work for a long time without a request: the session must not
+ * end meanwhile.  Asks for nothing when nothing was asked for a while.
+ */
+static void
+beat(void *arg)
+{
+	struct remote *m = arg;
+	unsigned ms = channel_policy(m->channel)->heartbeat_ms;
+	int64_t silent_ns;
+	struct buf body = BUF_INIT;
+
+	if (body_have_encode(&body, BODY_OBJECTS, NULL, 0) < 0)
+		return;
+	pool_lock_enter(&m->lock);
+	while (!m->stopping) {
+		silent_ns = clock_mono_ns() - channel_used_ns(m->channel);
+		if (silent_ns < ms * 1000000ll) {
+			(void)pool_cond_wait_ms(&m->stop, &m->lock,
+			    ms - (unsigned)(silent_ns / 1000000)); /* look */
+			continue;
+		}
+		pool_lock_leave(&m->lock);
+		/* The next call tells what is wrong. */
+		(void)channel_try(m->channel, ROUTE_HAVE, body.data, body.len,
+		    on_nothing, NULL);
+		pool_lock_enter(&m->lock);
+	}
+	pool_lock_leave(&m->lock);
+	buf_release(&body);
+}
+
+static void
+stop_heart(struct remote *m)
+{
+	pool_lock_enter(&m->lock);
+	m->stopping = 1;
+	pool_cond_wake_all(&m->stop);
+	pool_lock_leave(&m->lock);
+	channel_cancel(m->channel, 1);
+	pool_thread_join(m->heart);
+	channel_cancel(m->channel, 0);
+}
+
 static void
 remote_close(struct store *s)
 {
 	struct remote *m = remote_of(s);
 
+	stop_heart(m);
 	/* One try: without it the session ends by its lease. */
 	(void)channel_try(m->channel, ROUTE_LOGOUT, NULL, 0, on_nothing, NULL);
 	channel_close(m->channel);
+	pool_cond_release(&m->stop);
+	pool_lock_release(&m->lock);
 	free(m);
 }
 
@@ -477,6 +530,11 @@ remote_open(struct store **out, const struct remote_options *o)
 		r = channel_open(
 		    &m->channel, o->url, p, &keys, o->store_public);
 	if (r == 0) {
+		pool_lock_init(&m->lock);
+		pool_cond_init(&m->stop);
+		/* Without a thread the session may end while we work. */
+		if (p->heartbeat_ms > 0)
+			(void)pool_thread_start(&m->heart, beat, m);
 		m->base.ops = &remote_ops;
 		m->header = a.header;
 		fill_info(&m->base.info, o, &a);

@@ -139,6 +139,20 @@ on_data(char *p, size_t size, size_t count, void *arg)
 	return c->code == 0 ? len : 0;
 }
 
+/* Called about once a second, and whenever something moves. */
+static int
+on_progress(void *arg, curl_off_t down_total, curl_off_t down,
+    curl_off_t up_total, curl_off_t up)
+{
+	const struct http_client_call *call = arg;
+
+	(void)down_total;
+	(void)down;
+	(void)up_total;
+	(void)up;
+	return atomic_load(call->cancel) != 0;
+}
+
 /* All options anew: nothing is left of the last call but the connection. */
 static int
 set_options(struct http_client *c, const char *url,
@@ -158,7 +172,9 @@ set_options(struct http_client *c, const char *url,
 	SET(CURLOPT_PROTOCOLS_STR, "http,https");
 	SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	SET(CURLOPT_NOSIGNAL, 1L);
-	SET(CURLOPT_NOPROGRESS, 1L);
+	SET(CURLOPT_NOPROGRESS, call->cancel == NULL ? 1L : 0L);
+	SET(CURLOPT_XFERINFOFUNCTION, on_progress);
+	SET(CURLOPT_XFERINFODATA, call);
 	SET(CURLOPT_TCP_KEEPALIVE, 1L);
 	SET(CURLOPT_ERRORBUFFER, c->error);
 	SET(CURLOPT_CONNECTTIMEOUT_MS, (long)call->connect_ms);

@@ -8,6 +8,7 @@
  * Thread use: a client is one connection, used by one thread at a time.
  */
 
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -37,6 +38,7 @@ struct http_client_call {
 	http_client_data_fn *data;
 	void *arg;
 	const char *want; /* a header of the answer to keep, or NULL */
+	const atomic_int *cancel; /* NULL, or: set, it ends the call soon */
 
 	/* Set when `data` is called and when the call returns. */
 	unsigned status;

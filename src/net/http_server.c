@@ -21,7 +21,7 @@
 #define BODY_START_SECONDS 60
 #define BODY_BYTES_PER_SECOND_MIN (16u << 10)
 /* Pieces of a stream that wait for the peer. */
-#define STREAM_PIECES 2
+#define STREAM_PIECES 1
 
 #define NS_PER_SECOND 1000000000ll
 
@@ -32,6 +32,7 @@ struct http_server {
 	struct pool_lock lock;
 	struct pool_cond room;
 	unsigned big; /* bodies held that count */
+	unsigned streams;
 };
 
 struct http_server_request {
@@ -51,6 +52,7 @@ struct http_server_request {
 };
 
 struct http_server_stream {
+	struct http_server *s;
 	struct MHD_Connection *connection;
 	unsigned stall_seconds;
 	struct pool_queue *queue; /* of struct buf * */
@@ -308,6 +310,10 @@ free_stream(void *cls)
 	free_piece(st->piece);
 	st->done(st->arg);
 	buf_release(&st->body);
+	pool_lock_enter(&st->s->lock);
+	st->s->streams--;
+	pool_cond_wake_all(&st->s->room);
+	pool_lock_leave(&st->s->lock);
 	free(st);
 }
 
@@ -323,6 +329,12 @@ http_server_stream(struct http_server_request *rq, unsigned status,
 		done(arg);
 		return;
 	}
+	pool_lock_enter(&rq->s->lock);
+	while (rq->s->streams >= rq->s->o.streams_max)
+		pool_cond_wait(&rq->s->room, &rq->s->lock);
+	rq->s->streams++;
+	pool_lock_leave(&rq->s->lock);
+	st->s = rq->s;
 	st->connection = rq->connection;
 	st->stall_seconds = rq->s->o.stall_seconds;
 	st->produce = produce;

@@ -37,6 +37,8 @@ struct http_server_options {
 	 */
 	size_t big_bytes;
 	unsigned big_max;
+	/* Streams at once; more wait: each holds some pieces in memory. */
+	unsigned streams_max;
 	/*
 	 * The head of a request is there.  Set `*body_max` to the longest
 	 * body to take.  Returns 0, or 1 to read the body and drop it.

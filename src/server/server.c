@@ -27,6 +27,8 @@
 /* Bodies above 1 MiB: at most 8 of LIMIT_PUT_BYTES are in memory. */
 #define BIG_BYTES (1u << 20)
 #define BIG_MAX 8
+/* Streamed answers at once, three segments in memory each. */
+#define STREAMS_MAX 16
 /* Ending a server closes packs; longer than this is no end. */
 #define STOP_SECONDS 600
 
@@ -52,6 +54,7 @@ start_http(struct server *s, const struct server_options *o)
 	    .stall_seconds = STALL_SECONDS,
 	    .big_bytes = BIG_BYTES,
 	    .big_max = BIG_MAX,
+	    .streams_max = STREAMS_MAX,
 	    .accept = dispatch_accept,
 	    .handle = dispatch_handle,
 	    .arg = &s->dispatch,

@@ -32,6 +32,7 @@ server_fixture_up(
 	    .stall_seconds = 2,
 	    .big_bytes = 1u << 20,
 	    .big_max = 4,
+	    .streams_max = 8,
 	    .accept = dispatch_accept,
 	    .handle = dispatch_handle,
 	    .arg = &f->dispatch,

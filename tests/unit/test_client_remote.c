@@ -9,8 +9,17 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
+
+static void
+sleep_ms(long ms)
+{
+	struct timespec ts = {ms / 1000, ms % 1000 * 1000000l};
+
+	(void)nanosleep(&ts, NULL); /* about that long */
+}
 
 struct seen {
 	unsigned records;
@@ -254,6 +263,39 @@ test_wrong_store(void **state)
 	server_fixture_stop(&f);
 }
 
+/* A session lives on while its client has nothing to ask. */
+static void
+test_heartbeat(void **state)
+{
+	static const struct sessions_limits l = {8, 8, 500, 500};
+	struct channel_policy p = server_fixture_policy;
+	uint8_t id[32] = {0}, bitmap[1];
+	struct server_fixture f;
+	struct remote_options o;
+	struct store *s, *silent;
+
+	(void)state;
+	server_fixture_start_with(&f, 0, &l);
+	server_fixture_mount(&o, &f, 1);
+	assert_int_equal(remote_open(&silent, &o), 0);
+	p.heartbeat_ms = 100;
+	o.policy = &p;
+	assert_int_equal(remote_open(&s, &o), 0);
+	sleep_ms(1500);
+	assert_int_equal(silent->ops->have(silent, bitmap, id, 1), ERR_STALE);
+	assert_int_equal(s->ops->have(s, bitmap, id, 1), 0);
+	silent->ops->close(silent);
+	s->ops->close(s);
+	/* Closing does not wait for a beat that nobody answers. */
+	p.heartbeat_ms = 1;
+	assert_int_equal(remote_open(&s, &o), 0);
+	server_fixture_down(&f);
+	sleep_ms(20);
+	s->ops->close(s);
+	server_fixture_up(&f, 0, &l);
+	server_fixture_stop(&f);
+}
+
 int
 main(void)
 {
@@ -262,6 +304,7 @@ main(void)
 	    cmocka_unit_test(test_errors_come_through),
 	    cmocka_unit_test(test_restart_makes_stale),
 	    cmocka_unit_test(test_wrong_store),
+	    cmocka_unit_test(test_heartbeat),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -145,6 +145,7 @@ open_site(struct site *x, const char *listen)
 	    .stall_seconds = 2,
 	    .big_bytes = BIG,
 	    .big_max = 2,
+	    .streams_max = 2,
 	    .accept = on_accept,
 	    .handle = on_handle,
 	    .arg = x,
@@ -343,6 +344,43 @@ get_endless(void *arg)
 	http_client_close(h);
 }
 
+static void
+get_stream(void *arg)
+{
+	struct http_client_call c;
+	struct taken t = {BUF_INIT, 0};
+	struct http_client *h;
+	struct site *x = arg;
+	int i;
+
+	assert_int_equal(http_client_open(&h, x->url), 0);
+	for (i = 0; i < 3; i++) {
+		assert_int_equal(call(&t, &c, h, "/stream", NULL, 0), 0);
+		assert_int_equal(t.all.len, 50 * PIECE);
+	}
+	http_client_close(h);
+	buf_release(&t.all);
+}
+
+/* More streams than the server makes at once. */
+static void
+test_many_streams(void **state)
+{
+	struct pool_thread *threads[6];
+	struct site x;
+	int i;
+
+	(void)state;
+	open_site(&x, "127.0.0.1");
+	for (i = 0; i < 6; i++)
+		assert_int_equal(
+		    pool_thread_start(&threads[i], get_stream, &x), 0);
+	for (i = 0; i < 6; i++)
+		pool_thread_join(threads[i]);
+	http_server_stop(x.s);
+	assert_int_equal(atomic_load(&x.done), 18);
+}
+
 /* The end of the server ends a stream that would go on for ever. */
 static void
 test_stop_while_busy(void **state)
@@ -361,6 +399,41 @@ test_stop_while_busy(void **state)
 	pool_thread_join(thread);
 	assert_int_equal(e.result, ERR_UNREACHABLE);
 	assert_int_equal(atomic_load(&x.done), 1);
+}
+
+static void
+set_soon(void *arg)
+{
+	sleep_ms(200);
+	atomic_store((atomic_int *)arg, 1);
+}
+
+static void
+test_cancel(void **state)
+{
+	struct http_client_call c = {.path = "/slow",
+	    .connect_ms = 2000,
+	    .stall_seconds = 30,
+	    .data = on_data};
+	struct taken t = {BUF_INIT, 0};
+	struct pool_thread *thread;
+	struct http_client *h;
+	atomic_int cancel;
+	struct site x;
+
+	(void)state;
+	open_site(&x, "127.0.0.1");
+	assert_int_equal(http_client_open(&h, x.url), 0);
+	atomic_init(&cancel, 0);
+	c.arg = &t;
+	c.cancel = &cancel;
+	assert_int_equal(http_client_do(h, &c), 0);
+	assert_int_equal(pool_thread_start(&thread, set_soon, &cancel), 0);
+	assert_int_equal(http_client_do(h, &c), ERR_UNREACHABLE);
+	pool_thread_join(thread);
+	http_client_close(h);
+	http_server_stop(x.s);
+	buf_release(&t.all);
 }
 
 static void
@@ -408,7 +481,9 @@ main(void)
 	    cmocka_unit_test(test_calls),
 	    cmocka_unit_test(test_streams),
 	    cmocka_unit_test(test_memory_is_bounded),
+	    cmocka_unit_test(test_many_streams),
 	    cmocka_unit_test(test_stop_while_busy),
+	    cmocka_unit_test(test_cancel),
 	    cmocka_unit_test(test_addresses),
 	};
 

@@ -187,6 +187,32 @@ check_vaults(struct store *s, const struct remote_options *o, const char *store)
 	return s;
 }
 
+/* What an interrupted client had sent is there when it comes again. */
+static void
+check_resume(const struct remote_options *o)
+{
+	uint8_t ids[64], bitmap[1] = {0};
+	struct buf records = BUF_INIT;
+	struct store *lost, *s;
+
+	fixture_id(ids, 1000);
+	fixture_id(ids + 32, 1001);
+	fixture_data(&records, ids, NULL, 0, 5000);
+	fixture_meta(&records, ids + 32, ids, 1, 500);
+	assert_int_equal(remote_open(&lost, o), 0);
+	assert_int_equal(lost->ops->put(lost, records.data, records.len), 0);
+	assert_int_equal(remote_open(&s, o), 0);
+	assert_int_equal(s->ops->have(s, bitmap, ids, 2), 0);
+	assert_int_equal(bitmap[0], 3);
+	/* ... and it was not interrupted at all. */
+	bitmap[0] = 0;
+	assert_int_equal(lost->ops->have(lost, bitmap, ids, 2), 0);
+	assert_int_equal(bitmap[0], 3);
+	s->ops->close(s);
+	lost->ops->close(lost);
+	buf_release(&records);
+}
+
 static void
 test_life_of_a_server(void **state)
 {
@@ -243,6 +269,7 @@ test_life_of_a_server(void **state)
 	assert_int_equal(s->ops->snapshots(s, o.mount, count_files, &n), 0);
 	assert_int_equal(n, 2);
 	back_up(s, &m, 3);
+	check_resume(&o);
 	s->ops->close(s);
 	old->ops->close(old);
 	assert_int_equal(kill(pid, SIGTERM), 0);
