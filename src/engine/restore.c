@@ -103,7 +103,10 @@ go(struct run *r)
 {
 	struct restore_window *win, *before = NULL;
 	int more = 1, rc;
+	mode_t mask;
 
+	/* Every mode is given in full; a mask would only cost a call more. */
+	mask = umask(0);
 	while (more && !restore_job_stopped(&r->job)) {
 		rc = restore_window_new(&win);
 		if (rc != 0) {
@@ -127,6 +130,7 @@ go(struct run *r)
 	if (before != NULL)
 		restore_work_wait(r->work, before);
 	restore_plan_unwind(r->plan);
+	(void)umask(mask); /* cannot fail */
 }
 
 static unsigned

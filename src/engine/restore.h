@@ -68,7 +68,8 @@ struct restore_result {
 };
 
 /*
- * Restore.  `*out` is always written and says how far it came.
+ * Restore.  `*out` is always written and says how far it came.  The process's
+ * umask is 0 meanwhile.
  *
  * Returns 0; ERR_DAMAGED: the damaged entries were named, all else is there;
  * ERR_FAIL: the same for entries that this system could not take;

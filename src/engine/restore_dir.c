@@ -219,7 +219,7 @@ make_in(struct restore_dir *d, int parent_fd)
 	if (fstat(fd, &st) != 0)
 		goto out;
 	errno = ESTALE;
-	if (st.st_uid != geteuid())
+	if (st.st_uid != d->all->job->uid)
 		goto out; /* somebody put another one in its place */
 	/* A strange umask must not keep us out. */
 	if ((st.st_mode & 0700) != 0700 && fchmod(fd, 0700) != 0)

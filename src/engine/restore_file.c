@@ -1,5 +1,7 @@
 #include "engine/restore_file.h"
 
+#include "engine/restore_direct.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -88,6 +90,7 @@ restore_file_free(struct restore_file *f)
 	free(f->extents);
 	free(f->data);
 	free(f->own_hash);
+	restore_direct_free(f->direct);
 	free(f);
 }
 
@@ -110,13 +113,16 @@ begin_content(struct restore_file *f, int dirfd)
 {
 	f->fd = openat(dirfd, f->name,
 	    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-	    restore_meta_create_mode(&f->meta));
+	    restore_meta_create_mode(f->job, &f->meta));
 	if (f->fd < 0) {
 		failed(f, "make the file");
 		return;
 	}
 	f->made = 1;
 	hash_init(f->hash);
+	if (f->size >= RESTORE_DIRECT_BYTES_MIN &&
+	    restore_direct_new(&f->direct, f->fd, f->size) == 0)
+		restore_job_direct(f->job);
 	if (f->location == ENTRY_AT_INLINE)
 		restore_file_write(f, f->data, (size_t)f->size);
 }
@@ -220,27 +226,40 @@ is_too_long(struct restore_file *f, uint64_t len)
 	return 1;
 }
 
+/* Write through the page cache.  0, or -1 with errno. */
+static int
+write_cached(struct restore_file *f, const uint8_t *p, size_t len)
+{
+	uint64_t at = f->at;
+	ssize_t n;
+
+	while (len > 0) {
+		n = pwrite(f->fd, p, len, (off_t)at);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -1;
+		p += n;
+		len -= (size_t)n;
+		at += (uint64_t)n;
+	}
+	return 0;
+}
+
 void
 restore_file_write(struct restore_file *f, const uint8_t *p, size_t len)
 {
-	ssize_t n;
+	int rc;
 
 	if (is_too_long(f, len))
 		return;
-	f->ends_in_hole = 0;
 	hash_update(f->hash, p, len);
-	while (len > 0) {
-		n = pwrite(f->fd, p, len, (off_t)f->at);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0) {
-			failed(f, "write it");
-			return;
-		}
-		p += n;
-		len -= (size_t)n;
-		f->at += (uint64_t)n;
-	}
+	rc = f->direct != NULL ? restore_direct_write(f->direct, p, len)
+			       : write_cached(f, p, len);
+	if (rc != 0)
+		failed(f, "write it");
+	f->at += len;
+	f->ends_in_hole = 0;
 }
 
 void
@@ -250,13 +269,15 @@ restore_file_hole(struct restore_file *f, uint64_t len)
 
 	if (is_too_long(f, len))
 		return;
+	if (f->direct != NULL && restore_direct_skip(f->direct, len) != 0)
+		failed(f, "write it");
 	f->at += len;
+	f->ends_in_hole = 1;
 	while (len > 0 && !restore_job_stopped(f->job)) {
 		n = len < ZEROS_BYTES ? (size_t)len : ZEROS_BYTES;
 		hash_update(f->hash, zeros, n);
 		len -= n;
 	}
-	f->ends_in_hole = 1;
 }
 
 /* Everything is written: is it what it should be? */
@@ -270,6 +291,8 @@ check_content(struct restore_file *f)
 		restore_file_damaged(f, "its content is shorter than it says");
 	else if (memcmp(address, f->address, sizeof(address)) != 0)
 		restore_file_damaged(f, "its content has another address");
+	else if (f->direct != NULL && restore_direct_end(f->direct) != 0)
+		failed(f, "write it");
 	else if (f->ends_in_hole && ftruncate(f->fd, (off_t)f->size) != 0)
 		failed(f, "set its size");
 }

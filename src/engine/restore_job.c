@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 /* A warning's path; longer ones are cut at the front. */
 #define PATH_SHOWN 3072
@@ -17,6 +18,8 @@ restore_job_init(struct restore_job *j, struct store *store,
 	j->o = o;
 	j->keys = keys;
 	j->store = store;
+	j->uid = geteuid();
+	j->gid = getegid();
 	j->result.write_path = "buffered";
 	atomic_init(&j->stop, 0);
 	pool_lock_init(&j->lock);
@@ -61,6 +64,14 @@ restore_job_count(struct restore_job *j, uint64_t *count, uint64_t n)
 {
 	pool_lock_enter(&j->lock);
 	*count += n;
+	pool_lock_leave(&j->lock);
+}
+
+void
+restore_job_direct(struct restore_job *j)
+{
+	pool_lock_enter(&j->lock);
+	j->result.write_path = "direct";
 	pool_lock_leave(&j->lock);
 }
 

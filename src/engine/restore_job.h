@@ -13,6 +13,8 @@
 #include "engine/fetch.h"
 #include "engine/restore.h"
 
+#include <sys/types.h>
+
 struct restore_dir;
 
 struct restore_job {
@@ -20,6 +22,8 @@ struct restore_job {
 	const struct keys *keys;
 	struct store *store;
 	struct fetch *fetch;
+	uid_t uid; /* who new entries belong to */
+	gid_t gid;
 	struct pool_lock lock; /* of `result`, `stop_text` and warn() */
 	struct restore_result result;
 	atomic_int stop; /* the first fatal error; 0: none */
@@ -40,6 +44,8 @@ int restore_job_poll(struct restore_job *j);
 
 /* Add to one of the counts of `j->result`. */
 void restore_job_count(struct restore_job *j, uint64_t *count, uint64_t n);
+/* A file is being written past the page cache. */
+void restore_job_direct(struct restore_job *j);
 /* An entry of `bytes` content is done, well or not. */
 void restore_job_progress(struct restore_job *j, uint64_t bytes);
 

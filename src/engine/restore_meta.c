@@ -48,11 +48,13 @@ restore_meta_release(struct restore_meta *m)
 }
 
 mode_t
-restore_meta_create_mode(const struct restore_meta *m)
+restore_meta_create_mode(
+    const struct restore_job *j, const struct restore_meta *m)
 {
-	/* The group is not asked: until it is set, it gets nothing. */
-	return m->uid == geteuid() && m->gid == getegid() ? m->mode & 0777
-							  : 0600;
+	/* Until its owner is set, nobody else gets to see it. */
+	if (m->uid != j->uid || m->gid != j->gid)
+		return 0600;
+	return m->mode & 0777;
 }
 
 /* Nonzero when privileges, or what the file system can do, are to blame. */

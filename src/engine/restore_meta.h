@@ -32,7 +32,8 @@ int restore_meta_init(struct restore_meta *m, const struct entry *e);
 void restore_meta_release(struct restore_meta *m);
 
 /* The mode to create a file with, so that nobody sees it who may not. */
-mode_t restore_meta_create_mode(const struct restore_meta *m);
+mode_t restore_meta_create_mode(
+    const struct restore_job *j, const struct restore_meta *m);
 
 /*
  * Set everything on the open file or directory `fd`, whose state is `st`.

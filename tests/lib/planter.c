@@ -26,7 +26,7 @@ struct kept {
 struct planter_dir {
 	struct planter_dir *parent;
 	struct kept *entry; /* in the parent; NULL: the root */
-	struct kept *first;
+	struct kept *first, *last;
 	size_t n;
 };
 
@@ -97,13 +97,20 @@ keep(struct planter *p, const struct entry *e)
 		k->e.data = keep_bytes(e->data, e->size);
 	if (e->xattr != NULL)
 		k->e.xattr = keep_bytes(e->xattr, e->xattr_len);
-	for (at = &p->dir->first; *at != NULL; at = &(*at)->next) {
+	at = &p->dir->first;
+	if (p->dir->last != NULL &&
+	    entry_name_compare(p->dir->last->name, p->dir->last->e.name_len,
+		k->name, e->name_len) <= 0)
+		at = &p->dir->last->next; /* mostly they come in order */
+	for (; *at != NULL; at = &(*at)->next) {
 		if (entry_name_compare(k->name, e->name_len, (*at)->e.name,
 			(*at)->e.name_len) < 0)
 			break;
 	}
 	k->next = *at;
 	*at = k;
+	if (k->next == NULL)
+		p->dir->last = k;
 	p->dir->n++;
 	if (e->kind == ADDRESS_DIR)
 		p->dirs++;

@@ -241,6 +241,57 @@ holes_stay_holes(void **state)
 	free(zeros);
 }
 
+/* Large files go past the page cache in blocks: odd lengths, odd holes. */
+static void
+large_files_of_odd_parts(void **state)
+{
+	struct fixture *f = *state;
+	size_t lengths[160], n = 160, i, len, at;
+	const uint8_t *parts[160];
+	uint8_t *data = malloc(1 << 20), *all = calloc(1, 64 << 20);
+	struct entry e;
+	struct fill fill;
+	uint8_t hashes[4][HASH_BYTES];
+	char name[16];
+	int file;
+
+	fill_random(data, 1 << 20, 6);
+	fill_init(&fill, 8);
+	for (file = 0; file < 4; file++) {
+		memset(all, 0, 64 << 20);
+		for (i = at = 0; i < n; i++, at += len) {
+			len = 1 + fill_below(&fill, 300000);
+			if (fill_below(&fill, 3) == 0)
+				len = (len + 4095) & ~(size_t)4095;
+			lengths[i] = len;
+			parts[i] = i % 9 == 8 ? NULL : data;
+			if (parts[i] != NULL)
+				memcpy(all + at, data, len);
+		}
+		assert_in_range(at, 16 << 20, 64 << 20);
+		(void)snprintf(name, sizeof(name), "odd%d", file);
+		planter_meta(&e, name, ADDRESS_FILE);
+		e.mode = 0444;
+		planter_extents(&f->p, &e, parts, lengths, n, file % 2);
+		hash_bytes(hashes[file], all, at);
+	}
+	planter_commit(&f->p, &f->root);
+	restores(f);
+	for (file = 0; file < 4; file++) {
+		struct buf b = BUF_INIT;
+		uint8_t hash[HASH_BYTES];
+
+		(void)snprintf(name, sizeof(name), "odd%d", file);
+		assert_int_equal(0, fs_read_file(&b, AT_FDCWD,
+					restored_path(&f->r, name), 64 << 20));
+		hash_bytes(hash, b.data, b.len);
+		assert_memory_equal(hashes[file], hash, sizeof(hash));
+		buf_release(&b);
+	}
+	free(data);
+	free(all);
+}
+
 /* A file of many chunks, all distinct, several levels of maps and windows. */
 static void
 maps_are_followed(void **state)
@@ -513,6 +564,7 @@ main(void)
 	    TEST(kinds_come_back),
 	    TEST(modes_and_directories_come_back),
 	    TEST(holes_stay_holes),
+	    TEST(large_files_of_odd_parts),
 	    TEST(maps_are_followed),
 	    TEST(hard_links_are_one_inode),
 	    TEST(attributes_come_back),
