@@ -261,7 +261,7 @@ get(struct backend *b, const char *name, void *out, size_t len, uint64_t offset)
 		ret = err_set(ERR_DAMAGED, "%s ends too early", name);
 	else if (strcmp(name, m->bad_name) == 0 && offset <= m->bad_at &&
 		 m->bad_at < offset + len)
-		ret = err_set(ERR_IO, "cannot read %s", name);
+		ret = err_set(ERR_DAMAGED, "cannot read %s", name);
 	else if (len > 0)
 		memcpy(out, o->data.data + offset, len);
 out:

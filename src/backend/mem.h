@@ -63,8 +63,8 @@ uint64_t backend_mem_fired(enum backend_mem_step *kind, struct backend *b);
 void backend_mem_restart(struct backend *b, int power_cut);
 
 /*
- * From now on reads of `name` that touch the byte at `offset` give ERR_IO, as
- * those of a bad sector do; NULL heals it.
+ * From now on reads of `name` that touch the byte at `offset` fail as those of
+ * a bad sector do; NULL heals it.
  */
 void backend_mem_bad(struct backend *b, const char *name, uint64_t offset);
 

@@ -255,8 +255,7 @@ read_open(struct record *r, struct walk *k, const uint8_t id[32],
 {
 	int ret = admit_read(r, &k->record, k->t, k->b, id, o);
 
-	return ret == ERR_DAMAGED || ret == ERR_NOENT || ret == ERR_IO ? 1
-								       : ret;
+	return ret == ERR_DAMAGED || ret == ERR_NOENT ? 1 : ret;
 }
 
 /* Begin with an open object: its unmet refs go to the stack. */

@@ -124,10 +124,12 @@ check_closure(struct buf *missing, struct vault *v, const struct envelope *e)
 		index_abort(&t);
 		return ret;
 	}
-	/* What could be admitted stays. */
-	if (index_commit(&t) < 0 && ret != ERR_MISSING)
-		return ERR_IO;
-	return ret == ERR_MISSING ? ret : 0;
+	/* What could be admitted stays; if it cannot, MISSING is still true. */
+	if (ret == ERR_MISSING) {
+		(void)index_commit(&t);
+		return ret;
+	}
+	return index_commit(&t);
 }
 
 /* C5. */

@@ -130,8 +130,7 @@ read_one(struct vault *v, const struct want *w, struct buf *scratch,
 		ret = check(w, to);
 	if (ret == 0)
 		return got(arg, STORE_GOT_RECORD, w->id, to, w->length);
-	/* A sector that cannot be read is damage like any other. */
-	if (ret != ERR_DAMAGED && ret != ERR_IO)
+	if (ret != ERR_DAMAGED)
 		return ret;
 	memcpy(place.pack, w->pack, 32);
 	ret = vault_damaged(v, w->id, &place);

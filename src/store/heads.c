@@ -161,7 +161,8 @@ load_one(struct head *h, struct backend *b, const struct heads_name *name,
 	struct envelope e;
 	int ret = heads_read(&file, b, name);
 
-	if (ret == ERR_IO)
+	/* A second try, since a mount's history goes on from here. */
+	if (ret == ERR_DAMAGED)
 		ret = heads_read(&file, b, name);
 	if (ret == 0)
 		ret = envelope_decode_file(&e, file.data, file.len);
@@ -176,7 +177,7 @@ load_one(struct head *h, struct backend *b, const struct heads_name *name,
 		envelope_hash(h->hash, &e);
 	}
 	buf_release(&file);
-	return ret == ERR_DAMAGED || ret == ERR_IO ? 1 : ret;
+	return ret == ERR_DAMAGED ? 1 : ret;
 }
 
 int

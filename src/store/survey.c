@@ -83,7 +83,7 @@ read_item(struct survey *s, struct backend *b, const char *path,
 		return ret;
 	ret = b->ops->get(b, path, to, len, e->offset);
 	/* A sector that cannot be read must not keep the vault shut. */
-	if (ret < 0 && ret != ERR_DAMAGED && ret != ERR_IO)
+	if (ret < 0 && ret != ERR_DAMAGED)
 		return ret;
 	if (ret == 0 && e->class == RECORD_META)
 		ret = pack_check_record(&r, e, to, len);

@@ -289,7 +289,7 @@ check_pack(struct work *k, const struct listed *l)
 	if (ret == 0 && l->size > 0)
 		ret = v->backend->ops->get(
 		    v->backend, k->path, to, (size_t)l->size, 0);
-	if (ret == ERR_IO)
+	if (ret == ERR_DAMAGED)
 		ret = read_in_parts(k, l, to);
 	if (ret == 0)
 		ret = pack_decode(&k->k, l->name, to, (size_t)l->size, v->id);

@@ -628,6 +628,33 @@ test_unreadable_places(void **state)
 	}
 }
 
+/* What fails for another reason than a bad place of the disk (no rights, no
+ * descriptors) says nothing about the record. */
+static void
+test_trouble_is_no_damage(void **state)
+{
+	struct reading r = {0};
+	struct session *s;
+	struct world w;
+	uint8_t id[32], bit = 0;
+
+	(void)state;
+	make_world(&w, 8);
+	assert_int_equal(open_vault(&w), 0);
+	assert_int_equal(backup(&w, 0, 0), 0);
+	assert_int_equal(session_open(&s, w.v, w.m.id, w.m.public_key), 0);
+	fixture_id(id, ROOT(0));
+	/* Both tries. */
+	backend_mem_fail(w.b, backend_mem_count(w.b) + 1, 2, ERR_IO);
+	assert_int_equal(session_get(s, id, 1, read_one, &r), ERR_IO);
+	assert_int_equal(session_have(s, &bit, id, 1), 0);
+	assert_int_equal(bit, 1);
+	assert_int_equal(session_get(s, id, 1, read_one, &r), 0);
+	assert_int_equal(r.records, 1);
+	assert_int_equal(session_close(s), 0);
+	end_world(&w);
+}
+
 int
 main(void)
 {
@@ -641,6 +668,7 @@ main(void)
 	    cmocka_unit_test(test_full_disk_reads),
 	    cmocka_unit_test(test_broken_index),
 	    cmocka_unit_test(test_unreadable_places),
+	    cmocka_unit_test(test_trouble_is_no_damage),
 	};
 
 	if (sign_start() < 0)
