@@ -27,6 +27,9 @@
 
 #include <cmocka.h>
 
+/* No threads of ours: this process forks. */
+static struct channel_policy policy;
+
 static void
 tell_port(void *arg, uint16_t port)
 {
@@ -92,6 +95,7 @@ login_options(struct remote_options *o, const char *url, const char *dir)
 	assert_int_equal(rr.created, 1);
 	memset(o, 0, sizeof(*o));
 	o->url = url;
+	o->policy = &policy;
 	memcpy(o->mount, rr.mount, sizeof(o->mount));
 	memcpy(o->mount_seed, ro.mount_seed, sizeof(o->mount_seed));
 	memcpy(o->store_public, rr.store_public, sizeof(o->store_public));
@@ -317,5 +321,7 @@ main(void)
 	    cmocka_unit_test(test_port_taken),
 	};
 
+	policy = channel_policy_default;
+	policy.heartbeat_ms = 0;
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
