@@ -31,7 +31,7 @@ struct http_server {
 	uint16_t port;
 	struct pool_lock lock;
 	struct pool_cond room;
-	unsigned big; /* bodies held that count */
+	size_t big; /* bytes of the bodies held that count */
 	unsigned streams;
 };
 
@@ -78,7 +78,7 @@ set_timer(struct MHD_Connection *c, unsigned seconds)
 	    c, MHD_CONNECTION_OPTION_TIMEOUT, seconds); /* cannot fail */
 }
 
-/* Wait for room for one more big body. */
+/* Wait for room for a big body. */
 static void
 take_room(struct http_server_request *rq)
 {
@@ -88,9 +88,9 @@ take_room(struct http_server_request *rq)
 		return;
 	set_timer(rq->connection, 0);
 	pool_lock_enter(&s->lock);
-	while (s->big >= s->o.big_max)
+	while (s->big > 0 && rq->want > s->o.big_total - s->big)
 		pool_cond_wait(&s->room, &s->lock);
-	s->big++;
+	s->big += rq->want;
 	pool_lock_leave(&s->lock);
 	rq->is_big = 1;
 	set_timer(rq->connection, s->o.stall_seconds);
@@ -106,7 +106,7 @@ free_body(struct http_server_request *rq)
 		return;
 	rq->is_big = 0;
 	pool_lock_enter(&s->lock);
-	s->big--;
+	s->big -= rq->want;
 	pool_cond_wake_all(&s->room);
 	pool_lock_leave(&s->lock);
 }

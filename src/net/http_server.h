@@ -32,11 +32,11 @@ struct http_server_options {
 	unsigned connections_per_address_max;
 	unsigned stall_seconds; /* a silent peer is dropped after this */
 	/*
-	 * Bodies longer than `big_bytes` wait until fewer than `big_max` are
-	 * held: the bound of memory for bodies.
+	 * Bodies longer than `big_bytes` wait until all that are held have at
+	 * most `big_total` bytes together: the bound of memory for bodies.
 	 */
 	size_t big_bytes;
-	unsigned big_max;
+	size_t big_total;
 	/* Streams at once; more wait: each holds some pieces in memory. */
 	unsigned streams_max;
 	/*

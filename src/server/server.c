@@ -24,9 +24,10 @@
 #define CONNECTIONS_PER_ADDRESS_MAX 64
 /* A peer that sends or takes nothing for so long is dropped. */
 #define STALL_SECONDS 60
-/* Bodies above 1 MiB: at most 8 of LIMIT_PUT_BYTES are in memory. */
-#define BIG_BYTES (1u << 20)
-#define BIG_MAX 8
+/* Memory for the bodies of requests: those of lists of ids are always taken,
+ * larger ones wait for room. */
+#define BIG_BYTES (512u << 10)
+#define BIG_TOTAL (16u * LIMIT_PUT_BYTES)
 /* Streamed answers at once, three segments in memory each. */
 #define STREAMS_MAX 16
 /* Ending a server closes packs; longer than this is no end. */
@@ -53,7 +54,7 @@ start_http(struct server *s, const struct server_options *o)
 	    .connections_per_address_max = CONNECTIONS_PER_ADDRESS_MAX,
 	    .stall_seconds = STALL_SECONDS,
 	    .big_bytes = BIG_BYTES,
-	    .big_max = BIG_MAX,
+	    .big_total = BIG_TOTAL,
 	    .streams_max = STREAMS_MAX,
 	    .accept = dispatch_accept,
 	    .handle = dispatch_handle,

@@ -31,7 +31,7 @@ server_fixture_up(
 	    .connections_per_address_max = 64,
 	    .stall_seconds = 2,
 	    .big_bytes = 1u << 20,
-	    .big_max = 4,
+	    .big_total = 64u << 20,
 	    .streams_max = 8,
 	    .accept = dispatch_accept,
 	    .handle = dispatch_handle,

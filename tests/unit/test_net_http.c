@@ -144,7 +144,7 @@ open_site(struct site *x, const char *listen)
 	    .connections_per_address_max = 32,
 	    .stall_seconds = 2,
 	    .big_bytes = BIG,
-	    .big_max = 2,
+	    .big_total = 5 * BIG,
 	    .streams_max = 2,
 	    .accept = on_accept,
 	    .handle = on_handle,
