@@ -81,6 +81,28 @@ int entry_encode(struct buf *payload, struct refs *refs, const struct entry *e);
 int entry_decode(struct entry *out, struct bytes_reader *r,
     struct refs_check *check, const uint8_t *refs, int is_root);
 
+/*
+ * What stands where in an encoded entry that was decoded before, without its
+ * refs being looked up: for those who keep leaves.  Pointers go into it.
+ */
+struct entry_peek {
+	enum address_kind kind;
+	unsigned flags;
+	enum entry_location location;
+	const char *name;
+	size_t name_len;
+	uint64_t size;
+	const uint8_t *address;
+	size_t len; /* of the whole entry */
+	size_t xattr_ref; /* offset of a ref u32; 0: none */
+	size_t refs_at; /* offset of the location's first ref u32 */
+	uint32_t nrefs; /* of the location; one every refs_step bytes */
+	size_t refs_step;
+};
+#define ENTRY_REF_HOLE UINT32_MAX /* stands for a hole among the refs */
+/* ERR_DAMAGED when it does not lie within `len` bytes. */
+int entry_peek(struct entry_peek *out, const uint8_t *p, size_t len);
+
 /* One attribute of an xattr block, pointing into it. */
 struct entry_xattr {
 	const char *name; /* not terminated */

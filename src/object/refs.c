@@ -107,6 +107,30 @@ refs_finish(struct buf *out, struct refs *r, struct buf *payload)
 }
 
 int
+refs_place(
+    struct refs *r, struct buf *payload, const uint8_t *refs, uint32_t nrefs)
+{
+	uint32_t n = refs_uses(r), i;
+	const uint8_t *use, *found;
+	size_t at;
+
+	for (i = 0; i < n; i++) {
+		use = r->uses.data + (size_t)i * USE_BYTES;
+		found = nrefs == 0 ? NULL
+				   : bsearch(use, refs, nrefs, OBJECT_ID_BYTES,
+					 use_compare);
+		if (found == NULL)
+			break;
+		at = bytes_get32(use + OBJECT_ID_BYTES);
+		assert(at + 4 <= payload->len);
+		bytes_put32(payload->data + at,
+		    (uint32_t)((size_t)(found - refs) / OBJECT_ID_BYTES));
+	}
+	refs_reset(r);
+	return i == n ? 0 : 1;
+}
+
+int
 refs_check_init(struct refs_check *c, const uint8_t *refs, uint32_t nrefs)
 {
 	uint32_t i;

@@ -24,6 +24,12 @@ int refs_add(
 uint32_t refs_uses(const struct refs *r);
 /* Sort, make unique into `out`, patch the payload.  ERR_LIMIT, ERR_NOMEM. */
 int refs_finish(struct buf *out, struct refs *r, struct buf *payload);
+/*
+ * Patch the payload with positions among the sorted `refs` of another object
+ * instead, and forget the uses.  Returns 0; 1 when one is not among them.
+ */
+int refs_place(
+    struct refs *r, struct buf *payload, const uint8_t *refs, uint32_t nrefs);
 
 /*
  * For readers: a set of positions seen, so that unused or out-of-range refs
