@@ -4,12 +4,17 @@
 /* What the kernel offers that POSIX does not; one file per system. */
 
 #include <stddef.h>
+#include <stdint.h>
 
 /* Processors this process may run on, at least 1. */
 unsigned os_cpus(void);
 
 /* Nonzero when `fd` lies on a network file system (NFS, SMB, FUSE, 9p). */
 int os_is_network(int fd);
+
+/* A number of the mount that `fd` was opened through, the same while it is
+ * mounted; 0 when the system does not tell. */
+uint64_t os_mount_id(int fd);
 
 /*
  * rename() inside the directory `dirfd` that fails with EEXIST instead of
@@ -27,5 +32,13 @@ int os_can_map(size_t len);
  * system does not tell.
  */
 int os_boot_id(char out[OS_BOOT_ID_LEN + 1]);
+
+#define OS_MACHINE_ID_LEN 32
+
+/*
+ * A text that names this installation of a system, and stays.  Returns 0, or
+ * -1 when the system does not tell.
+ */
+int os_machine_id(char out[OS_MACHINE_ID_LEN + 1]);
 
 #endif

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -59,6 +60,17 @@ os_is_network(int fd)
 	return 0;
 }
 
+uint64_t
+os_mount_id(int fd)
+{
+	struct statx st;
+
+	if (statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &st) != 0 ||
+	    (st.stx_mask & STATX_MNT_ID) == 0)
+		return 0;
+	return st.stx_mnt_id;
+}
+
 int
 os_rename_new(int dirfd, const char *from, const char *to)
 {
@@ -77,21 +89,35 @@ os_can_map(size_t len)
 	return 1;
 }
 
-int
-os_boot_id(char out[OS_BOOT_ID_LEN + 1])
+/* The first `len` bytes of a file of the system's, as a text. */
+static int
+read_text(char *out, size_t len, const char *path)
 {
-	char text[OS_BOOT_ID_LEN];
+	char text[64];
 	ssize_t n;
 	int fd;
 
-	fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return -1;
-	n = read(fd, text, sizeof(text));
+	n = read(fd, text, len);
 	(void)close(fd); /* only read from */
-	if (n != (ssize_t)sizeof(text))
+	if (n != (ssize_t)len)
 		return -1;
-	memcpy(out, text, sizeof(text));
-	out[OS_BOOT_ID_LEN] = '\0';
+	memcpy(out, text, len);
+	out[len] = '\0';
 	return 0;
+}
+
+int
+os_boot_id(char out[OS_BOOT_ID_LEN + 1])
+{
+	return read_text(
+	    out, OS_BOOT_ID_LEN, "/proc/sys/kernel/random/boot_id");
+}
+
+int
+os_machine_id(char out[OS_MACHINE_ID_LEN + 1])
+{
+	return read_text(out, OS_MACHINE_ID_LEN, "/etc/machine-id");
 }
