@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/fs.h"
 #include "base/log.h"
 #include "cli/cli.h"
 #include "cli/connect.h"
@@ -9,6 +10,7 @@
 #include "hash/address.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -42,8 +44,11 @@ back_up(struct connect *c, struct backup_result *result,
 {
 	struct backup_options o;
 	char host[256] = "";
+	char *cache_path = NULL;
 	int tries, rc;
 
+	/* Without memory for its path there is no cache. */
+	cache_path = fs_join(c->state.path, "cache");
 	/* The name is a label; without one it stays empty. */
 	if (gethostname(host, sizeof(host) - 1) != 0)
 		host[0] = '\0';
@@ -51,6 +56,7 @@ back_up(struct connect *c, struct backup_result *result,
 	o.walk.path = c->state.dir;
 	o.walk.temp_dir = c->state.path;
 	o.state_path = c->state.path;
+	o.cache_path = cache_path;
 	o.mount_seed = c->state.mount_seed;
 	o.chunker = &c->chunker;
 	o.host = host;
@@ -62,13 +68,15 @@ back_up(struct connect *c, struct backup_result *result,
 		memset(counts, 0, sizeof(*counts));
 		rc = backup_run(result, c->store, &c->keys, &o);
 		if (rc != ERR_STALE || tries == SESSIONS_MAX)
-			return rc;
+			break;
 		log_info("the store ended the session (%s); logging in again",
 		    err_text());
 		rc = connect_again(c);
 		if (rc != 0)
-			return rc;
+			break;
 	}
+	free(cache_path);
+	return rc;
 }
 
 static int

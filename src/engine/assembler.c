@@ -4,7 +4,8 @@
 #include "base/limits.h"
 #include "engine/asker.h"
 #include "engine/bundler.h"
-#include "object/tree.h"
+#include "engine/folder.h"
+#include "engine/fsclock.h"
 #include "seal/keys.h"
 
 #include <assert.h>
@@ -26,8 +27,8 @@ _Static_assert(WINDOW_BLOCKS + 16 <= FLOW_BLOCKS, "some blocks must flow");
 
 /* A directory whose entries are being added. */
 struct frame {
-	struct hash hash;
-	struct tree_writer *tree; /* NULL in a scan */
+	struct folder *folder;
+	struct folder_old old; /* its entry in the directory above */
 	struct entry entry; /* its own, pointing into `text` */
 	struct buf text;
 };
@@ -36,6 +37,7 @@ struct assembler {
 	struct run *run;
 	struct bundler *bundler; /* these two: NULL in a scan */
 	struct asker *asker;
+	struct folder_all folders;
 	struct block *first; /* laid, not added yet */
 	struct block **end;
 	uint32_t waiting;
@@ -51,7 +53,7 @@ frame_free(struct frame *f)
 {
 	if (f == NULL)
 		return;
-	tree_writer_free(f->tree);
+	folder_free(f->folder);
 	buf_release(&f->text);
 	free(f);
 }
@@ -75,6 +77,7 @@ assembler_new(struct assembler **out, struct run *run)
 		assembler_free(a);
 		return r;
 	}
+	folder_all_init(&a->folders, run, a->asker);
 	*out = a;
 	return 0;
 }
@@ -89,6 +92,7 @@ assembler_free(struct assembler *a)
 	for (i = 0; i < a->cap; i++)
 		frame_free(a->frames[i]);
 	free(a->frames);
+	folder_all_release(&a->folders);
 	bundler_free(a->bundler);
 	asker_free(a->asker);
 	object_release(&a->xattr);
@@ -100,6 +104,12 @@ assembler_root(const struct assembler *a)
 {
 	assert(a->has_root);
 	return &a->frames[0]->entry;
+}
+
+int
+assembler_cached(const struct assembler *a)
+{
+	return a->folders.cache != NULL;
 }
 
 /* A frame for the next level. */
@@ -121,20 +131,16 @@ frame_push(struct frame **out, struct assembler *a)
 	}
 	f = a->frames[a->depth];
 	if (f == NULL) {
-		f = aligned_alloc(_Alignof(struct frame), sizeof(*f));
+		f = calloc(1, sizeof(*f));
 		if (f == NULL)
 			return err_nomem(sizeof(*f));
-		memset(f, 0, sizeof(*f));
+		r = folder_new(&f->folder, &a->folders);
+		if (r != 0) {
+			free(f);
+			return r;
+		}
 		a->frames[a->depth] = f;
-		if (a->run->store != NULL)
-			r = tree_writer_new(&f->tree, a->run->keys->split,
-			    asker_emit, a->asker);
-	} else if (f->tree != NULL) {
-		tree_writer_reset(f->tree);
 	}
-	if (r != 0)
-		return r;
-	address_dir_init(&f->hash);
 	buf_reset(&f->text);
 	a->depth++;
 	*out = f;
@@ -250,14 +256,44 @@ make_entry(
 			 s->xattr_len);
 }
 
-/* Add a finished entry to the directory that is open. */
-static int
-add_entry(struct assembler *a, const struct entry *e)
+static struct folder *
+open_folder(struct assembler *a)
 {
-	struct frame *f = a->frames[a->depth - 1];
+	return a->frames[a->depth - 1]->folder;
+}
 
-	address_dir_add(&f->hash, e->kind, e->name, e->name_len, e->address);
-	return f->tree == NULL ? 0 : tree_writer_add(f->tree, e);
+/* What will tell that the entry is as it was. */
+static void
+make_stat(struct cache_stat *out, const struct slot *s)
+{
+	const struct mount *m = s->dir->mount;
+
+	out->kind = s->kind;
+	/*
+	 * Neither its own times nor a change may be younger than the tick of
+	 * the clock, or the next change would not show.
+	 */
+	out->dirty = s->incomplete || (s->flags & ENTRY_UNSTABLE) != 0 ||
+		     s->dev != s->dir->dev ||
+		     !fsclock_is_old(&m->young, s->mtime_s, s->mtime_ns) ||
+		     !fsclock_is_old(&m->young, s->ctime_s, s->ctime_ns);
+	out->size = s->size;
+	out->mtime_s = s->mtime_s;
+	out->ctime_s = s->ctime_s;
+	out->mtime_ns = s->mtime_ns;
+	out->ctime_ns = s->ctime_ns;
+	out->ino = s->ino;
+}
+
+/* The old entry that a slot names. */
+static void
+make_old(struct folder_old *out, const struct block *b, const struct slot *s)
+{
+	out->p = s->old;
+	if (s->old == NULL)
+		return;
+	out->leaf = *block_old_leaf(b, s);
+	out->index = s->old_index;
 }
 
 static int
@@ -266,6 +302,10 @@ enter(struct assembler *a, struct block *b, const struct slot *s)
 	struct frame *f = NULL;
 	int r = frame_push(&f, a);
 
+	if (r == 0)
+		folder_begin(f->folder, s->dir);
+	if (r == 0)
+		make_old(&f->old, b, s);
 	if (r == 0)
 		r = make_entry(&f->entry, a, b, s);
 	/* The block goes away before the directory ends. */
@@ -283,21 +323,14 @@ enter(struct assembler *a, struct block *b, const struct slot *s)
 static int
 leave(struct assembler *a)
 {
+	/* Nothing of a directory is trusted for its times. */
+	static const struct cache_stat stat = {.kind = ADDRESS_DIR};
 	struct frame *f = a->frames[a->depth - 1];
-	struct tree_result tree;
 	int r;
 
-	address_dir_final(&f->hash, f->entry.address);
-	f->entry.size = 0;
-	if (f->tree != NULL) {
-		r = tree_writer_finish(&tree, f->tree);
-		if (r != 0)
-			return r;
-		f->entry.location = ENTRY_AT_TREE;
-		memcpy(f->entry.id, tree.id, OBJECT_ID_BYTES);
-		f->entry.level = tree.level;
-		f->entry.size = tree.entries;
-	}
+	r = folder_finish(&f->entry, f->folder);
+	if (r != 0)
+		return r;
 	(void)atomic_fetch_add(&a->run->notes.counts->dirs, 1);
 	if (a->depth == 1) {
 		a->depth = 0;
@@ -305,19 +338,36 @@ leave(struct assembler *a)
 		return 0;
 	}
 	a->depth--;
-	r = add_entry(a, &f->entry);
+	r = folder_add(open_folder(a), &f->entry, &stat, &f->old);
 	a->depth++;
 	frame_pop(a);
 	return r;
+}
+
+/* An entry that is as it was. */
+static int
+add_old(struct assembler *a, const struct block *b, const struct slot *s)
+{
+	struct notes_counts *counts = a->run->notes.counts;
+	struct folder_old old;
+
+	make_old(&old, b, s);
+	(void)atomic_fetch_add(&counts->files, 1);
+	if (s->kind == ADDRESS_FILE)
+		(void)atomic_fetch_add(&counts->bytes, s->size);
+	return folder_add_old(open_folder(a), &old);
 }
 
 static int
 add_slot(struct assembler *a, struct block *b, const struct slot *s)
 {
 	struct notes_counts *counts = a->run->notes.counts;
+	struct cache_stat stat = {0};
 	struct entry e;
 	int r;
 
+	if (s->op == SLOT_OLD)
+		return add_old(a, b, s);
 	if (s->op == SLOT_ENTER)
 		return enter(a, b, s);
 	if (s->op == SLOT_LEAVE)
@@ -328,7 +378,9 @@ add_slot(struct assembler *a, struct block *b, const struct slot *s)
 	if (s->kind == ADDRESS_FILE)
 		(void)atomic_fetch_add(&counts->bytes, s->size);
 	r = make_entry(&e, a, b, s);
-	return r == 0 ? add_entry(a, &e) : r;
+	if (r == 0 && a->run->store != NULL)
+		make_stat(&stat, s);
+	return r == 0 ? folder_add(open_folder(a), &e, &stat, NULL) : r;
 }
 
 /* Stage 1: lay the block's small files. */
@@ -440,5 +492,6 @@ assembler_run(void *arg)
 		r = asker_flush(a->asker);
 	if (r != 0)
 		(void)fate_fail(&a->run->fate, r);
+	folder_all_flush(&a->folders);
 	drop_waiting(a);
 }

@@ -15,6 +15,8 @@ int assembler_new(struct assembler **out, struct run *run);
 void assembler_free(struct assembler *a); /* NULL is fine */
 /* The thread: takes all blocks of the flow.  Errors go to the run's fate. */
 void assembler_run(void *arg);
+/* Nonzero after a run with a stat cache that was written without a failure. */
+int assembler_cached(const struct assembler *a);
 /*
  * The root's entry after a run that did not fail.  Owned by the assembler; in
  * a scan only its metadata and address are set.

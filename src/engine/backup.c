@@ -3,11 +3,14 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/limits.h"
+#include "base/os.h"
 #include "base/pool.h"
 #include "engine/assembler.h"
+#include "engine/cache.h"
 #include "engine/run.h"
 #include "engine/sealer.h"
 #include "engine/snap.h"
+#include "seal/keys.h"
 #include "seal/seal.h"
 
 #include <stdlib.h>
@@ -21,8 +24,46 @@ struct pass {
 	struct worker **workers;
 	struct assembler *assembler;
 	struct seal *seal; /* for the snapshot */
+	struct cache *cache; /* NULL: none */
 	int64_t start_ns;
 };
+
+/*
+ * A cache that cannot be opened is no reason to make no backup: the run goes
+ * on without it.
+ */
+static void
+open_cache(struct pass *p, const struct buf *missing)
+{
+	const struct store_info *at = &p->run.store->info;
+	struct past_set *past = &p->run.past;
+	char machine[OS_MACHINE_ID_LEN + 1] = "";
+	struct cache_head head;
+
+	if (p->o->cache_path == NULL)
+		return;
+	memset(&head, 0, sizeof(head));
+	memcpy(head.store_public, at->store_public, sizeof(head.store_public));
+	memcpy(head.vault, at->vault, sizeof(head.vault));
+	memcpy(head.mount, at->mount, sizeof(head.mount));
+	memcpy(head.generation, at->generation, sizeof(head.generation));
+	if (at->has_parent)
+		memcpy(head.snapshot, at->parent_hash, sizeof(head.snapshot));
+	(void)os_machine_id(machine); /* without one all are the same */
+	hash_bytes(head.machine, machine, strlen(machine));
+	if (cache_open(
+		&p->cache, p->o->cache_path, p->run.keys->cache, &head) != 0) {
+		notes_tell(&p->run.notes, "stat cache", err_text());
+		return;
+	}
+	p->run.cache = p->cache;
+	past_set_init(past, p->cache, p->run.store);
+	if (missing == NULL)
+		return;
+	past->missing = missing->data;
+	past->nmissing = (uint32_t)(missing->len / OBJECT_ID_BYTES);
+	past->ask_root = 1;
+}
 
 static void
 pass_release(struct pass *p)
@@ -38,17 +79,19 @@ pass_release(struct pass *p)
 	free(p->workers);
 	seal_free(p->seal);
 	run_release(&p->run);
+	cache_close(p->cache); /* entries pointed into it */
 }
 
 static int
 pass_init(struct pass *p, struct store *store, const struct keys *keys,
-    const struct backup_options *o)
+    const struct backup_options *o, const struct buf *missing)
 {
 	const struct run_options options = {.chunker = o->chunker,
 	    .counts = o->counts,
 	    .warn = o->warn,
 	    .warn_arg = o->warn_arg,
-	    .interrupt = o->interrupt};
+	    .interrupt = o->interrupt,
+	    .clock_dir = o->state_path};
 	const struct seal_options *seal =
 	    o->seal != NULL ? o->seal : &seal_default;
 	struct run *run = &p->run;
@@ -64,6 +107,7 @@ pass_init(struct pass *p, struct store *store, const struct keys *keys,
 		return r;
 	run->store = store;
 	run->keys = keys;
+	open_cache(p, missing);
 	p->workers = calloc(p->nworkers, sizeof(struct worker *));
 	if (p->workers == NULL)
 		r = err_nomem(p->nworkers * sizeof(struct worker *));
@@ -105,6 +149,17 @@ pass_walk(struct pass *p)
 	return fate_result(&p->run.fate);
 }
 
+/* The snapshot was acknowledged: what the cache says is in it. */
+static void
+finish_cache(struct pass *p, const uint8_t snapshot[HASH_BYTES])
+{
+	if (p->cache == NULL || !assembler_cached(p->assembler))
+		return;
+	if (cache_finish(p->cache, snapshot, assembler_root(p->assembler)->id,
+		p->run.store->info.generation) != 0)
+		notes_tell(&p->run.notes, "stat cache", err_text());
+}
+
 static size_t
 text_len(const char *text, size_t max)
 {
@@ -118,6 +173,7 @@ pass_commit(struct backup_result *out, struct buf *missing, struct pass *p)
 	const struct notes_counts *counts = o->counts;
 	struct backup_result res;
 	struct snapshot_info info;
+	uint8_t hash[HASH_BYTES];
 	struct snap s = {.store = p->run.store,
 	    .keys = p->run.keys,
 	    .seed = o->mount_seed,
@@ -144,9 +200,10 @@ pass_commit(struct backup_result *out, struct buf *missing, struct pass *p)
 		    (uint8_t)text_len(o->tags[i], LIMIT_LABEL_BYTES);
 	}
 	info.root = *assembler_root(p->assembler);
-	r = snap_commit(&res.receipt, missing, &s);
+	r = snap_commit(&res.receipt, hash, missing, &s);
 	if (r != 0)
 		return r;
+	finish_cache(p, hash);
 	memcpy(res.address, info.root.address, HASH_BYTES);
 	res.client_seq = info.client_seq;
 	*out = res;
@@ -167,11 +224,25 @@ reset_counts(struct notes_counts *c)
 	atomic_store(&c->excluded, 0);
 }
 
+static int
+compare_ids(const void *a, const void *b)
+{
+	return memcmp(a, b, OBJECT_ID_BYTES);
+}
+
+static void
+sort_ids(struct buf *ids)
+{
+	if (ids->len > OBJECT_ID_BYTES)
+		qsort(ids->data, ids->len / OBJECT_ID_BYTES, OBJECT_ID_BYTES,
+		    compare_ids);
+}
+
 int
 backup_run(struct backup_result *out, struct store *store,
     const struct keys *keys, const struct backup_options *o)
 {
-	struct buf missing = BUF_INIT;
+	struct buf missing = BUF_INIT, known = BUF_INIT;
 	struct pass p;
 	int tries, r = 0;
 
@@ -180,12 +251,16 @@ backup_run(struct backup_result *out, struct store *store,
 	for (tries = 0; tries < 2; tries++) {
 		/*
 		 * What the store said that it has was lost meanwhile.  The
-		 * second walk asks about everything again.
+		 * second walk asks about everything again, and does not
+		 * believe it of what was missing.
 		 */
 		if (tries > 0)
 			reset_counts(o->counts);
-		buf_reset(&missing);
-		r = pass_init(&p, store, keys, o);
+		buf_release(&known);
+		known = missing;
+		buf_init(&missing);
+		sort_ids(&known);
+		r = pass_init(&p, store, keys, o, tries > 0 ? &known : NULL);
 		if (r != 0)
 			break;
 		r = pass_walk(&p);
@@ -196,5 +271,6 @@ backup_run(struct backup_result *out, struct store *store,
 			break;
 	}
 	buf_release(&missing);
+	buf_release(&known);
 	return r;
 }

@@ -21,8 +21,11 @@ struct seal_options;
 
 struct backup_options {
 	struct walk_options walk;
-	/* Where the cache and large temporary files go; NULL: no cache. */
+	/* A directory of ours, best on the file system that is backed up: files
+	 * made in it tell that one's clock.  May be NULL. */
 	const char *state_path;
+	/* Where the stat cache is kept, on a local file system; NULL: none. */
+	const char *cache_path;
 	const uint8_t *mount_seed; /* signs the snapshot; SIGN_SEED_BYTES */
 	const struct gear_params *chunker; /* of the vault; NULL: default */
 	const struct seal_options *seal; /* NULL: default */

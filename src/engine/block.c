@@ -52,11 +52,13 @@ block_reset(struct block *b)
 	b->nslots = 0;
 	b->at = 0;
 	b->nlarge = 0;
+	b->nread = 0;
 	b->small_bytes = 0;
 	b->done = 0;
 	trim(&b->names);
 	buf_release(&b->data);
 	trim(&b->extra);
+	trim(&b->leaves);
 }
 
 void
@@ -68,6 +70,7 @@ block_free(struct block *b)
 	buf_release(&b->names);
 	buf_release(&b->data);
 	buf_release(&b->extra);
+	buf_release(&b->leaves);
 	free(b);
 }
 
@@ -118,11 +121,39 @@ block_add(struct slot **out, struct block *b, enum slot_op op, struct dir *dir,
 	s->op = (uint8_t)op;
 	s->name = at;
 	s->name_len = (uint16_t)name_len;
-	dir_ref(dir);
-	s->dir = dir;
+	if (op != SLOT_OLD) {
+		dir_ref(dir);
+		s->dir = dir;
+	}
+	b->nread += op == SLOT_ENTRY;
 	b->nslots++;
 	*out = s;
 	return 0;
+}
+
+int
+block_set_old(struct block *b, struct slot *s, const struct past_entry *old)
+{
+	uint32_t n = (uint32_t)(b->leaves.len / sizeof(struct past_leaf));
+	const struct past_leaf *leaves =
+	    (const struct past_leaf *)(void *)b->leaves.data;
+	int r = 0;
+
+	/* Entries of one leaf come one after another. */
+	if (n > 0 && leaves[n - 1].leaf.payload == old->leaf.leaf.payload)
+		n--;
+	else
+		r = buf_append(&b->leaves, &old->leaf, sizeof(old->leaf));
+	s->old = old->p;
+	s->old_leaf = n;
+	s->old_index = old->index;
+	return r;
+}
+
+const struct past_leaf *
+block_old_leaf(const struct block *b, const struct slot *s)
+{
+	return (const struct past_leaf *)(void *)b->leaves.data + s->old_leaf;
 }
 
 int

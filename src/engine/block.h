@@ -8,7 +8,7 @@
  * files together and one for each large file; the assembler takes a block
  * when all its tasks are done, in the order of the walk.
  *
- *	walker		fills a block, hands it on	(SLOT_NEW, SLOT_READY)
+ *	walker		fills a block, hands it on	(SLOT_NEW; OLD: READY)
  *	workers		read, hash, ask		(-> READY, LAY, GONE)
  *	assembler 1	lays small files in bundles	(LAY -> READY)
  *	assembler 2	makes entries, trees, addresses
@@ -20,6 +20,7 @@
 #include "engine/crew.h"
 #include "engine/dir.h"
 #include "engine/owners.h"
+#include "engine/past.h"
 #include "object/entry.h"
 
 #include <stdatomic.h>
@@ -31,7 +32,12 @@
 #define BLOCK_DATA_BYTES (1u << 20) /* contents of small files, about */
 #define BLOCK_DIRS 32u
 
-enum slot_op { SLOT_ENTER = 1, SLOT_ENTRY = 2, SLOT_LEAVE = 3 };
+enum slot_op {
+	SLOT_ENTER = 1,
+	SLOT_ENTRY = 2,
+	SLOT_LEAVE = 3,
+	SLOT_OLD = 4 /* an entry that is as the last backup stored it */
+};
 
 enum slot_state {
 	SLOT_NEW = 0, /* to be read */
@@ -60,6 +66,7 @@ struct slot {
 	uint8_t flags; /* ENTRY_HARDLINK, ENTRY_UNSTABLE */
 	uint8_t location; /* enum entry_location */
 	uint8_t level; /* of a map */
+	uint8_t incomplete; /* not all of it could be read: never trust it */
 	uint16_t mode;
 	uint16_t name_len;
 	uint32_t name; /* in the block's names */
@@ -78,7 +85,11 @@ struct slot {
 	uint8_t id[OBJECT_ID_BYTES]; /* file id, then bundle or map */
 	struct bundle_ref *bundle; /* whose id is not known yet; owned */
 	struct slot_large *large; /* owned; NULL for most */
-	struct dir *dir; /* it is in; ENTER: itself */
+	struct dir *dir; /* it is in; ENTER: itself; OLD: NULL */
+	/* OLD, and ENTER if there is one: the old entry, in the cache. */
+	const uint8_t *old;
+	uint32_t old_leaf; /* in the block's */
+	uint32_t old_index;
 };
 
 struct block {
@@ -91,12 +102,14 @@ struct block {
 	uint32_t nslots;
 	uint32_t at; /* the assembler's place */
 	uint32_t nlarge;
+	uint32_t nread; /* slots to be read */
 	uint32_t ndirs;
 	uint64_t small_bytes; /* expected */
 	struct dir *dirs[BLOCK_DIRS]; /* used until it is read */
 	struct buf names; /* written by the walker alone */
 	struct buf data; /* contents of small files */
 	struct buf extra; /* targets, inline contents, xattrs */
+	struct buf leaves; /* struct past_leaf each */
 	struct slot slots[BLOCK_SLOTS];
 };
 
@@ -114,6 +127,11 @@ int block_full(
  */
 int block_add(struct slot **out, struct block *b, enum slot_op op,
     struct dir *dir, const char *name, size_t name_len);
+/* Say what the slot, the last one, was. */
+int block_set_old(
+    struct block *b, struct slot *s, const struct past_entry *old);
+const struct past_leaf *block_old_leaf(
+    const struct block *b, const struct slot *s);
 /* Make the slot, the last one, a task of its own.  ERR_NOMEM. */
 int block_make_large(struct block *b, struct slot *s);
 /* Close the directories when the last task is done. */

@@ -23,11 +23,14 @@ static const char *const table_names[TABLES] = {"meta", "dir", "leaf"};
 struct cache {
 	struct kv *kv;
 	struct kv_txn *view; /* as it was when the run began */
+	struct kv_txn *seen; /* the same, for who writes */
+	struct kv_cursor *seen_leaves;
 	struct kv_txn *write; /* the open batch, or NULL */
 	size_t written; /* bytes of the open batch */
 	uint8_t check_key[HASH_BYTES];
 	struct cache_head head; /* what this run is bound to */
 	int current;
+	uint8_t root[HASH_BYTES]; /* if current */
 	struct buf value; /* memory for encoding */
 };
 
@@ -97,6 +100,7 @@ empty(struct cache *c)
 	if (rc != 0)
 		return rc;
 	memset(c->head.snapshot, 0, sizeof(c->head.snapshot));
+	memset(c->head.root, 0, sizeof(c->head.root));
 	for (unsigned t = 0; rc == 0 && t < TABLES; t++)
 		rc = kv_clear(txn, t);
 	if (rc == 0)
@@ -127,6 +131,7 @@ bind(struct cache *c)
 		    memcmp(was.snapshot, none, 32) != 0 &&
 		    memcmp(was.snapshot, c->head.snapshot, 32) == 0 &&
 		    memcmp(was.generation, c->head.generation, 32) == 0;
+		memcpy(c->root, was.root, sizeof(c->root));
 		return 0;
 	}
 	kv_abort(c->view);
@@ -182,6 +187,8 @@ cache_close(struct cache *c)
 {
 	if (c == NULL)
 		return;
+	kv_cursor_close(c->seen_leaves);
+	kv_abort(c->seen);
 	kv_abort(c->write);
 	kv_abort(c->view);
 	if (c->kv != NULL)
@@ -191,10 +198,10 @@ cache_close(struct cache *c)
 	free(c);
 }
 
-int
-cache_current(const struct cache *c)
+const uint8_t *
+cache_root(const struct cache *c)
 {
-	return c->current;
+	return c->current ? c->root : NULL;
 }
 
 int
@@ -364,12 +371,41 @@ cache_edit_leaf(struct cache *c, struct cache_edit *e,
 	return c->written < BATCH_BYTES ? 0 : commit_batch(c);
 }
 
+/*
+ * Is the leaf with this last name the next one behind `after`, in a directory
+ * that is as it was?  Then there is nothing to do, and no batch is begun: an
+ * unchanged tree writes nothing.
+ */
+static int
+is_next(struct cache *c, const struct cache_edit *e, const char *last_name,
+    size_t last_name_len)
+{
+	uint8_t key[LEAF_KEY_MAX + 1], want[LEAF_KEY_MAX];
+	size_t len = make_key(key, e->fs, e->ino, e->after, e->after_len);
+	size_t want_len =
+	    make_key(want, e->fs, e->ino, last_name, last_name_len);
+	struct kv_slice k, v;
+
+	if (e->changed ||
+	    (c->seen == NULL && kv_begin(&c->seen, c->kv, 0) != 0))
+		return 0;
+	if (c->seen_leaves == NULL &&
+	    kv_cursor_open(&c->seen_leaves, c->seen, TABLE_LEAF) != 0)
+		return 0;
+	key[len] = 0; /* the smallest key behind `after` */
+	return kv_cursor_seek(
+		   &k, &v, c->seen_leaves, key, len + (e->begun != 0)) == 0 &&
+	       k.len == want_len && memcmp(k.data, want, want_len) == 0;
+}
+
 int
 cache_edit_keep(struct cache *c, struct cache_edit *e, const char *last_name,
     size_t last_name_len)
 {
-	int rc = remove_between(c, e, last_name, last_name_len);
+	int rc = 0;
 
+	if (!is_next(c, e, last_name, last_name_len))
+		rc = remove_between(c, e, last_name, last_name_len);
 	if (rc == 0)
 		step(e, last_name, last_name_len);
 	return rc;
@@ -408,12 +444,23 @@ cache_edit_end(
 }
 
 int
+cache_flush(struct cache *c)
+{
+	kv_cursor_close(c->seen_leaves);
+	c->seen_leaves = NULL;
+	kv_abort(c->seen);
+	c->seen = NULL;
+	return commit_batch(c);
+}
+
+int
 cache_finish(struct cache *c, const uint8_t snapshot[HASH_BYTES],
-    const uint8_t generation[32])
+    const uint8_t root[HASH_BYTES], const uint8_t generation[32])
 {
 	int rc = begin_batch(c);
 
 	memcpy(c->head.snapshot, snapshot, HASH_BYTES);
+	memcpy(c->head.root, root, HASH_BYTES);
 	memcpy(c->head.generation, generation, sizeof(c->head.generation));
 	if (rc == 0)
 		rc = write_head(c, c->write);

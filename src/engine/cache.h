@@ -7,10 +7,15 @@
  * directory is recognised.  A hint that must never lie:
  *
  *  1. A record counts only when its keyed checksum holds (cache_record.h).
- *  2. Whether a record's objects are still in the store is never assumed:
- *     cache_current() says that the cache's root is this session's pinned
- *     parent under the same generation, and trust goes down from there by
- *     equal tree ids; everything else is asked for with `have`.
+ *  2. Whether a record's objects are still in the store is never assumed.
+ *     cache_root() names the root tree of the snapshot that the cache was
+ *     finished with, and only when that snapshot is this session's pinned
+ *     parent under the same generation of the same store.  The root's record
+ *     is trusted when it names that tree, and what is below a trusted
+ *     directory when its record names the tree that its entry in there names;
+ *     everything else is asked for with `have`, from the top down (past.h).
+ *     The store's own check at commit stands behind all this: when it misses
+ *     something the backup is run again and asks about everything.
  *  3. A directory's `dir` record is deleted before its leaves change and
  *     written behind them, so leaves of an interrupted run never pass for a
  *     whole directory.
@@ -20,8 +25,9 @@
  * The environment is disposable: one that is broken is begun anew.  Writes
  * are committed in batches of bounded size, so memory does not grow.
  *
- * Thread use: the reading functions belong to the thread that opened the
- * cache; the writing ones to one other thread (or the same).
+ * Thread use: cache_dir() and cache_leaf() belong to one thread at a time;
+ * the writing functions to one other (or the same), from the first to
+ * cache_flush() or cache_finish().
  */
 
 #include "engine/cache_record.h"
@@ -39,9 +45,9 @@ int cache_open(struct cache **out, const char *path,
 /* Without cache_finish() the last snapshot stays the one before. */
 void cache_close(struct cache *c); /* NULL is fine */
 
-/* Nonzero when the cache's last snapshot is the pinned parent and the
- * generation is the same. */
-int cache_current(const struct cache *c);
+/* The root tree of the cache's last snapshot if that is the pinned parent and
+ * the generation is the same, else NULL: rule 2. */
+const uint8_t *cache_root(const struct cache *c);
 
 /* The directory's record.  0; 1 when there is none (that can be used). */
 int cache_dir(
@@ -56,7 +62,7 @@ int cache_leaf(struct cache_leaf *out, struct cache *c, uint64_t fs,
 
 /*
  * Rewriting a directory: begin, then every leaf in order (kept ones too, only
- * by their names: cache_keep_leaf), then end.
+ * by their names), then end.  In one run a directory is rewritten once.
  */
 struct cache_edit {
 	uint64_t fs, ino;
@@ -76,9 +82,11 @@ int cache_edit_keep(struct cache *c, struct cache_edit *e,
  * changed and it is there already. */
 int cache_edit_end(
     struct cache *c, struct cache_edit *e, const struct cache_dir *dir);
+/* End what is written so far; the thread that wrote must call it last. */
+int cache_flush(struct cache *c);
 
-/* The snapshot with this hash was acknowledged; make all durable. */
+/* The snapshot with this hash and root tree was acknowledged. */
 int cache_finish(struct cache *c, const uint8_t snapshot[HASH_BYTES],
-    const uint8_t generation[32]);
+    const uint8_t root[HASH_BYTES], const uint8_t generation[32]);
 
 #endif

@@ -186,12 +186,6 @@ cache_record_dir_encode(struct buf *out, const struct cache_dir *d,
 	if (rc == 0)
 		rc = buf_append64(out, d->entries);
 	if (rc == 0)
-		rc = buf_append64(out, d->files);
-	if (rc == 0)
-		rc = buf_append64(out, d->dirs);
-	if (rc == 0)
-		rc = buf_append64(out, d->bytes);
-	if (rc == 0)
 		rc = close_record(out, check_key, key, key_len);
 	return rc;
 }
@@ -213,9 +207,6 @@ cache_record_dir_decode(struct cache_dir *out,
 	d.level = bytes_read8(&r);
 	(void)bytes_read(&r, 7); /* zero; a failure shows at the end */
 	d.entries = bytes_read64(&r);
-	d.files = bytes_read64(&r);
-	d.dirs = bytes_read64(&r);
-	d.bytes = bytes_read64(&r);
 	if (!bytes_reader_done(&r) || d.level >= LIMIT_LEVELS)
 		return malformed();
 	memcpy(d.tree, tree, HASH_BYTES);

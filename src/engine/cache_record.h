@@ -8,8 +8,7 @@
  *
  * Leaf: leaf id [32], nrefs u32, payload length u32, entries u32, refs,
  * payload (the plain leaf of docs/format.md 7), per entry a stat, check [16].
- * Dir: tree id [32], address [32], level u8, zero [7], entries u64, files
- * u64, dirs u64, bytes u64, check [16].
+ * Dir: tree id [32], address [32], level u8, zero [7], entries u64, check [16].
  * Head: see struct cache_head, check [16].
  */
 
@@ -43,13 +42,12 @@ struct cache_leaf {
 	uint32_t entries;
 };
 
-/* A whole directory: what its entry in the parent says, and counts below. */
+/* A whole directory: what its entry in the parent says. */
 struct cache_dir {
 	uint8_t tree[HASH_BYTES];
 	uint8_t address[HASH_BYTES];
 	uint8_t level;
 	uint64_t entries;
-	uint64_t files, dirs, bytes; /* of everything below it */
 };
 
 /* What the cache belongs to. */
@@ -60,8 +58,9 @@ struct cache_head {
 	uint8_t machine[32];
 	uint8_t generation[32];
 	uint8_t snapshot[32]; /* hash of the one it was committed in */
+	uint8_t root[32]; /* id of that snapshot's root tree */
 };
-#define CACHE_HEAD_BYTES 160
+#define CACHE_HEAD_BYTES 192
 
 /* `kind` as in the entry; dirtiness is the caller's judgement. */
 void cache_record_stat_from(

@@ -14,10 +14,13 @@
 
 #include "base/buf.h"
 #include "base/pool.h"
+#include "engine/past.h"
 
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
+
+struct mount;
 
 struct dir_set {
 	struct pool_lock lock;
@@ -38,6 +41,8 @@ struct dir {
 	atomic_uint refs;
 	uint64_t dev, ino;
 	uint32_t depth;
+	const struct mount *mount; /* NULL in a scan */
+	struct past_dir past; /* what the stat cache has of it */
 	uint16_t name_len;
 	char name[];
 };

@@ -43,6 +43,16 @@ notes_say(struct notes *n, const struct dir *d, const char *name,
 }
 
 void
+notes_tell(struct notes *n, const char *what, const char *text)
+{
+	if (n->warn == NULL)
+		return;
+	pool_lock_enter(&n->lock);
+	n->warn(n->arg, what, strlen(what), text);
+	pool_lock_leave(&n->lock);
+}
+
+void
 notes_unreadable(struct notes *n, const struct dir *d, const char *name,
     size_t name_len, int error)
 {

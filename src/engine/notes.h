@@ -46,6 +46,8 @@ struct notes {
 void notes_init(
     struct notes *n, struct notes_counts *counts, notes_warn *warn, void *arg);
 void notes_release(struct notes *n);
+/* Say something about `what`, which is no entry. */
+void notes_tell(struct notes *n, const char *what, const char *text);
 /* Name the entry `name` of `d` (NULL: `d` itself) with a text. */
 void notes_say(struct notes *n, const struct dir *d, const char *name,
     size_t name_len, const char *text);

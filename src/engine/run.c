@@ -19,6 +19,7 @@ run_init(struct run *run, const struct run_options *o)
 	fate_init(&run->fate, o->interrupt);
 	notes_init(&run->notes, o->counts, o->warn, o->warn_arg);
 	dir_set_init(&run->dirs, 0);
+	mounts_init(&run->mounts, o->clock_dir);
 	run->euid = geteuid();
 	run->small_bytes = chunker->min_bytes;
 	r = owners_new(&run->owners);
@@ -35,6 +36,8 @@ run_release(struct run *run)
 	flow_free(run->flow);
 	owners_free(run->owners);
 	dir_set_release(&run->dirs);
+	mounts_release(&run->mounts);
+	past_set_release(&run->past);
 	notes_release(&run->notes);
 	fate_release(&run->fate);
 	hash_wipe(&run->gear, sizeof(run->gear));

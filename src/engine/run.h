@@ -9,6 +9,7 @@
 #include "engine/crew.h"
 #include "engine/fate.h"
 #include "engine/flow.h"
+#include "engine/mounts.h"
 #include "engine/notes.h"
 #include "engine/owners.h"
 #include "engine/xattrs.h"
@@ -16,6 +17,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+struct cache;
 struct keys;
 struct large;
 struct seal;
@@ -37,6 +39,10 @@ struct run {
 	const struct keys *keys;
 	struct gear gear;
 	struct sealer *sealer;
+	struct mounts mounts;
+	/* The stat cache (NULL: none) and what it knows, for the walker. */
+	struct cache *cache;
+	struct past_set past;
 };
 
 /* The context of one worker thread. */
@@ -59,6 +65,7 @@ struct run_options {
 	notes_warn *warn;
 	void *warn_arg;
 	const volatile sig_atomic_t *interrupt;
+	const char *clock_dir; /* mounts.h; may be NULL */
 };
 /*
  * Prepare a run without store and crew: those are the caller's to set, and to

@@ -63,8 +63,8 @@ encode(struct buf *out, const struct snap *s, const struct seal_bind *bind,
 }
 
 int
-snap_commit(
-    struct store_receipt *receipt, struct buf *missing, const struct snap *s)
+snap_commit(struct store_receipt *receipt, uint8_t hash[HASH_BYTES],
+    struct buf *missing, const struct snap *s)
 {
 	const struct store_info *at = &s->store->info;
 	struct buf sealed = BUF_INIT, file = BUF_INIT;
@@ -95,6 +95,8 @@ snap_commit(
 	if (r == 0)
 		r = s->store->ops->commit(
 		    s->store, receipt, missing, file.data, file.len);
+	if (r == 0)
+		r = snapshot_hash(hash, file.data, file.len);
 out:
 	object_release(&o);
 	buf_release(&sealed);

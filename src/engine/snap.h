@@ -19,10 +19,10 @@ struct snap {
 
 /*
  * Seal, sign and commit it as the successor of the session's parent.
- * Returns 0 and the receipt; ERR_MISSING with the ids in `missing`; errors of
- * the store; ERR_NOMEM.
+ * Returns 0, the receipt and the snapshot's hash; ERR_MISSING with the ids in
+ * `missing`; errors of the store; ERR_NOMEM.
  */
-int snap_commit(
-    struct store_receipt *receipt, struct buf *missing, const struct snap *s);
+int snap_commit(struct store_receipt *receipt, uint8_t hash[HASH_BYTES],
+    struct buf *missing, const struct snap *s);
 
 #endif

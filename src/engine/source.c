@@ -10,8 +10,8 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-static enum address_kind
-kind_of(mode_t mode)
+enum address_kind
+source_kind(mode_t mode)
 {
 	switch (mode & S_IFMT) {
 	case S_IFREG:
@@ -32,7 +32,7 @@ kind_of(mode_t mode)
 void
 source_fill(struct slot *s, struct run *run, const struct stat *st)
 {
-	s->kind = (uint8_t)kind_of(st->st_mode);
+	s->kind = (uint8_t)source_kind(st->st_mode);
 	s->mode = (uint16_t)(st->st_mode & 07777);
 	if (s->user == NULL || s->uid != st->st_uid)
 		s->user = owners_user(run->owners, st->st_uid);
@@ -127,6 +127,7 @@ source_xattrs(struct worker *w, struct block *b, struct slot *s, int fd)
 	if (r == 0)
 		r = xattrs_read(x, fd, (const char *)w->path.data);
 	if (r == 0 && x->problem[0] != '\0') {
+		s->incomplete = 1;
 		(void)atomic_fetch_add(&w->run->notes.counts->unreadable, 1);
 		notes_say(&w->run->notes, s->dir,
 		    s->op == SLOT_ENTER ? NULL : block_name(b, s), s->name_len,

@@ -12,6 +12,7 @@
 
 #include <sys/stat.h>
 
+enum address_kind source_kind(mode_t mode);
 /* Set kind, owners, times, identity; the rest of the slot stays. */
 void source_fill(struct slot *s, struct run *run, const struct stat *st);
 

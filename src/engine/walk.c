@@ -23,6 +23,7 @@ struct frame {
 	struct dir *dir; /* one reference */
 	int is_open; /* and one use */
 	struct listing *names;
+	struct past past;
 };
 
 struct walk {
@@ -35,8 +36,6 @@ struct walk {
 	uint32_t frames_cap;
 	uint32_t first_open; /* frames from here on are open, and the root */
 	size_t names_held;
-	uint64_t fsid_dev, fsid; /* of the last hard link */
-	int fsid_known;
 	struct buf path;
 };
 
@@ -51,6 +50,10 @@ push(struct walk *w)
 		return;
 	w->block = NULL;
 	b->task.run = reader_run;
+	if (b->nread == 0) {
+		flow_push(w->run->flow, b, 0);
+		return;
+	}
 	flow_push(w->run->flow, b, b->nlarge + 1);
 	/* The block's own task last: when it ends the block may be gone. */
 	for (i = 0; i < b->nslots && b->nlarge > 0; i++) {
@@ -96,6 +99,28 @@ emit(struct slot **out, struct walk *w, enum slot_op op, struct dir *dir,
 	return r;
 }
 
+/* An entry that is as it was needs no reading. */
+static int
+emit_old(struct walk *w, const struct past_entry *old)
+{
+	struct slot *s;
+	int r = 0;
+
+	if (w->block != NULL && w->block->nslots == BLOCK_SLOTS)
+		push(w);
+	if (w->block == NULL)
+		r = flow_take(&w->block, w->run->flow);
+	if (r == 0)
+		r = block_add(&s, w->block, SLOT_OLD, NULL, "", 0);
+	if (r == 0) {
+		s->state = SLOT_READY;
+		s->kind = (uint8_t)old->peek.kind;
+		s->size = old->peek.size;
+		r = block_set_old(w->block, s, old);
+	}
+	return r;
+}
+
 static void
 unreadable(struct walk *w, const struct listing_name *n, int error)
 {
@@ -121,6 +146,7 @@ pop(struct walk *w)
 
 	w->names_held -= listing_held(f->names);
 	listing_free(f->names);
+	past_end(&f->past);
 	frame_close(f);
 	dir_unref(f->dir);
 	if (w->first_open > w->depth)
@@ -143,19 +169,43 @@ grow(struct walk *w)
 	return 0;
 }
 
+/* Look up what the last backup stored of the directory. */
+static int
+begin_past(
+    struct walk *w, struct frame *f, int fd, const struct past_entry *old)
+{
+	struct past *above =
+	    w->depth > 0 ? &w->frames[w->depth - 1].past : NULL;
+	struct run *run = w->run;
+	struct dir *d = f->dir;
+	int r;
+
+	if (run->store == NULL)
+		return past_begin(
+		    &f->past, NULL, 0, d->ino, 0, NULL, PAST_UNKNOWN);
+	r = mounts_find(&d->mount, &run->mounts, fd, (dev_t)d->dev);
+	if (r == 0)
+		r = past_begin(&f->past, run->cache != NULL ? &run->past : NULL,
+		    d->mount->key, d->ino, w->depth == 0,
+		    old != NULL ? past_tree(old) : NULL,
+		    old != NULL ? past_refs(above, old) : PAST_UNKNOWN);
+	d->past = f->past.dir;
+	return r;
+}
+
 /*
  * Begin the open directory `fd`, which is given away: list it, make its
  * frame and its ENTER slot.
  */
 static int
-enter(
-    struct walk *w, int fd, const struct listing_name *n, const struct stat *st)
+enter(struct walk *w, int fd, const struct listing_name *n,
+    const struct stat *st, const struct past_entry *old)
 {
 	struct dir *parent = w->depth > 0 ? w->frames[w->depth - 1].dir : NULL;
 	size_t most = w->names_held + NAMES_LEAST < LISTING_NAMES_MAX
 			  ? LISTING_NAMES_MAX - w->names_held
 			  : NAMES_LEAST;
-	struct frame f = {NULL, 1, NULL};
+	struct frame f = {NULL, 1, NULL, {NULL}};
 	struct slot *s;
 	int r;
 
@@ -176,6 +226,7 @@ enter(
 	}
 	f.dir->dev = st->st_dev;
 	f.dir->ino = st->st_ino;
+	r = begin_past(w, &f, fd, old);
 	w->names_held += listing_held(f.names);
 	w->frames[w->depth++] = f;
 	if (w->depth - w->first_open > WALK_OPEN_MAX) {
@@ -183,7 +234,10 @@ enter(
 			frame_close(&w->frames[w->first_open]);
 		w->first_open++;
 	}
-	r = emit(&s, w, SLOT_ENTER, f.dir, n, st);
+	if (r == 0)
+		r = emit(&s, w, SLOT_ENTER, f.dir, n, st);
+	if (r == 0 && old != NULL)
+		r = block_set_old(w->block, s, old);
 	if (r == 0)
 		r = source_xattrs(w->worker, w->block, s, fd);
 	return r;
@@ -212,6 +266,7 @@ reopen_one(struct walk *w, uint32_t i)
 		return r;
 	d->dev = old->dev;
 	d->ino = old->ino;
+	d->mount = old->mount;
 	f->dir = d;
 	f->is_open = 1;
 	dir_unref(old);
@@ -245,7 +300,8 @@ reopen(struct walk *w)
  * be read is named and left out.
  */
 static int
-try_dir(struct walk *w, const struct listing_name *n)
+try_dir(
+    struct walk *w, const struct listing_name *n, const struct past_entry *old)
 {
 	struct stat st;
 	int fd;
@@ -266,21 +322,26 @@ try_dir(struct walk *w, const struct listing_name *n)
 			(void)close(fd); /* only read from */
 		return 0;
 	}
-	return enter(w, fd, n, &st);
+	return enter(w, fd, n, &st, old);
 }
 
-static void
-set_fsid(struct walk *w, struct slot *s, const struct stat *st)
+/*
+ * Is the entry as it was, and what it refers to in the store?  A file of
+ * another file system than its directory's (a file can be mounted on) may be
+ * another one under the same number.
+ */
+static int
+is_old(const struct past *p, const struct past_entry *e, const struct stat *st,
+    const struct dir *d)
 {
-	struct dir *d = s->dir;
+	struct cache_stat now;
 
-	if (!w->fsid_known || w->fsid_dev != st->st_dev) {
-		w->fsid_known = 1;
-		w->fsid_dev = st->st_dev;
-		w->fsid = st->st_dev == d->dev ? source_fsid(d->fd, d->dev)
-					       : st->st_dev;
-	}
-	s->fsid = w->fsid;
+	if (st->st_dev != d->dev)
+		return 0;
+	cache_record_stat_from(&now, st, source_kind(st->st_mode), 0);
+	return e->peek.kind == (enum address_kind)now.kind &&
+	       cache_record_stat_same(&e->stat, &now) &&
+	       past_refs(p, e) == PAST_HAD;
 }
 
 /* Returns 0; 1 when the entry is to be left out; ERR_NOMEM. */
@@ -299,14 +360,35 @@ filtered(
 	return 1;
 }
 
+/* An entry that is neither a directory nor left out. */
+static int
+visit_file(struct walk *w, const struct listing_name *n, const struct stat *st,
+    const struct past_entry *old)
+{
+	struct frame *f = &w->frames[w->depth - 1];
+	struct slot *s;
+	int r;
+
+	if (S_ISSOCK(st->st_mode)) {
+		(void)atomic_fetch_add(&w->run->notes.counts->sockets, 1);
+		return 0;
+	}
+	if (old != NULL && is_old(&f->past, old, st, f->dir))
+		return emit_old(w, old);
+	r = emit(&s, w, SLOT_ENTRY, f->dir, n, st);
+	if (r == 0 && (s->flags & ENTRY_HARDLINK) != 0 && f->dir->mount != NULL)
+		s->fsid = st->st_dev == f->dir->dev ? f->dir->mount->fsid
+						    : st->st_dev;
+	return r;
+}
+
 static int
 visit(struct walk *w, const struct listing_name *n)
 {
 	struct dir *d = w->frames[w->depth - 1].dir;
-	struct notes_counts *counts = w->run->notes.counts;
-	int is_dir = n->type == DT_DIR;
+	struct past_entry old;
+	int is_dir = n->type == DT_DIR, is_known;
 	struct stat st;
-	struct slot *s;
 	int r;
 
 	if (strcmp(n->name, SKIPPED_NAME) == 0)
@@ -323,22 +405,19 @@ visit(struct walk *w, const struct listing_name *n)
 		if (r != 0)
 			return r < 0 ? r : 0;
 	}
+	r = past_find(&old, &w->frames[w->depth - 1].past, n->name, n->len);
+	if (r < 0)
+		return r;
+	is_known = r == 0;
 	if (is_dir) {
-		r = try_dir(w, n);
+		r = try_dir(w, n, is_known ? &old : NULL);
 		if (r != 1)
 			return r;
 		(void)err_set(ERR_SOURCE, "changed its type while it was read");
 		unreadable(w, n, 0);
 		return 0;
 	}
-	if (S_ISSOCK(st.st_mode)) {
-		(void)atomic_fetch_add(&counts->sockets, 1);
-		return 0;
-	}
-	r = emit(&s, w, SLOT_ENTRY, d, n, &st);
-	if (r == 0 && (s->flags & ENTRY_HARDLINK) != 0)
-		set_fsid(w, s, &st);
-	return r;
+	return visit_file(w, n, &st, is_known ? &old : NULL);
 }
 
 /* Leave the deepest directory; the one above must be usable again. */
@@ -380,7 +459,7 @@ walk_root(struct walk *w)
 		(void)close(fd); /* only read from */
 		return r;
 	}
-	r = enter(w, fd, &none, &st);
+	r = enter(w, fd, &none, &st, NULL);
 	return r == ERR_SOURCE ? err_prefix(ERR_NOENT, "%s", w->o->path) : r;
 }
 

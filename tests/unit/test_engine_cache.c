@@ -90,14 +90,15 @@ fill(struct fixture *f, uint64_t ino, const char *const *names)
 {
 	struct cache *c = open_cache(f);
 	struct cache_edit e;
-	struct cache_dir d = {.entries = 3, .files = 3};
+	struct cache_dir d = {.entries = 3};
 
 	cache_edit_begin(&e, 1, ino);
 	for (; *names != NULL; names++)
 		put_leaf(c, &e, *names);
 	assert_int_equal(cache_edit_end(c, &e, &d), 0);
-	assert_int_equal(
-	    cache_finish(c, f->head.snapshot, f->head.generation), 0);
+	assert_int_equal(cache_finish(c, f->head.snapshot, f->head.snapshot,
+			     f->head.generation),
+	    0);
 	cache_close(c);
 }
 
@@ -110,14 +111,14 @@ round_trip(void **state)
 	struct cache *c = open_cache(f);
 	struct cache_dir d;
 
-	assert_false(cache_current(c));
+	assert_null(cache_root(c));
 	cache_close(c);
 	fill(f, 5, abc);
 	fill(f, 6, abc);
 	c = open_cache(f);
-	assert_true(cache_current(c));
+	assert_non_null(cache_root(c));
 	assert_int_equal(cache_dir(&d, c, 1, 5), 0);
-	assert_int_equal(d.files, 3);
+	assert_int_equal(d.entries, 3);
 	assert_int_equal(cache_dir(&d, c, 1, 4), 1);
 	assert_int_equal(cache_dir(&d, c, 2, 5), 1);
 	expect_leaf(c, 5, "", "apple");
@@ -133,7 +134,7 @@ edits(void **state)
 {
 	struct fixture *f = *state;
 	struct cache_edit e;
-	struct cache_dir d = {.entries = 2, .files = 2};
+	struct cache_dir d = {.entries = 2};
 	struct cache *c;
 
 	fill(f, 5, abc);
@@ -148,8 +149,9 @@ edits(void **state)
 	assert_int_equal(cache_edit_end(c, &e, &d), 0);
 	/* The run itself sees what was there when it began. */
 	expect_leaf(c, 5, "b", "berry");
-	assert_int_equal(
-	    cache_finish(c, f->head.snapshot, f->head.generation), 0);
+	assert_int_equal(cache_finish(c, f->head.snapshot, f->head.snapshot,
+			     f->head.generation),
+	    0);
 	cache_close(c);
 	c = open_cache(f);
 	expect_leaf(c, 5, "", "apple");
@@ -158,7 +160,7 @@ edits(void **state)
 	expect_leaf(c, 5, "e", NULL);
 	expect_leaf(c, 6, "b", "berry");
 	assert_int_equal(cache_dir(&d, c, 1, 5), 0);
-	assert_int_equal(d.files, 2);
+	assert_int_equal(d.entries, 2);
 	cache_close(c);
 }
 
@@ -175,8 +177,9 @@ unfinished_edit_has_no_directory(void **state)
 	cache_edit_begin(&e, 1, 5);
 	put_leaf(c, &e, "banana");
 	/* The batch becomes durable, the edit never ends. */
-	assert_int_equal(
-	    cache_finish(c, f->head.snapshot, f->head.generation), 0);
+	assert_int_equal(cache_finish(c, f->head.snapshot, f->head.snapshot,
+			     f->head.generation),
+	    0);
 	cache_close(c);
 	c = open_cache(f);
 	assert_int_equal(cache_dir(&d, c, 1, 5), 1);
@@ -199,8 +202,9 @@ empty_directory(void **state)
 	cache_edit_begin(&e, 1, 5);
 	assert_int_equal(cache_edit_leaf(c, &e, &l, "", 0), 0);
 	assert_int_equal(cache_edit_end(c, &e, &d), 0);
-	assert_int_equal(
-	    cache_finish(c, f->head.snapshot, f->head.generation), 0);
+	assert_int_equal(cache_finish(c, f->head.snapshot, f->head.snapshot,
+			     f->head.generation),
+	    0);
 	cache_close(c);
 	c = open_cache(f);
 	assert_int_equal(cache_leaf(&l, c, 1, 5, "", 0), 0);
@@ -220,18 +224,18 @@ other_binding_empties(void **state)
 	fill(f, 5, abc);
 	f->head.snapshot[0] ^= 1;
 	c = open_cache(f); /* another parent: not current, but kept */
-	assert_false(cache_current(c));
+	assert_null(cache_root(c));
 	assert_int_equal(cache_dir(&d, c, 1, 5), 0);
 	cache_close(c);
 	f->head.snapshot[0] ^= 1;
 	f->head.generation[3] ^= 1;
 	c = open_cache(f);
-	assert_false(cache_current(c));
+	assert_null(cache_root(c));
 	cache_close(c);
 	f->head.generation[3] ^= 1;
 	f->head.machine[0] ^= 1; /* a copy on another machine */
 	c = open_cache(f);
-	assert_false(cache_current(c));
+	assert_null(cache_root(c));
 	assert_int_equal(cache_dir(&d, c, 1, 5), 1);
 	cache_close(c);
 }
