@@ -476,6 +476,19 @@ session_commit(struct session *s, struct store_receipt *receipt,
 	return ret;
 }
 
+int
+session_settle(struct session *s)
+{
+	int ret;
+
+	pool_lock_enter(&s->lock);
+	ret = check_usable(s);
+	if (ret == 0)
+		ret = flush(s);
+	pool_lock_leave(&s->lock);
+	return ret;
+}
+
 /* gather_records() has done what is to be done. */
 static int
 ignore_record(void *arg, enum store_got got, const uint8_t id[STORE_ID_BYTES],
@@ -493,19 +506,6 @@ ignore_record(void *arg, enum store_got got, const uint8_t id[STORE_ID_BYTES],
  * Who reports may be wrong, or may want to make room for another record of
  * this id: the store looks itself, and a record that is whole stays.
  */
-int
-session_settle(struct session *s)
-{
-	int ret;
-
-	pool_lock_enter(&s->lock);
-	ret = check_usable(s);
-	if (ret == 0)
-		ret = flush(s);
-	pool_lock_leave(&s->lock);
-	return ret;
-}
-
 int
 session_report(struct session *s, const uint8_t id[STORE_ID_BYTES])
 {
