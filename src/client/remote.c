@@ -6,6 +6,7 @@
 #include "base/pool.h"
 #include "hash/hash.h"
 #include "proto/body.h"
+#include "proto/enroll.h"
 #include "proto/login.h"
 #include "store/store.h"
 
@@ -317,6 +318,7 @@ static int
 on_mounts(void *arg, const uint8_t *p, size_t len)
 {
 	struct listing *l = arg;
+	uint8_t name[IDENT_BYTES];
 	struct body_items it;
 	struct body_mount m;
 	int r;
@@ -324,6 +326,11 @@ on_mounts(void *arg, const uint8_t *p, size_t len)
 	body_items_init(&it, p, len);
 	while ((r = body_mounts_next(&m, &it)) == 0) {
 		l->found++;
+		/* A key that its name does not follow from proves nothing: what
+		 * it signed is then of a mount that is not known. */
+		enroll_mount_id(name, m.public_key);
+		if (memcmp(name, m.mount, sizeof(name)) != 0)
+			continue;
 		r = l->mount(l->arg, m.mount, m.public_key, m.label);
 		if (r != 0)
 			return r;

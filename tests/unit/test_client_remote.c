@@ -1,9 +1,12 @@
 /* The remote store against a server in this process. */
 
 #include "base/err.h"
+#include "base/fs.h"
+#include "base/hex.h"
 #include "base/limits.h"
 #include "lib/server_fixture.h"
 
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -296,6 +299,37 @@ test_heartbeat(void **state)
 	server_fixture_stop(&f);
 }
 
+/* The server names a mount with the key of another one. */
+static void
+test_mounts_prove_their_names(void **state)
+{
+	char from[2 * IDENT_BYTES + 1], *a, *b;
+	struct buf json = BUF_INIT;
+	struct remote_options o;
+	struct server_fixture f;
+	struct store *s;
+	unsigned n = 0;
+
+	(void)state;
+	server_fixture_start(&f, 0);
+	server_fixture_mount(&o, &f, 1);
+	hex_encode(from, o.mount, sizeof(o.mount));
+	a = fs_printf("%s/mounts/%s.json", f.dir, from);
+	from[0] = from[0] == '0' ? '1' : '0';
+	b = fs_printf("%s/mounts/%s.json", f.dir, from);
+	assert_int_equal(fs_read_file(&json, AT_FDCWD, a, 4096), 0);
+	assert_int_equal(
+	    fs_write_file(AT_FDCWD, b, json.data, json.len, 0600, 0), 0);
+	assert_int_equal(remote_open(&s, &o), 0);
+	assert_int_equal(s->ops->mounts(s, count_mount, &n), 0);
+	assert_int_equal(n, 1);
+	s->ops->close(s);
+	buf_release(&json);
+	free(a);
+	free(b);
+	server_fixture_stop(&f);
+}
+
 int
 main(void)
 {
@@ -305,6 +339,7 @@ main(void)
 	    cmocka_unit_test(test_restart_makes_stale),
 	    cmocka_unit_test(test_wrong_store),
 	    cmocka_unit_test(test_heartbeat),
+	    cmocka_unit_test(test_mounts_prove_their_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
