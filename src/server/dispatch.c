@@ -273,7 +273,6 @@ open_session(struct login_answer *a, struct dispatch *d,
 
 	memset(a, 0, sizeof(*a));
 	sign_dh_pair(secret, a->dh);
-	sessions_settle(d->sessions, m->mount);
 	r = d->open(&store, d->arg, m);
 	if (r == 0)
 		r = fill_login(a, d, m, store);
@@ -331,7 +330,35 @@ do_login(struct dispatch *d, struct http_server_request *rq,
 	answer_json(rq, r, &b);
 }
 
-/* A request in a session: is it proved, is it new? */
+/*
+ * Is a request in session `s` (NULL: there is none) proved, and is it new?
+ * Sets `mac` to its MAC.  Returns 0, or a code with its message.
+ */
+static int
+check_request(uint8_t mac[SIGN_MAC_BYTES], struct dispatch *d,
+    struct session *s, enum route route, uint64_t number, const uint8_t *body,
+    size_t len)
+{
+	int r;
+
+	if (s == NULL)
+		return err_set(ERR_STALE, "the session has ended");
+	if (len < SIGN_MAC_BYTES)
+		return err_set(FAULT_MALFORMED, "the request has no check");
+	len -= SIGN_MAC_BYTES;
+	mac_request(mac, &s->keys, number, route, body, len);
+	if (!hash_equal(mac, body + len, SIGN_MAC_BYTES))
+		return err_set(
+		    FAULT_UNAUTHENTICATED, "the request fails its check");
+	r = sessions_accept(d->sessions, s, number);
+	if (r == SESSIONS_SEEN)
+		return err_set(
+		    FAULT_UNAUTHENTICATED, "the request was there before");
+	if (r == SESSIONS_FIRST)
+		sessions_settle(d->sessions, s->mount);
+	return 0;
+}
+
 static void
 do_session(struct dispatch *d, struct http_server_request *rq, enum route route,
     const uint8_t *body, size_t len)
@@ -339,40 +366,27 @@ do_session(struct dispatch *d, struct http_server_request *rq, enum route route,
 	uint8_t session[IDENT_BYTES], mac[SIGN_MAC_BYTES];
 	struct session *s = NULL;
 	uint64_t number;
+	int r;
 
 	if (read_headers(session, &number, rq) != 0) {
-		err_set(FAULT_MALFORMED, "no session is named");
-		answer_fault(rq, FAULT_MALFORMED);
+		answer_fault(
+		    rq, err_set(FAULT_MALFORMED, "no session is named"));
 		return;
 	}
-	if (!http_server_too_long(rq) && body != NULL)
-		s = sessions_take(d->sessions, session);
 	if (http_server_too_long(rq)) {
-		answer_refusal(d, rq, session, number, ERR_LIMIT,
-		    "the request is too long");
-	} else if (s == NULL) {
-		answer_refusal(
-		    d, rq, session, number, ERR_STALE, "the session has ended");
-	} else if (len < SIGN_MAC_BYTES) {
-		answer_refusal(d, rq, session, number, FAULT_MALFORMED,
-		    "the request has no check");
+		r = err_set(ERR_LIMIT, "the request is too long");
 	} else {
-		len -= SIGN_MAC_BYTES;
-		mac_request(mac, &s->keys, number, route, body, len);
-		if (!hash_equal(mac, body + len, SIGN_MAC_BYTES))
-			answer_refusal(d, rq, session, number,
-			    FAULT_UNAUTHENTICATED,
-			    "the request fails its check");
-		else if (sessions_accept(d->sessions, s, number) != 0)
-			answer_refusal(d, rq, session, number,
-			    FAULT_UNAUTHENTICATED,
-			    "the request was there before");
-		else {
-			request_do(rq, d->account, d->sessions, s, route,
-			    number, mac, body, len);
-			s = NULL; /* given back when answered */
-		}
+		if (body != NULL)
+			s = sessions_take(d->sessions, session);
+		r = check_request(mac, d, s, route, number, body, len);
 	}
+	if (r == 0) {
+		/* Gives the session back when it is answered. */
+		request_do(rq, d->account, d->sessions, s, route, number, mac,
+		    body, len - SIGN_MAC_BYTES);
+		return;
+	}
+	answer_refusal(d, rq, session, number, r, err_text());
 	if (s != NULL)
 		sessions_give(d->sessions, s);
 }

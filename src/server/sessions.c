@@ -338,10 +338,10 @@ accept_locked(struct session *s, uint64_t number)
 
 	if (number == 0 || (s->newest >= SESSIONS_WINDOW &&
 			       number <= s->newest - SESSIONS_WINDOW))
-		return 1;
+		return SESSIONS_SEEN;
 	if (number <= s->newest) {
 		if ((s->seen[i / 8] >> (i % 8) & 1) != 0)
-			return 1;
+			return SESSIONS_SEEN;
 	} else if (number - s->newest >= SESSIONS_WINDOW) {
 		memset(s->seen, 0, sizeof(s->seen));
 	} else {
@@ -352,8 +352,10 @@ accept_locked(struct session *s, uint64_t number)
 	set_bit(s, number, 1);
 	if (number > s->newest)
 		s->newest = number;
+	if (s->proven)
+		return 0;
 	s->proven = 1;
-	return 0;
+	return SESSIONS_FIRST;
 }
 
 int

@@ -68,8 +68,9 @@ int sessions_add(struct sessions *ss, const struct mac_session *keys,
 
 /*
  * What the sessions of a mount have put so far becomes visible to the next
- * one: its client may have died, and comes back to go on.  To be called with
- * no session in use; sessions that are live are not disturbed.
+ * one: its client may have died, and comes back to go on.  Called when that
+ * one has proved itself, since anybody can repeat a log-in; sessions that are
+ * live are not disturbed.
  */
 void sessions_settle(struct sessions *ss, const uint8_t mount[IDENT_BYTES]);
 
@@ -81,9 +82,12 @@ struct session *sessions_take(
 void sessions_give(struct sessions *ss, struct session *s);
 
 /*
- * A request with this number and a right MAC came.  Returns 0, or 1 when the
+ * A request with this number and a right MAC came.  Returns 0;
+ * SESSIONS_FIRST when it is the session's first one; SESSIONS_SEEN when the
  * number was seen before or is too old to know.
  */
+#define SESSIONS_SEEN 1
+#define SESSIONS_FIRST 2
 int sessions_accept(struct sessions *ss, struct session *s, uint64_t number);
 
 /* End a session that the caller is using. */
