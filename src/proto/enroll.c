@@ -12,6 +12,7 @@
 #define MOUNT_CONTEXT "hashstore enroll mount v1"
 #define JOIN_CONTEXT "hashstore enroll join v1"
 #define STORE_CONTEXT "hashstore enroll store v1"
+#define INVITATION_CONTEXT "hashstore enroll invitation v1"
 
 void
 enroll_uuid(char out[ENROLL_UUID_LEN + 1])
@@ -53,8 +54,9 @@ enroll_keys(struct enroll_keys *out, const char *uuid)
 	}
 	hash_derive(out->id, sizeof(out->id), "hashstore 2026 invitation id v1",
 	    canon, sizeof(canon));
-	hash_derive(out->client, sizeof(out->client),
+	hash_derive(out->client_seed, sizeof(out->client_seed),
 	    "hashstore 2026 invitation client v1", canon, sizeof(canon));
+	sign_public(out->client, out->client_seed);
 	hash_derive(out->server, sizeof(out->server),
 	    "hashstore 2026 invitation server v1", canon, sizeof(canon));
 	hash_wipe(canon, sizeof(canon));
@@ -97,7 +99,7 @@ append_request(struct buf *out, const struct enroll_request *rq)
 	return r;
 }
 
-/* ... and what the client's MAC covers. */
+/* ... and what the invitation's proof covers. */
 static int
 append_signed(struct buf *out, const struct enroll_request *rq)
 {
@@ -120,7 +122,7 @@ append_answer(struct buf *out, const struct enroll_request *rq,
 	int r = append_signed(out, rq);
 
 	if (r == 0)
-		r = buf_append(out, rq->mac, sizeof(rq->mac));
+		r = buf_append(out, rq->proof, sizeof(rq->proof));
 	if (r == 0)
 		r = buf_append(out, a->mount, sizeof(a->mount));
 	if (r == 0)
@@ -139,7 +141,7 @@ enroll_request_make(struct enroll_request *rq,
 	int r;
 
 	random_bytes(rq->nonce, sizeof(rq->nonce));
-	memset(rq->mac, 0, sizeof(rq->mac));
+	memset(rq->proof, 0, sizeof(rq->proof));
 	r = append_request(&b, rq);
 	if (r < 0)
 		goto out;
@@ -149,7 +151,8 @@ enroll_request_make(struct enroll_request *rq,
 	buf_reset(&b);
 	r = append_signed(&b, rq);
 	if (r == 0 && keys != NULL)
-		hash_keyed(rq->mac, keys->client, b.data, b.len);
+		sign_make(rq->proof, keys->client_seed, INVITATION_CONTEXT,
+		    b.data, b.len);
 out:
 	buf_release(&b);
 	return r;
@@ -160,18 +163,15 @@ enroll_request_check(const struct enroll_request *rq,
     const struct enroll_keys *keys,
     const uint8_t join_public[SIGN_PUBLIC_BYTES])
 {
-	uint8_t mac[SIGN_MAC_BYTES];
 	struct buf b = BUF_INIT;
 	int r = append_signed(&b, rq);
 
 	if (r < 0)
 		goto out;
-	if (keys != NULL) {
-		hash_keyed(mac, keys->client, b.data, b.len);
-		if (!hash_equal(mac, rq->mac, sizeof(mac))) {
-			r = err_set(ERR_REFUSED, "the invitation does not fit");
-			goto out;
-		}
+	if (keys != NULL && sign_check(rq->proof, keys->client,
+				INVITATION_CONTEXT, b.data, b.len) < 0) {
+		r = err_set(ERR_REFUSED, "the invitation does not fit");
+		goto out;
 	}
 	buf_reset(&b);
 	r = append_request(&b, rq);
@@ -251,8 +251,8 @@ enroll_request_encode(struct buf *out, const struct enroll_request *rq)
 		r = json_set_hex(
 		    j, "invitation", rq->invitation, sizeof(rq->invitation));
 		if (r == 0)
-			r = json_set_hex(
-			    j, "invitation_mac", rq->mac, sizeof(rq->mac));
+			r = json_set_hex(j, "invitation_proof", rq->proof,
+			    sizeof(rq->proof));
 	}
 	if (r == 0)
 		r = json_set_hex(j, "nonce", rq->nonce, sizeof(rq->nonce));
@@ -309,8 +309,8 @@ get_request(struct enroll_request *rq, const struct json *j)
 		r = json_get_hex(
 		    rq->invitation, sizeof(rq->invitation), j, "invitation");
 		if (r == 0)
-			r = json_get_hex(
-			    rq->mac, sizeof(rq->mac), j, "invitation_mac");
+			r = json_get_hex(rq->proof, sizeof(rq->proof), j,
+			    "invitation_proof");
 	}
 	if (r == 0)
 		r = json_get_hex(rq->nonce, sizeof(rq->nonce), j, "nonce");

@@ -3,9 +3,10 @@
 
 /*
  * Registration of a mount, one round trip; docs/protocol.md 3.2.  The
- * invitation is a secret that both sides have and that is never sent: each
- * proves it with a MAC over the whole exchange.  Besides, the mount and the
- * vault prove their keys by signatures, and so does the store.
+ * invitation is a secret that is never sent: the client proves it by a
+ * signature, so that what the store keeps of it is not enough to use it, and
+ * the store by a MAC, both over the whole exchange.  Besides, the mount and
+ * the vault prove their keys by signatures, and so does the store.
  */
 
 #include "base/buf.h"
@@ -19,10 +20,11 @@
 
 #define ENROLL_UUID_LEN 36
 
-/* What an invitation becomes: its public name and two secrets. */
+/* What an invitation becomes: its public name, a key pair and a secret. */
 struct enroll_keys {
 	uint8_t id[IDENT_BYTES];
-	uint8_t client[SIGN_MAC_BYTES]; /* the client's MAC */
+	uint8_t client_seed[SIGN_SEED_BYTES]; /* not in a store: zero there */
+	uint8_t client[SIGN_PUBLIC_BYTES]; /* checks the client's proof */
 	uint8_t server[SIGN_MAC_BYTES]; /* the server's MAC */
 };
 
@@ -43,7 +45,7 @@ struct enroll_request {
 	struct header header; /* of the vault, as the client knows it */
 	uint8_t mount_signature[SIGN_BYTES];
 	uint8_t join_signature[SIGN_BYTES]; /* by the vault's join key */
-	uint8_t mac[SIGN_MAC_BYTES]; /* zero without an invitation */
+	uint8_t proof[SIGN_BYTES]; /* zero without an invitation */
 };
 
 struct enroll_answer {
@@ -64,14 +66,14 @@ void enroll_mount_id(
     uint8_t out[IDENT_BYTES], const uint8_t mount_public[SIGN_PUBLIC_BYTES]);
 
 /*
- * Fill nonce, signatures and MAC; the other members are set.  `keys` is NULL
+ * Fill nonce, signatures and proof; the other members are set.  `keys` is NULL
  * without an invitation.  Returns 0 or ERR_NOMEM.
  */
 int enroll_request_make(struct enroll_request *rq,
     const uint8_t mount_seed[SIGN_SEED_BYTES],
     const uint8_t join_seed[SIGN_SEED_BYTES], const struct enroll_keys *keys);
 /*
- * Check the MAC (unless `keys` is NULL), the mount's signature and the one by
+ * Check the proof (unless `keys` is NULL), the mount's signature and the one by
  * `join_public`.  Returns 0, ERR_REFUSED or ERR_NOMEM.
  */
 int enroll_request_check(const struct enroll_request *rq,

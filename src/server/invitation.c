@@ -115,6 +115,7 @@ invitation_find(struct enroll_keys *out, const struct account *a,
 		goto out;
 	}
 	memcpy(keys.id, id, IDENT_BYTES);
+	memset(keys.client_seed, 0, sizeof(keys.client_seed));
 	*out = keys;
 out:
 	json_free(j);

@@ -3,8 +3,8 @@
 
 /*
  * STORE/invitations/ID.json: what the store keeps of an invitation.  Never
- * the UUID itself, only two keys derived from it, so a copy of the store
- * cannot be used to register with the original.
+ * the UUID itself, only what checks the client's proof and makes the store's
+ * own, so a copy of the store cannot be used to register with the original.
  *
  * A state machine of one durable step:
  *

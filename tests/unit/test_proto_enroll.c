@@ -63,7 +63,7 @@ test_uuid(void **state)
 	assert_int_equal(
 	    enroll_keys(&b, "9D739FF3-C218-4A52-A6C3-22FB669C74DF"), 0);
 	assert_memory_equal(&a, &b, sizeof(a));
-	assert_memory_not_equal(a.client, a.server, 32);
+	assert_memory_not_equal(a.client_seed, a.server, 32);
 }
 
 static void

@@ -119,7 +119,10 @@ static void
 test_store_keeps_no_secret(void **state)
 {
 	char uuid[ENROLL_UUID_LEN + 1], hex[33], *path, *text;
-	struct enroll_keys keys;
+	static const uint8_t seed[SIGN_SEED_BYTES] = {5};
+	struct enroll_request rq = {.has_invitation = 1, .label = "thief"};
+	struct enroll_answer answer;
+	struct enroll_keys keys, stored;
 	struct server_fixture f;
 	struct buf b = BUF_INIT;
 	struct stat st;
@@ -136,6 +139,21 @@ test_store_keeps_no_secret(void **state)
 	assert_null(strstr(text, uuid));
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0600);
+	/* With all that it has of the invitation nobody can register. */
+	memcpy(rq.store, account_public(f.account), sizeof(rq.store));
+	memcpy(rq.invitation, keys.id, sizeof(rq.invitation));
+	sign_public(rq.mount_public, seed);
+	sign_public(rq.header.join_public, seed);
+	rq.mode = ENROLL_NEW;
+	assert_int_equal(
+	    invitation_find(&stored, f.account, keys.id, rq.mount_public), 0);
+	assert_int_equal(enroll_request_make(&rq, seed, seed, &stored), 0);
+	assert_int_equal(
+	    registration_do(&answer, &f.dispatch.registration, &rq),
+	    ERR_REFUSED);
+	assert_int_equal(enroll_request_make(&rq, seed, seed, &keys), 0);
+	assert_int_equal(
+	    registration_do(&answer, &f.dispatch.registration, &rq), 0);
 	free(path);
 	buf_release(&b);
 	server_fixture_stop(&f);
