@@ -2,7 +2,6 @@
 
 #include "base/clock.h"
 #include "base/err.h"
-#include "base/fs.h"
 #include "base/log.h"
 #include "cli/cli.h"
 #include "cli/connect.h"
@@ -47,8 +46,10 @@ back_up(struct connect *c, struct backup_result *result,
 	char *cache_path = NULL;
 	int tries, rc;
 
-	/* Without memory for its path there is no cache. */
-	cache_path = fs_join(c->state.path, "cache");
+	/* Without a place for the cache all is read. */
+	cache_path = shamo_cache_path(&c->state);
+	if (cache_path == NULL)
+		log_warn("no stat cache: %s", err_text());
 	/* The name is a label; without one it stays empty. */
 	if (gethostname(host, sizeof(host) - 1) != 0)
 		host[0] = '\0';

@@ -276,6 +276,58 @@ shamo_save(const struct shamo *s)
 	return rc;
 }
 
+/* Nonzero when the directory lies on a network file system. */
+static int
+is_network(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), network;
+
+	if (fd < 0)
+		return 0;
+	network = fs_is_network(fd);
+	(void)close(fd); /* only looked at */
+	return network;
+}
+
+/* The directory of this user's caches of ours. */
+static char *
+user_caches(void)
+{
+	const char *base = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+
+	if (base != NULL && base[0] == '/')
+		return fs_join(base, "hashstore");
+	if (home != NULL && home[0] == '/')
+		return fs_join(home, ".cache/hashstore");
+	(void)err_set(ERR_NOENT,
+	    "neither HOME nor XDG_CACHE_HOME says where caches are kept");
+	return NULL;
+}
+
+char *
+shamo_cache_path(const struct shamo *s)
+{
+	char hex[2 * sizeof(s->mount) + 1], *caches, *path = NULL;
+
+	if (!is_network(s->path))
+		return fs_join(s->path, "cache");
+	caches = user_caches();
+	if (caches == NULL || fs_make_dirs(caches, 0700) != 0)
+		goto out;
+	if (is_network(caches)) {
+		(void)err_set(ERR_IO,
+		    "%s lies on a network file system too; XDG_CACHE_HOME can "
+		    "name a local place",
+		    caches);
+		goto out;
+	}
+	hex_encode(hex, s->mount, sizeof(s->mount));
+	path = fs_join(caches, hex);
+out:
+	free(caches);
+	return path;
+}
+
 int
 shamo_lock(int *fd, const struct shamo *s)
 {

@@ -63,6 +63,14 @@ void shamo_drop_pending(const struct shamo *s);
 int shamo_save(const struct shamo *s);
 
 /*
+ * Where the stat cache is kept: in the state directory; when that lies on a
+ * network file system, which cannot share a map of memory, below the user's
+ * own caches, which are made.  NULL: nowhere, and err_text() says why; else
+ * the caller's to free.
+ */
+char *shamo_cache_path(const struct shamo *s);
+
+/*
  * One backup at a time per directory: lock of the state directory, held
  * until the descriptor is closed.  ERR_BUSY.
  */
