@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 /* Tree objects, maps and xattr blocks kept for the next use. */
-#define CACHE_BYTES (24u << 20)
+#define CACHE_BYTES (16u << 20)
 /* A snapshot's own counts are checked with this slack. */
 #define ENTRIES_SLACK 1000u
 

@@ -10,7 +10,7 @@
 
 /* Tree objects held by the frames: enough for 64 directories of leaves that
  * are as large as they get; deeper paths are rare and pay with a re-read. */
-#define HELD_BYTES_MAX (16u << 20)
+#define HELD_BYTES_MAX (8u << 20)
 
 /* One tree object of a directory: a node, or the leaf at the end. */
 struct level {

@@ -8,11 +8,11 @@
 #include <string.h>
 
 /* Records between the network and the workers. */
-#define QUEUE_ITEMS 16u
+#define QUEUE_ITEMS 8u
 /* Parts without objects handed over at once: about a millisecond of work. */
 #define BATCH_PARTS 32u
 /* Contents kept for the next object: fresh memory costs more than a copy. */
-#define SPARES_MAX 24u
+#define SPARES_MAX 8u
 #define THREADS_MAX 64u
 /* How often the user's flag is asked while waiting. */
 #define POLL_MS 200u
