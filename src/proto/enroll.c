@@ -128,6 +128,8 @@ append_answer(struct buf *out, const struct enroll_request *rq,
 	if (r == 0)
 		r = buf_append8(out, a->created != 0);
 	if (r == 0)
+		r = buf_append32(out, a->protocol_max);
+	if (r == 0)
 		r = header_append(out, &a->header);
 	return r;
 }
@@ -197,9 +199,11 @@ enroll_answer_make(struct enroll_answer *a, const struct enroll_request *rq,
     const uint8_t store_seed[SIGN_SEED_BYTES], const struct enroll_keys *keys)
 {
 	struct buf b = BUF_INIT;
-	int r = append_answer(&b, rq, a);
+	int r;
 
 	memset(a->mac, 0, sizeof(a->mac));
+	a->protocol_max = IDENT_PROTOCOL;
+	r = append_answer(&b, rq, a);
 	if (r < 0)
 		goto out;
 	sign_make(a->signature, store_seed, STORE_CONTEXT, b.data, b.len);
@@ -365,6 +369,8 @@ enroll_answer_encode(struct buf *out, const struct enroll_answer *a)
 	if (r == 0)
 		r = json_set_bool(j, "created", a->created);
 	if (r == 0)
+		r = json_set_int(j, "protocol_max", a->protocol_max);
+	if (r == 0)
 		r = header_to_json(j, &a->header);
 	if (r == 0)
 		r = json_set_hex(
@@ -381,6 +387,7 @@ int
 enroll_answer_decode(struct enroll_answer *out, const uint8_t *p, size_t len)
 {
 	struct enroll_answer a;
+	int64_t protocol;
 	struct json *j;
 	int r = json_decode(&j, (const char *)p, len);
 
@@ -391,14 +398,18 @@ enroll_answer_decode(struct enroll_answer *out, const uint8_t *p, size_t len)
 	if (r == 0)
 		r = json_get_bool(&a.created, j, "created");
 	if (r == 0)
+		r = json_get_int(&protocol, j, "protocol_max", 0, UINT32_MAX);
+	if (r == 0)
 		r = header_from_json(&a.header, j);
 	if (r == 0)
 		r = json_get_hex(
 		    a.signature, sizeof(a.signature), j, "signature");
 	if (r == 0)
 		r = json_get_hex(a.mac, sizeof(a.mac), j, "invitation_mac");
-	if (r == 0)
+	if (r == 0) {
+		a.protocol_max = (uint32_t)protocol;
 		*out = a;
+	}
 	json_free(j);
 	return r;
 }

@@ -51,6 +51,7 @@ struct enroll_request {
 struct enroll_answer {
 	uint8_t mount[IDENT_BYTES];
 	int created; /* the vault is new */
+	uint32_t protocol_max; /* the highest that the store speaks */
 	struct header header; /* as the store has it */
 	uint8_t signature[SIGN_BYTES]; /* by the store's key */
 	uint8_t mac[SIGN_MAC_BYTES]; /* zero without an invitation */
@@ -80,7 +81,7 @@ int enroll_request_check(const struct enroll_request *rq,
     const struct enroll_keys *keys,
     const uint8_t join_public[SIGN_PUBLIC_BYTES]);
 
-/* Fill signature and MAC of the answer to `rq`. */
+/* Fill `protocol_max`, signature and MAC of the answer to `rq`. */
 int enroll_answer_make(struct enroll_answer *a, const struct enroll_request *rq,
     const uint8_t store_seed[SIGN_SEED_BYTES], const struct enroll_keys *keys);
 /* Check both, the signature by rq->store.  0, ERR_REFUSED, ERR_NOMEM. */

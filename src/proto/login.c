@@ -76,6 +76,8 @@ append_transcript(struct buf *out, const struct login_request *rq,
 	if (r == 0)
 		r = buf_append(out, a->parent_hash, sizeof(a->parent_hash));
 	if (r == 0)
+		r = buf_append32(out, a->protocol_max);
+	if (r == 0)
 		r = header_append(out, &a->header);
 	return r;
 }
@@ -85,8 +87,10 @@ login_answer_make(struct login_answer *a, const struct login_request *rq,
     const uint8_t store_seed[SIGN_SEED_BYTES])
 {
 	struct buf t = BUF_INIT;
-	int r = append_transcript(&t, rq, a);
+	int r;
 
+	a->protocol_max = IDENT_PROTOCOL;
+	r = append_transcript(&t, rq, a);
 	if (r == 0)
 		sign_make(
 		    a->signature, store_seed, STORE_CONTEXT, t.data, t.len);
@@ -258,6 +262,8 @@ login_answer_encode(struct buf *out, const struct login_answer *a)
 	if (r == 0)
 		r = parent_to_json(j, a);
 	if (r == 0)
+		r = json_set_int(j, "protocol_max", a->protocol_max);
+	if (r == 0)
 		r = header_to_json(j, &a->header);
 	if (r == 0)
 		r = json_set_hex(
@@ -272,6 +278,7 @@ int
 login_answer_decode(struct login_answer *out, const uint8_t *p, size_t len)
 {
 	struct login_answer a;
+	int64_t protocol;
 	struct json *j;
 	int r = json_decode(&j, (const char *)p, len);
 
@@ -287,12 +294,16 @@ login_answer_decode(struct login_answer *out, const uint8_t *p, size_t len)
 	if (r == 0)
 		r = parent_from_json(&a, j);
 	if (r == 0)
+		r = json_get_int(&protocol, j, "protocol_max", 0, UINT32_MAX);
+	if (r == 0)
 		r = header_from_json(&a.header, j);
 	if (r == 0)
 		r = json_get_hex(
 		    a.signature, sizeof(a.signature), j, "signature");
-	if (r == 0)
+	if (r == 0) {
+		a.protocol_max = (uint32_t)protocol;
 		*out = a;
+	}
 	json_free(j);
 	return r;
 }

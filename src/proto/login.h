@@ -31,6 +31,7 @@ struct login_answer {
 	uint64_t parent_client_seq; /* zero without a parent, as the next */
 	uint64_t parent_server_seq;
 	uint8_t parent_hash[32];
+	uint32_t protocol_max; /* the highest that the store speaks */
 	struct header header; /* of the mount's vault */
 	uint8_t signature[SIGN_BYTES]; /* by the store's key */
 };
@@ -42,7 +43,7 @@ void login_request_make(
 int login_request_check(const struct login_request *rq,
     const uint8_t mount_public[SIGN_PUBLIC_BYTES]);
 
-/* Sign the answer to `rq`.  Returns 0 or ERR_NOMEM. */
+/* Set `protocol_max` and sign the answer to `rq`.  Returns 0 or ERR_NOMEM. */
 int login_answer_make(struct login_answer *a, const struct login_request *rq,
     const uint8_t store_seed[SIGN_SEED_BYTES]);
 /* Returns 0, ERR_REFUSED or ERR_NOMEM. */
