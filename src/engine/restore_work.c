@@ -1,7 +1,8 @@
 #include "engine/restore_work.h"
 
 #include "engine/restore_file.h"
-#include "object/bundle.h"
+#include "engine/restore_part.h"
+#include "engine/restore_spare.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -11,166 +12,19 @@
 #define QUEUE_ITEMS 8u
 /* Parts without objects handed over at once: about a millisecond of work. */
 #define BATCH_PARTS 32u
-/* Contents kept for the next object: fresh memory costs more than a copy. */
-#define SPARES_MAX 8u
 #define THREADS_MAX 64u
 /* How often the user's flag is asked while waiting. */
 #define POLL_MS 200u
 
-/* What a worker is handed: a record of `object`, or parts that are ready. */
-struct item {
-	struct item *next;
-	struct restore_window *window;
-	struct restore_object *object; /* NULL: parts */
-	enum store_got got;
-	struct buf record;
-	struct restore_part *parts; /* by `next_ready` */
-};
-
-struct spare {
-	struct object o; /* the first member */
-	struct spare *next;
-};
-
 struct restore_work {
 	struct restore_job *job;
+	struct restore_spare *spare;
 	struct pool_queue *queue;
 	struct pool_thread *threads[THREADS_MAX];
 	unsigned nthreads;
 	struct pool_lock lock; /* of all below, of parts and of objects */
 	struct pool_cond done; /* a window has no parts left */
-	struct item *items; /* unused */
-	struct spare *spares;
-	unsigned nspares;
 };
-
-static void
-item_free(struct item *it)
-{
-	buf_release(&it->record);
-	free(it);
-}
-
-static int
-item_take(struct item **out, struct restore_work *w)
-{
-	struct item *it;
-
-	pool_lock_enter(&w->lock);
-	it = w->items;
-	if (it != NULL)
-		w->items = it->next;
-	pool_lock_leave(&w->lock);
-	if (it == NULL) {
-		it = calloc(1, sizeof(*it));
-		if (it == NULL)
-			return err_nomem(sizeof(*it));
-		buf_init(&it->record);
-	}
-	buf_reset(&it->record);
-	*out = it;
-	return 0;
-}
-
-static void
-item_give(struct restore_work *w, struct item *it)
-{
-	pool_lock_enter(&w->lock);
-	it->next = w->items;
-	w->items = it;
-	pool_lock_leave(&w->lock);
-}
-
-static struct object *
-spare_take(struct restore_work *w)
-{
-	struct spare *s;
-
-	pool_lock_enter(&w->lock);
-	s = w->spares;
-	if (s != NULL) {
-		w->spares = s->next;
-		w->nspares--;
-	}
-	pool_lock_leave(&w->lock);
-	if (s == NULL) {
-		s = calloc(1, sizeof(*s));
-		if (s == NULL)
-			return NULL;
-		object_init(&s->o, OBJECT_CHUNK);
-	}
-	return &s->o;
-}
-
-/* The lock is held. */
-static void
-spare_give(struct restore_work *w, struct object *o)
-{
-	/* `o` is the first member of a spare that we handed out. */
-	struct spare *s = (struct spare *)(void *)o;
-
-	if (w->nspares == SPARES_MAX) {
-		object_release(o);
-		free(s);
-		return;
-	}
-	s->next = w->spares;
-	w->spares = s;
-	w->nspares++;
-}
-
-/* The bytes of one piece, as they stand in its object. */
-static int
-piece_bytes(const uint8_t **out, const struct restore_piece *p)
-{
-	const struct restore_object *o = p->object;
-	const struct object *c = o->content;
-	size_t len = 0;
-	int rc = 0;
-
-	if (o->state == RESTORE_BAD)
-		return err_set(ERR_DAMAGED, "%s",
-		    o->why != NULL ? o->why : "an object is damaged");
-	if (p->type != o->type)
-		return err_set(ERR_DAMAGED, "an object has two types");
-	if (p->type == OBJECT_BUNDLE) {
-		rc = bundle_member(
-		    out, &len, p->member, c->payload.data, c->payload.len);
-	} else {
-		*out = c->payload.data;
-		len = c->payload.len;
-	}
-	if (rc == 0 && len != p->length)
-		rc = err_set(ERR_DAMAGED, "a part has another length");
-	return rc;
-}
-
-/* `hash` is for a file that has no other part. */
-static void
-part_write(struct restore_work *w, struct restore_part *part, struct hash *hash)
-{
-	struct restore_file *f = part->file;
-	struct restore_piece *p;
-	const uint8_t *bytes;
-	size_t i;
-
-	if (!f->made && !f->bad && !restore_job_stopped(w->job))
-		restore_file_begin(f, part->is_last ? hash : NULL);
-	for (i = 0; i < part->npieces && !f->bad; i++) {
-		if (restore_job_stopped(w->job))
-			break;
-		p = &part->pieces[i];
-		bytes = NULL;
-		if (p->object == NULL)
-			restore_file_hole(f, p->length);
-		else if (piece_bytes(&bytes, p) != 0)
-			restore_file_damaged(f, err_text());
-		else
-			restore_file_write(f, bytes, p->length);
-	}
-	if (part->damage != NULL && !f->bad)
-		restore_file_damaged(f, part->damage);
-}
 
 /* Give back what a written part held; the lock is held. */
 static void
@@ -184,7 +38,7 @@ part_drop(struct restore_work *w, struct restore_part *part)
 		o = part->pieces[i].object;
 		if (o == NULL || --o->uses > 0 || o->content == NULL)
 			continue;
-		spare_give(w, o->content);
+		restore_spare_give_object(w->spare, o->content);
 		o->content = NULL;
 	}
 	if (--win->left == 0)
@@ -222,7 +76,7 @@ part_run(struct restore_work *w, struct restore_part *part)
 	f->running = 1;
 	while (!last && (part = f->first) != NULL && part->ready) {
 		pool_lock_leave(&w->lock);
-		part_write(w, part, &hash);
+		restore_part_write(w->job, part, &hash);
 		pool_lock_enter(&w->lock);
 		last = part->is_last;
 		f->first = part->next;
@@ -274,7 +128,7 @@ object_settle(struct restore_work *w, struct restore_object *o,
 	if (rc == 0)
 		o->content = content;
 	else if (content != NULL)
-		spare_give(w, content);
+		restore_spare_give_object(w->spare, content);
 	for (p = o->waiting; p != NULL; p = p->next) {
 		if (--p->part->missing > 0)
 			continue;
@@ -287,21 +141,21 @@ object_settle(struct restore_work *w, struct restore_object *o,
 }
 
 static void
-record_run(struct restore_work *w, struct item *it)
+record_run(struct restore_work *w, struct restore_item *it)
 {
 	struct restore_object *o = it->object;
 	struct object *content;
 	int rc;
 
-	content = spare_take(w);
+	content = restore_spare_object(w->spare);
 	if (content == NULL)
-		rc = err_nomem(sizeof(*content));
+		rc = ERR_NOMEM;
 	else if (restore_job_stopped(w->job))
 		rc = ERR_INTR;
 	else
 		rc = fetch_open(content, w->job->fetch, o->type, o->id, it->got,
 		    it->record.data, it->record.len);
-	item_give(w, it);
+	restore_spare_give_item(w->spare, it);
 	object_settle(w, o, content, rc);
 }
 
@@ -310,7 +164,7 @@ worker(void *arg)
 {
 	struct restore_work *w = arg;
 	struct restore_part *parts;
-	struct item *it;
+	struct restore_item *it;
 	void *item;
 
 	while (pool_queue_pop(&item, w->queue) == 0) {
@@ -320,7 +174,7 @@ worker(void *arg)
 			continue;
 		}
 		parts = it->parts;
-		item_give(w, it);
+		restore_spare_give_item(w->spare, it);
 		run_list(w, parts);
 	}
 }
@@ -339,7 +193,9 @@ restore_work_new(
 	pool_cond_init(&w->done);
 	if (threads > THREADS_MAX)
 		threads = THREADS_MAX;
-	rc = pool_queue_new(&w->queue, QUEUE_ITEMS);
+	rc = restore_spare_new(&w->spare);
+	if (rc == 0)
+		rc = pool_queue_new(&w->queue, QUEUE_ITEMS);
 	while (rc == 0 && w->nthreads < threads) {
 		rc = pool_thread_start(&w->threads[w->nthreads], worker, w);
 		if (rc == 0)
@@ -356,9 +212,6 @@ restore_work_new(
 void
 restore_work_free(struct restore_work *w)
 {
-	struct spare *s;
-	struct item *it;
-
 	if (w == NULL)
 		return;
 	if (w->queue != NULL)
@@ -366,15 +219,7 @@ restore_work_free(struct restore_work *w)
 	while (w->nthreads > 0)
 		pool_thread_join(w->threads[--w->nthreads]);
 	pool_queue_free(w->queue);
-	while ((it = w->items) != NULL) {
-		w->items = it->next;
-		item_free(it);
-	}
-	while ((s = w->spares) != NULL) {
-		w->spares = s->next;
-		object_release(&s->o);
-		free(s);
-	}
+	restore_spare_free(w->spare);
 	pool_cond_release(&w->done);
 	pool_lock_release(&w->lock);
 	free(w);
@@ -382,7 +227,7 @@ restore_work_free(struct restore_work *w)
 
 /* Hand an item over.  The queue is open as long as there are windows. */
 static void
-push(struct restore_work *w, struct item *it)
+push(struct restore_work *w, struct restore_item *it)
 {
 	int closed = pool_queue_push(w->queue, it);
 
@@ -393,11 +238,11 @@ push(struct restore_work *w, struct item *it)
 static void
 push_parts(struct restore_work *w, struct restore_part *parts)
 {
-	struct item *it;
+	struct restore_item *it;
 
 	if (parts == NULL)
 		return;
-	if (item_take(&it, w) != 0) {
+	if (restore_spare_item(&it, w->spare) != 0) {
 		/* No memory for the errand: go oneself. */
 		run_list(w, parts);
 		return;
@@ -446,16 +291,16 @@ static int
 hand_over(struct restore_work *w, struct restore_object *o, enum store_got got,
     const uint8_t *record, size_t len)
 {
-	struct item *it;
+	struct restore_item *it;
 	int rc;
 
-	rc = item_take(&it, w);
+	rc = restore_spare_item(&it, w->spare);
 	if (rc != 0)
 		return rc;
 	if (got == STORE_GOT_RECORD)
 		rc = buf_append(&it->record, record, len);
 	if (rc != 0) {
-		item_give(w, it);
+		restore_spare_give_item(w->spare, it);
 		return rc;
 	}
 	o->arrived = 1;
