@@ -205,7 +205,7 @@ enter(struct walk *w, int fd, const struct listing_name *n,
 	size_t most = w->names_held + NAMES_LEAST < LISTING_NAMES_MAX
 			  ? LISTING_NAMES_MAX - w->names_held
 			  : NAMES_LEAST;
-	struct frame f = {NULL, 1, NULL, {NULL}};
+	struct frame f = {.is_open = 1};
 	struct slot *s;
 	int r;
 
