@@ -1,6 +1,7 @@
 #include "engine/cache.h"
 
 #include "base/bytes.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/fs.h"
 #include "base/kv.h"
@@ -19,6 +20,13 @@ static const char *const table_names[TABLES] = {"meta", "dir", "leaf"};
 
 /* Values written before a transaction is committed: bounds its memory. */
 #define BATCH_BYTES (4u << 20)
+/* Or so long: what a killed run would do again. */
+#define BATCH_NS INT64_C(2000000000)
+
+/* Records more than twice the directories, and these few, are too many. */
+#define CROWD_LEAST 1024u
+/* Records looked at in one transaction when some are removed. */
+#define SWEEP_BATCH 4096u
 
 struct cache {
 	struct kv *kv;
@@ -27,6 +35,10 @@ struct cache {
 	struct kv_cursor *seen_leaves;
 	struct kv_txn *write; /* the open batch, or NULL */
 	size_t written; /* bytes of the open batch */
+	int64_t begun_ns; /* when it began */
+	uint64_t visits;
+	int sweeping; /* visits are noted, to remove the other records */
+	struct buf visited; /* DIR_KEY_BYTES each */
 	uint8_t check_key[HASH_BYTES];
 	struct cache_head head; /* what this run is bound to */
 	int current;
@@ -101,6 +113,7 @@ empty(struct cache *c)
 		return rc;
 	memset(c->head.snapshot, 0, sizeof(c->head.snapshot));
 	memset(c->head.root, 0, sizeof(c->head.root));
+	c->head.crowded = 0;
 	for (unsigned t = 0; rc == 0 && t < TABLES; t++)
 		rc = kv_clear(txn, t);
 	if (rc == 0)
@@ -132,6 +145,7 @@ bind(struct cache *c)
 		    memcmp(was.snapshot, c->head.snapshot, 32) == 0 &&
 		    memcmp(was.generation, c->head.generation, 32) == 0;
 		memcpy(c->root, was.root, sizeof(c->root));
+		c->sweeping = was.crowded;
 		return 0;
 	}
 	kv_abort(c->view);
@@ -194,6 +208,7 @@ cache_close(struct cache *c)
 	if (c->kv != NULL)
 		kv_close(c->kv);
 	buf_release(&c->value);
+	buf_release(&c->visited);
 	hash_wipe(c->check_key, sizeof(c->check_key));
 	free(c);
 }
@@ -244,7 +259,10 @@ cache_leaf(struct cache_leaf *out, struct cache *c, uint64_t fs, uint64_t ino,
 static int
 begin_batch(struct cache *c)
 {
-	return c->write != NULL ? 0 : kv_begin(&c->write, c->kv, 1);
+	if (c->write != NULL)
+		return 0;
+	c->begun_ns = clock_mono_ns();
+	return kv_begin(&c->write, c->kv, 1);
 }
 
 static int
@@ -255,6 +273,17 @@ commit_batch(struct cache *c)
 	c->write = NULL;
 	c->written = 0;
 	return txn == NULL ? 0 : kv_commit(txn);
+}
+
+/* So many bytes were written: commit when it is time. */
+static int
+end_write(struct cache *c, size_t bytes)
+{
+	c->written += bytes;
+	if (c->written < BATCH_BYTES &&
+	    clock_mono_ns() - c->begun_ns < BATCH_NS)
+		return 0;
+	return commit_batch(c);
 }
 
 /* Rule 3: from here on the directory has no record until the edit ends. */
@@ -339,6 +368,17 @@ step(struct cache_edit *e, const char *last_name, size_t last_name_len)
 	e->begun = 1;
 }
 
+int
+cache_visit(struct cache *c, uint64_t fs, uint64_t ino)
+{
+	uint8_t key[DIR_KEY_BYTES];
+
+	c->visits++;
+	if (!c->sweeping)
+		return 0;
+	return buf_append(&c->visited, key, make_key(key, fs, ino, NULL, 0));
+}
+
 void
 cache_edit_begin(struct cache_edit *e, uint64_t fs, uint64_t ino)
 {
@@ -367,8 +407,7 @@ cache_edit_leaf(struct cache *c, struct cache_edit *e,
 	if (rc != 0)
 		return rc;
 	step(e, last_name, last_name_len);
-	c->written += c->value.len;
-	return c->written < BATCH_BYTES ? 0 : commit_batch(c);
+	return end_write(c, c->value.len);
 }
 
 /*
@@ -437,10 +476,7 @@ cache_edit_end(
 	if (rc == 0)
 		rc = kv_put(
 		    c->write, TABLE_DIR, key, len, c->value.data, c->value.len);
-	c->written += c->value.len;
-	if (rc == 0 && c->written >= BATCH_BYTES)
-		rc = commit_batch(c);
-	return rc;
+	return rc == 0 ? end_write(c, c->value.len) : rc;
 }
 
 int
@@ -453,11 +489,95 @@ cache_flush(struct cache *c)
 	return commit_batch(c);
 }
 
+static int
+compare_keys(const void *a, const void *b)
+{
+	return memcmp(a, b, DIR_KEY_BYTES);
+}
+
+static int
+was_visited(const struct cache *c, const struct kv_slice *k)
+{
+	return k->len >= DIR_KEY_BYTES &&
+	       bsearch(k->data, c->visited.data, c->visited.len / DIR_KEY_BYTES,
+		   DIR_KEY_BYTES, compare_keys) != NULL;
+}
+
+/*
+ * Remove the records of directories that were not visited, from `key` on;
+ * `key` becomes where to go on.  0; 1 at the end.
+ */
+static int
+sweep_some(struct cache *c, unsigned table, uint8_t *key, size_t *key_len)
+{
+	struct kv_cursor *cursor = NULL;
+	struct kv_slice k, v;
+	unsigned i;
+	int rc = begin_batch(c);
+
+	if (rc == 0)
+		rc = kv_cursor_open(&cursor, c->write, table);
+	if (rc == 0)
+		rc = kv_cursor_seek(&k, &v, cursor, key, *key_len);
+	for (i = 0; rc == 0 && i < SWEEP_BATCH; i++) {
+		if (!was_visited(c, &k))
+			rc = kv_cursor_del(cursor);
+		if (rc == 0)
+			rc = kv_cursor_next(&k, &v, cursor);
+	}
+	if (rc == 0 && k.len <= LEAF_KEY_MAX) {
+		memcpy(key, k.data, k.len);
+		*key_len = k.len;
+	}
+	kv_cursor_close(cursor);
+	return rc;
+}
+
+static int
+sweep(struct cache *c, unsigned table)
+{
+	uint8_t key[LEAF_KEY_MAX] = {0};
+	size_t key_len = 1;
+	int rc = 0;
+
+	qsort(c->visited.data, c->visited.len / DIR_KEY_BYTES, DIR_KEY_BYTES,
+	    compare_keys);
+	while (rc == 0) {
+		rc = sweep_some(c, table, key, &key_len);
+		if (rc == 0)
+			rc = commit_batch(c);
+	}
+	return rc < 0 ? rc : 0;
+}
+
+/* Say in the head whether the next run is to remove records. */
+static int
+count_records(struct cache *c)
+{
+	uint64_t n;
+	int rc;
+
+	if (c->sweeping && c->visited.len > 0) {
+		/* The dir records first: rule 3. */
+		rc = sweep(c, TABLE_DIR);
+		if (rc == 0)
+			rc = sweep(c, TABLE_LEAF);
+		if (rc != 0)
+			return rc;
+	}
+	rc = begin_batch(c);
+	if (rc == 0)
+		rc = kv_count(&n, c->write, TABLE_DIR);
+	if (rc == 0)
+		c->head.crowded = n > 2 * c->visits + CROWD_LEAST;
+	return rc;
+}
+
 int
 cache_finish(struct cache *c, const uint8_t snapshot[HASH_BYTES],
     const uint8_t root[HASH_BYTES], const uint8_t generation[32])
 {
-	int rc = begin_batch(c);
+	int rc = count_records(c);
 
 	memcpy(c->head.snapshot, snapshot, HASH_BYTES);
 	memcpy(c->head.root, root, HASH_BYTES);

@@ -22,6 +22,9 @@
  *  4. The view of a run is what was there when it began: what the run itself
  *     writes is not seen before the next one.
  *
+ * Records of directories that are gone stay until they are most of all; then
+ * the next run notes which ones it visits and removes the others at its end.
+ *
  * The environment is disposable: one that is broken is begun anew.  Writes
  * are committed in batches of bounded size, so memory does not grow.
  *
@@ -71,6 +74,8 @@ struct cache_edit {
 	uint8_t after[256]; /* last name written or kept */
 	size_t after_len;
 };
+/* The run has come to the directory, whether or not it is rewritten. */
+int cache_visit(struct cache *c, uint64_t fs, uint64_t ino);
 void cache_edit_begin(struct cache_edit *e, uint64_t fs, uint64_t ino);
 /* A new leaf; old leaves between the one before and this one go. */
 int cache_edit_leaf(struct cache *c, struct cache_edit *e,
@@ -85,7 +90,8 @@ int cache_edit_end(
 /* End what is written so far; the thread that wrote must call it last. */
 int cache_flush(struct cache *c);
 
-/* The snapshot with this hash and root tree was acknowledged. */
+/* The snapshot with this hash and root tree was acknowledged; every directory
+ * in it was visited. */
 int cache_finish(struct cache *c, const uint8_t snapshot[HASH_BYTES],
     const uint8_t root[HASH_BYTES], const uint8_t generation[32]);
 

@@ -59,8 +59,9 @@ struct cache_head {
 	uint8_t generation[32];
 	uint8_t snapshot[32]; /* hash of the one it was committed in */
 	uint8_t root[32]; /* id of that snapshot's root tree */
+	uint8_t crowded; /* most directories in it are gone from the source */
 };
-#define CACHE_HEAD_BYTES 192
+#define CACHE_HEAD_BYTES 193
 
 /* `kind` as in the entry; dirtiness is the caller's judgement. */
 void cache_record_stat_from(

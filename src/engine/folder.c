@@ -170,6 +170,9 @@ folder_begin(struct folder *f, const struct dir *dir)
 	f->fs = dir->mount->key;
 	f->ino = dir->ino;
 	cache_edit_begin(&f->edit, f->fs, f->ino);
+	if (f->all->cache != NULL &&
+	    cache_visit(f->all->cache, f->fs, f->ino) != 0)
+		lose_cache(f->all);
 }
 
 /* Add an entry to the tree; its stat was added. */

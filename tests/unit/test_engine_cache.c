@@ -339,6 +339,42 @@ stats_differ(void **state)
 	buf_release(&buf);
 }
 
+/* Records of directories that are gone are removed when they are most. */
+static void
+crowd(void **state)
+{
+	struct fixture *f = *state;
+	struct cache_dir d = {.entries = 1};
+	struct cache_edit e;
+	struct cache *c = open_cache(f);
+	struct cache_leaf l;
+	uint64_t i;
+	int run, rc;
+
+	for (i = 0; i < 6000; i++) {
+		assert_int_equal(cache_visit(c, 1, i), 0);
+		cache_edit_begin(&e, 1, i);
+		put_leaf(c, &e, "apple");
+		put_leaf(c, &e, "berry");
+		assert_int_equal(cache_edit_end(c, &e, &d), 0);
+	}
+	for (run = 0; run < 3; run++) {
+		assert_int_equal(cache_finish(c, f->head.snapshot,
+				     f->head.snapshot, f->head.generation),
+		    0);
+		cache_close(c);
+		c = open_cache(f);
+		for (i = 0; i < 6000; i++) {
+			rc = run < 2 || i % 100 == 0 ? 0 : 1;
+			assert_int_equal(cache_dir(&d, c, 1, i), rc);
+			assert_int_equal(cache_leaf(&l, c, 1, i, "b", 1), rc);
+		}
+		for (i = 0; i < 6000; i += 100)
+			assert_int_equal(cache_visit(c, 1, i), 0);
+	}
+	cache_close(c);
+}
+
 int
 main(void)
 {
@@ -352,6 +388,7 @@ main(void)
 		other_binding_empties, setup, teardown),
 	    cmocka_unit_test_setup_teardown(
 		broken_environment_begins_anew, setup, teardown),
+	    cmocka_unit_test_setup_teardown(crowd, setup, teardown),
 	    cmocka_unit_test(flips),
 	    cmocka_unit_test(stats_differ),
 	};
