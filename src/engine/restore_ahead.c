@@ -4,112 +4,121 @@
 
 #include <string.h>
 
-/* Of one call: with trees of 16 KiB a good part of the cache. */
-#define OBJECTS_MAX 512u
-/* Siblings to begin with; the rest of OBJECTS_MAX is for what is below. */
-#define SIBLINGS_MAX 128u
-
-struct tree {
-	uint8_t id[OBJECT_ID_BYTES];
-	unsigned level;
-};
-
-/* Trees in the order in which the walk comes to them, as far as known. */
-struct queue {
-	struct tree trees[OBJECTS_MAX];
-	uint32_t n, max;
-};
+/* Fetched by one call: with trees of 16 KiB half of the cache. */
+#define FETCHED_MAX 512u
+/* To begin with; the rest is for what is below them. */
+#define BEGIN_MAX 512u
 
 static void
-add(struct queue *q, const uint8_t *id, unsigned level)
+add(struct restore_ahead *a, const uint8_t *id, unsigned level)
 {
-	if (q->n == q->max)
+	if (a->n == a->max)
 		return;
-	memcpy(q->trees[q->n].id, id, OBJECT_ID_BYTES);
-	q->trees[q->n++].level = level;
+	memcpy(a->trees[a->n].id, id, OBJECT_ID_BYTES);
+	a->trees[a->n++].level = level;
 }
 
-/*
- * Add the trees that `o` names: those of its directories, or the objects below
- * a node.  With `from`, only it and those behind it.
- */
+/* Add the trees that `o` names, with `from` only those behind it: those of
+ * its directories, or the objects below a node. */
 static void
-add_below(struct queue *q, const struct object *o, unsigned level,
+add_below(struct restore_ahead *a, const struct object *o, unsigned level,
     const uint8_t *from)
 {
 	struct tree_reader r;
 	struct tree_node node;
 	struct entry e;
 	const uint8_t *id;
-	unsigned below;
 
 	if (tree_reader_init(&r, level, o->refs.data, object_nrefs(o),
 		o->payload.data, o->payload.len) != 0)
 		return; /* the walk will tell */
-	while (q->n < q->max) {
+	while (a->n < a->max) {
 		if (level > 0 ? tree_reader_node(&node, &r) != 0
 			      : tree_reader_entry(&e, &r) != 0)
 			break;
 		if (level == 0 && e.kind != ADDRESS_DIR)
 			continue;
 		id = level > 0 ? node.id : e.id;
-		below = level > 0 ? level - 1 : e.level;
-		if (from != NULL && memcmp(from, id, OBJECT_ID_BYTES) != 0)
-			continue;
-		from = NULL;
-		add(q, id, below);
+		if (from == NULL)
+			add(a, id, level > 0 ? level - 1 : e.level);
+		else if (memcmp(from, id, OBJECT_ID_BYTES) == 0)
+			from = NULL;
 	}
 	tree_reader_release(&r);
 }
 
-/* Fetch the trees from position `begin` on with one request. */
+void
+restore_ahead_begin(
+    struct restore_ahead *a, const uint8_t id[OBJECT_ID_BYTES], unsigned level)
+{
+	a->n = 0;
+	a->max = BEGIN_MAX;
+	add(a, id, level);
+}
+
+int
+restore_ahead_behind(struct restore_ahead *a, const struct object *o,
+    unsigned level, const uint8_t from[OBJECT_ID_BYTES])
+{
+	add_below(a, o, level, from);
+	return a->n == a->max;
+}
+
+/* Fetch the trees from position `begin` on that are absent, with one request;
+ * `*left` is how many more there may be. */
 static int
-fetch_from(struct fetch *f, const struct queue *q, uint32_t begin)
+fetch_from(struct fetch *f, const struct restore_ahead *a, uint32_t begin,
+    uint32_t *left)
 {
 	struct buf ids = BUF_INIT;
 	uint32_t i;
 	int rc = 0;
 
-	for (i = begin; i < q->n && rc == 0; i++)
-		rc = buf_append(&ids, q->trees[i].id, OBJECT_ID_BYTES);
+	for (i = begin; i < a->n && rc == 0 && *left > 0; i++) {
+		if (fetch_has(f, OBJECT_TREE, a->trees[i].id))
+			continue;
+		rc = buf_append(&ids, a->trees[i].id, OBJECT_ID_BYTES);
+		--*left;
+	}
 	if (rc == 0)
-		rc = fetch_ahead(f, OBJECT_TREE, ids.data, q->n - begin);
+		rc = fetch_ahead(f, OBJECT_TREE, ids.data,
+		    (uint32_t)(ids.len / OBJECT_ID_BYTES));
 	buf_release(&ids);
 	return rc;
 }
 
-int
-restore_ahead_trees(struct fetch *f, const uint8_t id[OBJECT_ID_BYTES],
-    unsigned level, const struct object *parent, unsigned parent_level)
+/* Add what stands in the tree at position `i`, if it is at hand. */
+static int
+look_into(struct restore_ahead *a, struct fetch *f, uint32_t i)
 {
-	struct queue q;
+	const uint8_t *id = a->trees[i].id;
 	const struct object *o;
-	uint32_t begin = 0, end, i;
+	int rc;
+
+	/* Absent, damaged, or already out again: as it is. */
+	if (!fetch_has(f, OBJECT_TREE, id))
+		return 0;
+	rc = fetch_get(&o, f, OBJECT_TREE, id);
+	if (rc != 0)
+		return rc == ERR_DAMAGED ? 0 : rc;
+	add_below(a, o, a->trees[i].level, NULL);
+	fetch_put(f, o);
+	return 0;
+}
+
+int
+restore_ahead_run(struct restore_ahead *a, struct fetch *f)
+{
+	uint32_t begin = 0, end, i, left = FETCHED_MAX;
 	int rc = 0;
 
-	q.n = 0;
-	q.max = SIBLINGS_MAX;
-	if (parent != NULL)
-		add_below(&q, parent, parent_level, id);
-	if (q.n == 0)
-		add(&q, id, level);
-	q.max = OBJECTS_MAX;
-	while (begin < q.n) {
-		rc = fetch_from(f, &q, begin);
-		if (rc != 0)
-			break;
-		end = q.n;
-		for (i = begin; i < end && q.n < q.max; i++) {
-			/* Absent, damaged, or already out again: as it is. */
-			if (!fetch_has(f, OBJECT_TREE, q.trees[i].id))
-				continue;
-			rc = fetch_get(&o, f, OBJECT_TREE, q.trees[i].id);
-			if (rc != 0)
-				break;
-			add_below(&q, o, q.trees[i].level, NULL);
-			fetch_put(f, o);
-		}
+	a->max = RESTORE_AHEAD_TREES;
+	while (begin < a->n && left > 0 && rc == 0) {
+		rc = fetch_from(f, a, begin, &left);
+		end = a->n;
+		for (i = begin; i < end && rc == 0; i++)
+			rc = look_into(a, f, i);
 		begin = end;
 	}
-	return rc == ERR_DAMAGED ? 0 : rc;
+	return rc;
 }

@@ -5,19 +5,39 @@
  * Tree objects that a walk is about to need, fetched many at a time: one
  * request for each directory would make a restore as slow as the network's
  * latency.
+ *
+ * Thread use: one thread.
  */
 
 #include "engine/fetch.h"
 #include "object/tree.h"
 
+/* Looked at by one run, for what they name may be absent. */
+#define RESTORE_AHEAD_TREES 2048u
+
+/* Trees in the order in which the walk comes to them, as far as known. */
+struct restore_ahead {
+	struct {
+		uint8_t id[OBJECT_ID_BYTES];
+		unsigned level;
+	} trees[RESTORE_AHEAD_TREES];
+	uint32_t n, max;
+};
+
+/* Begin with the tree `id` of `level`, which is needed now. */
+void restore_ahead_begin(
+    struct restore_ahead *a, const uint8_t id[OBJECT_ID_BYTES], unsigned level);
 /*
- * The walk needs the tree `id` of `level`, which the cache does not have.  It
- * was named in `parent` (NULL: nowhere), a tree object of `parent_level`, and
- * what stands there behind it is needed next.  Fetch them, then what stands
- * in them, and so on, up to some hundreds of objects.
+ * Add the trees that `o`, a tree of `level`, names behind `from`.
+ * Returns nonzero when there are enough.
+ */
+int restore_ahead_behind(struct restore_ahead *a, const struct object *o,
+    unsigned level, const uint8_t from[OBJECT_ID_BYTES]);
+/*
+ * Bring those that are absent into the cache, then what stands in them, and
+ * so on, up to some hundreds of objects.
  * Returns 0; errors of the store.  Damage is left to whoever comes to it.
  */
-int restore_ahead_trees(struct fetch *f, const uint8_t id[OBJECT_ID_BYTES],
-    unsigned level, const struct object *parent, unsigned parent_level);
+int restore_ahead_run(struct restore_ahead *a, struct fetch *f);
 
 #endif

@@ -43,6 +43,7 @@ struct restore_walk {
 	size_t awake_from; /* frames below are asleep */
 	size_t held_bytes;
 	uint64_t entries, entries_max;
+	struct restore_ahead ahead;
 };
 
 int
@@ -116,28 +117,34 @@ put_to_sleep(struct restore_walk *w, struct frame *f)
 }
 
 /*
- * The tree `id` of level `i` of the frame on top is not at hand: get it
- * together with what comes next.  What is named above it is the level above,
- * or where the parent directory is at.
+ * The tree `id` of level `i` of `f`, the frame on top, is not at hand: get it
+ * together with what comes next, here and behind each directory on the way.
  */
 static int
 look_ahead(
     struct restore_walk *w, struct frame *f, unsigned i, const uint8_t *id)
 {
-	const struct frame *up = w->n > 1 ? w->frames[w->n - 2] : NULL;
-	const struct object *parent = NULL;
-	unsigned level = 0;
+	struct frame *up;
+	unsigned levels;
+	size_t n;
 
 	if (!f->range.all || fetch_has(w->job->fetch, OBJECT_TREE, id))
 		return 0;
-	if (i > 0) {
-		parent = f->levels[i - 1].o;
-		level = f->top - (i - 1);
-	} else if (up != NULL && up->range.all && up->nlevels == up->top + 1) {
-		parent = up->levels[up->top].o; /* NULL when it sleeps */
+	restore_ahead_begin(&w->ahead, id, f->top - i);
+	for (n = w->n; n > 0; n--) {
+		up = w->frames[n - 1];
+		if (!up->range.all || !up->awake)
+			break;
+		for (levels = up == f ? i : up->nlevels; levels > 0; levels--) {
+			if (restore_ahead_behind(&w->ahead,
+				up->levels[levels - 1].o,
+				up->top - (levels - 1), id))
+				break;
+			id = up->levels[levels - 1].o->id;
+		}
+		id = up->tree;
 	}
-	return restore_ahead_trees(
-	    w->job->fetch, id, f->top - i, parent, level);
+	return restore_ahead_run(&w->ahead, w->job->fetch);
 }
 
 /*

@@ -72,7 +72,7 @@ teardown(void **state)
 }
 
 static void
-gets(struct fixture *f, unsigned i, unsigned requests)
+reads(struct fixture *f, unsigned i, unsigned requests)
 {
 	unsigned before = f->m->gets;
 	const struct object *o;
@@ -91,20 +91,20 @@ what_is_kept(void **state)
 	const struct object *o;
 	unsigned i;
 
-	gets(f, 0, 1);
-	gets(f, 0, 0);
+	reads(f, 0, 1);
+	reads(f, 0, 0);
 	for (i = 1; i < 8; i++)
-		gets(f, i, 1);
+		reads(f, i, 1);
 	for (i = 0; i < 8; i++)
-		gets(f, i, 0);
+		reads(f, i, 0);
 	/* One in use stays, however many come. */
 	assert_int_equal(0, fetch_get(&o, f->f, type_of(3), id_of(f, 3)));
 	for (i = 8; i < OBJECTS; i++)
-		gets(f, i, 1);
+		reads(f, i, 1);
 	assert_memory_equal(f->data + 3, o->payload.data, BYTES);
-	gets(f, 3, 0);
+	reads(f, 3, 0);
 	fetch_put(f->f, o);
-	gets(f, 0, 1);
+	reads(f, 0, 1);
 }
 
 static void
@@ -122,7 +122,7 @@ many_at_once(void **state)
 	assert_int_equal(0, fetch_ahead(f->f, OBJECT_TREE, ids, 8));
 	assert_int_equal(1, f->m->gets - before);
 	for (i = 0; i < 4; i++)
-		gets(f, 2 * i, 0);
+		reads(f, 2 * i, 0);
 	assert_false(fetch_has(f->f, OBJECT_TREE, id_of(f, 8)));
 	assert_int_equal(0, fetch_ahead(f->f, OBJECT_TREE, ids, 4));
 	assert_int_equal(0, fetch_ahead(f->f, OBJECT_TREE, ids, 0));
@@ -172,7 +172,7 @@ never_wrong_bytes(void **state)
 	memory_store_lose(f->m, id_of(f, 7));
 	fails(f, OBJECT_CHUNK, 7, "missing");
 	assert_int_equal(0, f->m->reports);
-	gets(f, 9, 1);
+	reads(f, 9, 1);
 	/* Told at the end. */
 	fetch_free(f->f);
 	assert_true(f->m->reports > 3);
