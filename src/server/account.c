@@ -563,6 +563,16 @@ account_check(struct header *stored, int *created, const struct account *a,
 }
 
 static int
+sync_vaults(const struct account *a)
+{
+	char *path = fs_join(a->dir, "vaults");
+	int r = path == NULL ? ERR_NOMEM : fs_sync_dir(AT_FDCWD, path);
+
+	free(path);
+	return r;
+}
+
+static int
 write_vault(const struct account *a, const struct header *h)
 {
 	char *path = id_path(a, "vaults", h->vault, "/vault.json");
@@ -572,6 +582,9 @@ write_vault(const struct account *a, const struct header *h)
 
 	if (r == 0)
 		r = fs_make_dirs(dir, 0700);
+	/* It may be of a process that died before it had synced this. */
+	if (r == 0)
+		r = sync_vaults(a);
 	if (r == 0)
 		r = header_to_json(j, h);
 	if (r == 0)
