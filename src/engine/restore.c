@@ -18,7 +18,7 @@
 
 /* Tree objects, maps and xattr blocks kept for the next use. */
 #define CACHE_BYTES (16u << 20)
-/* A snapshot's own counts are checked with this slack. */
+/* Twice what a snapshot counts, and some, cannot be right. */
 #define ENTRIES_SLACK 1000u
 
 /* Nonzero when the open directory holds anything.  `.shamo` is no entry: a
@@ -189,7 +189,7 @@ run(struct run *r)
 		rc = restore_dir_all_new(&r->dirs, &r->job);
 	if (rc == 0)
 		rc = restore_walk_new(&r->walk, &r->job, r->select,
-		    info->files + info->dirs + ENTRIES_SLACK);
+		    2 * (info->files + info->dirs) + ENTRIES_SLACK);
 	if (rc == 0)
 		rc = open_dest(&fd, o->dest, r->range.all);
 	if (rc == 0)
@@ -210,12 +210,12 @@ outcome(struct restore_job *j)
 		return err_set(stop, "%s", j->stop_text);
 	if (r->damaged > 0)
 		return err_set(ERR_DAMAGED,
-		    "%llu entries are damaged and were not restored; all "
-		    "others were",
+		    "%llu entries are damaged, see above; all others were "
+		    "restored",
 		    (unsigned long long)r->damaged);
 	if (r->failed > 0)
 		return err_set(ERR_FAIL,
-		    "%llu entries could not be restored as they were; all "
+		    "%llu entries could not be restored, see above; all "
 		    "others were",
 		    (unsigned long long)r->failed);
 	return 0;

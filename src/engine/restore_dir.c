@@ -5,10 +5,13 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
-/* Descriptors kept without a user: the directories of one window mostly. */
+/* Descriptors kept without a user: the directories of one window mostly, and
+ * never more than a part of what the process may have. */
 #define OPEN_MAX 200u
+#define OPEN_PART 4u
 
 #define OPEN_FLAGS (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
 
@@ -16,17 +19,22 @@ struct restore_dirs {
 	struct restore_job *job;
 	struct pool_lock lock;
 	struct restore_dir *oldest, *newest; /* open, not pinned */
-	unsigned nopen; /* in that list */
+	unsigned nopen, open_max; /* in that list */
 };
 
 int
 restore_dir_all_new(struct restore_dirs **out, struct restore_job *job)
 {
 	struct restore_dirs *all = calloc(1, sizeof(*all));
+	struct rlimit r;
 
 	if (all == NULL)
 		return err_nomem(sizeof(*all));
 	all->job = job;
+	all->open_max = OPEN_MAX;
+	if (getrlimit(RLIMIT_NOFILE, &r) == 0 &&
+	    r.rlim_cur / OPEN_PART < OPEN_MAX)
+		all->open_max = (unsigned)(r.rlim_cur / OPEN_PART);
 	pool_lock_init(&all->lock);
 	*out = all;
 	return 0;
@@ -90,7 +98,7 @@ list(struct restore_dir *d)
 	*(all->newest != NULL ? &all->newest->newer : &all->oldest) = d;
 	all->newest = d;
 	all->nopen++;
-	if (all->nopen > OPEN_MAX) {
+	if (all->nopen > all->open_max) {
 		old = all->oldest;
 		unlist(old);
 		(void)close(old->fd); /* a directory read: nothing to lose */
@@ -126,7 +134,7 @@ static int
 reopen(struct restore_dir *d)
 {
 	struct restore_dir *at, **way;
-	size_t n = 0, i, keep_from;
+	size_t n = 0, i, keep, keep_from;
 	int fd, next = -1;
 
 	for (at = d; at->fd < 0; at = at->parent)
@@ -138,7 +146,8 @@ reopen(struct restore_dir *d)
 	i = n;
 	for (at = d; at->fd < 0; at = at->parent)
 		way[--i] = at;
-	keep_from = n > OPEN_MAX / 2 ? n - OPEN_MAX / 2 : 0;
+	keep = d->all->open_max / 2;
+	keep_from = n > keep ? n - keep : 0;
 	for (i = 0; i < n; i++) {
 		next = reopen_in(way[i], fd);
 		if (i > 0 && i <= keep_from)
