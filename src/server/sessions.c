@@ -28,6 +28,7 @@ struct sessions {
 	int stopping;
 	struct session *first;
 	unsigned count; /* not ended */
+	unsigned closing; /* out of the list, their packs under way */
 	struct pool_thread *reaper;
 };
 
@@ -56,7 +57,7 @@ unlink_session(struct sessions *ss, struct session *s)
 }
 
 /*
- * End `s`; with the lock.  Returns it when the caller must destroy() it, after
+ * End `s`; with the lock.  Returns it when the caller must bury() it, after
  * leaving the lock, because closing packs takes time.
  */
 static struct session *
@@ -69,7 +70,20 @@ end_locked(struct sessions *ss, struct session *s)
 	if (s->users > 0)
 		return NULL; /* the last sessions_give() does it */
 	unlink_session(ss, s);
+	ss->closing++;
 	return s;
+}
+
+/* What end_locked() returned; NULL is fine. */
+static void
+bury(struct sessions *ss, struct session *s)
+{
+	if (s == NULL)
+		return;
+	destroy(s);
+	pool_lock_enter(&ss->lock);
+	ss->closing--;
+	pool_lock_leave(&ss->lock);
 }
 
 static int
@@ -104,7 +118,7 @@ reap(void *arg)
 				dead = end_locked(ss, s);
 			if (dead != NULL) {
 				pool_lock_leave(&ss->lock);
-				destroy(dead);
+				bury(ss, dead);
 				pool_lock_enter(&ss->lock);
 			}
 		} while (dead != NULL);
@@ -223,7 +237,7 @@ sessions_add(struct sessions *ss, const struct mac_session *keys,
 		s = NULL;
 	}
 	pool_lock_leave(&ss->lock);
-	destroy(victim);
+	bury(ss, victim);
 	destroy(s);
 	return r;
 }
@@ -240,7 +254,7 @@ let_go(struct sessions *ss, struct session *s)
 	if (s->ended && s->users == 0)
 		dead = end_locked(ss, s);
 	pool_lock_leave(&ss->lock);
-	destroy(dead);
+	bury(ss, dead);
 }
 
 void
@@ -316,7 +330,7 @@ sessions_give(struct sessions *ss, struct session *s)
 	if (s->ended && s->users == 0)
 		dead = end_locked(ss, s);
 	pool_lock_leave(&ss->lock);
-	destroy(dead);
+	bury(ss, dead);
 }
 
 static void
@@ -387,7 +401,8 @@ sessions_count(struct sessions *ss, const uint8_t *vault)
 	unsigned n;
 
 	pool_lock_enter(&ss->lock);
-	n = vault == NULL ? ss->count : 0;
+	/* Of those that are closing nobody asks which vault they have. */
+	n = vault == NULL ? ss->count : ss->closing;
 	for (s = ss->first; s != NULL && vault != NULL; s = s->next)
 		n += memcmp(s->vault, vault, IDENT_BYTES) == 0;
 	pool_lock_leave(&ss->lock);

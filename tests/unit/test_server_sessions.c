@@ -182,6 +182,45 @@ test_window(void **state)
 	stub_world_release(&world);
 }
 
+static struct sessions *spied;
+static const struct store_ops *spied_ops;
+static unsigned seen_while_closing;
+
+static void
+spy_on_close(struct store *store)
+{
+	static const uint8_t vault[IDENT_BYTES];
+
+	seen_while_closing = sessions_count(spied, vault);
+	spied_ops->close(store);
+}
+
+/* A session that is closing its packs still works on its vault. */
+static void
+test_closing_counts(void **state)
+{
+	static const struct sessions_limits l = {10, 10, 60000, 60000};
+	static const uint8_t vault[IDENT_BYTES];
+	struct store_ops ops;
+	struct session *s;
+
+	(void)state;
+	stub_world_init(&world);
+	assert_int_equal(sessions_new(&spied, &l), 0);
+	assert_int_equal(add(spied, 1, 1), 0);
+	s = use(spied, 1);
+	spied_ops = s->store->ops;
+	ops = *spied_ops;
+	ops.close = spy_on_close;
+	s->store->ops = &ops;
+	sessions_end(spied, s);
+	sessions_give(spied, s);
+	assert_int_equal(seen_while_closing, 1);
+	assert_int_equal(sessions_count(spied, vault), 0);
+	sessions_free(spied);
+	stub_world_release(&world);
+}
+
 int
 main(void)
 {
@@ -189,6 +228,7 @@ main(void)
 	    cmocka_unit_test(test_leases),
 	    cmocka_unit_test(test_limits),
 	    cmocka_unit_test(test_window),
+	    cmocka_unit_test(test_closing_counts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
