@@ -122,8 +122,9 @@ check: ## set up, build, run every test that takes minutes
 	@./set_devenv.sh
 	@$(MAKE) --no-print-directory _check
 
+# The long ones first, so that both processors end at about the same time.
 _check: all tests
-	@$(RUN) $(TESTS) $(sort $(wildcard tests/cli/*.bats tests/tools/*.bats))
+	@$(RUN) $(sort $(wildcard tests/cli/*.bats tests/tools/*.bats)) $(TESTS)
 
 tests: $(TESTS) ## build the unit tests
 
@@ -137,7 +138,7 @@ check-tools: ## tests of the tools of this repository
 	@$(RUN) $(sort $(wildcard tests/tools/*.bats))
 
 check-main: all tests ## unit tests and scenarios
-	@$(RUN) $(TESTS) $(sort $(wildcard tests/cli/*.bats))
+	@$(RUN) $(sort $(wildcard tests/cli/*.bats)) $(TESTS)
 
 check-san: ## unit tests and scenarios under ASan and UBSan
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/san \
