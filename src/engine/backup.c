@@ -56,6 +56,9 @@ open_cache(struct pass *p, const struct buf *missing)
 		notes_tell(&p->run.notes, "stat cache", err_text());
 		return;
 	}
+	/* What is not known to be sparse stays where it is. */
+	if (usage_load(&p->run.usage, p->cache) != 0)
+		buf_reset(&p->run.usage.sparse);
 	p->run.cache = p->cache;
 	past_set_init(past, p->cache, p->run.store);
 	if (missing == NULL)
@@ -155,9 +158,15 @@ finish_cache(struct pass *p, const uint8_t snapshot[HASH_BYTES])
 {
 	if (p->cache == NULL || !assembler_cached(p->assembler))
 		return;
+	/* An unchanged tree uses what it used. */
+	if (atomic_load(&p->o->counts->objects) > 0 &&
+	    usage_save(&p->run.usage, p->cache) != 0)
+		goto failed;
 	if (cache_finish(p->cache, snapshot, assembler_root(p->assembler)->id,
-		p->run.store->info.generation) != 0)
-		notes_tell(&p->run.notes, "stat cache", err_text());
+		p->run.store->info.generation) == 0)
+		return;
+failed:
+	notes_tell(&p->run.notes, "stat cache", err_text());
 }
 
 static size_t
@@ -238,37 +247,53 @@ sort_ids(struct buf *ids)
 		    compare_ids);
 }
 
+/*
+ * Something was uploaded, and there are bundles of which most is unused: a
+ * second walk lays what they hold into new ones.  It costs a walk, and the
+ * reading of those files.
+ */
+static int
+wants_relay(const struct pass *p)
+{
+	return !p->run.relay && p->run.usage.sparse.len > 0 &&
+	       atomic_load(&p->o->counts->objects) > 0;
+}
+
 int
 backup_run(struct backup_result *out, struct store *store,
     const struct keys *keys, const struct backup_options *o)
 {
 	struct buf missing = BUF_INIT, known = BUF_INIT;
+	int relay = 0, tries = 0, again = 1, r = 0;
 	struct pass p;
-	int tries, r = 0;
 
 	if (o->ntags > LIMIT_TAGS)
 		return err_set(ERR_USAGE, "more than %u tags", LIMIT_TAGS);
-	for (tries = 0; tries < 2; tries++) {
-		/*
-		 * What the store said that it has was lost meanwhile.  The
-		 * second walk asks about everything again, and does not
-		 * believe it of what was missing.
-		 */
-		if (tries > 0)
-			reset_counts(o->counts);
-		buf_release(&known);
-		known = missing;
-		buf_init(&missing);
-		sort_ids(&known);
+	while (again) {
 		r = pass_init(&p, store, keys, o, tries > 0 ? &known : NULL);
 		if (r != 0)
 			break;
+		p.run.relay = relay;
 		r = pass_walk(&p);
-		if (r == 0)
+		again = r == 0 && wants_relay(&p);
+		if (again)
+			relay = 1;
+		else if (r == 0)
 			r = pass_commit(out, &missing, &p);
 		pass_release(&p);
-		if (r != ERR_MISSING)
-			break;
+		if (r == ERR_MISSING && tries++ == 0) {
+			/*
+			 * What the store said that it has was lost meanwhile.
+			 * The next walk asks about everything again, and does
+			 * not believe it of what was missing.
+			 */
+			known = missing;
+			buf_init(&missing);
+			sort_ids(&known);
+			again = 1;
+		}
+		if (again)
+			reset_counts(o->counts);
 	}
 	buf_release(&missing);
 	buf_release(&known);

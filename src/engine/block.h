@@ -66,6 +66,7 @@ struct slot {
 	uint8_t flags; /* ENTRY_HARDLINK, ENTRY_UNSTABLE */
 	uint8_t location; /* enum entry_location */
 	uint8_t level; /* of a map */
+	uint8_t relay; /* lay it even if the store has it */
 	uint8_t incomplete; /* not all of it could be read: never trust it */
 	uint16_t mode;
 	uint16_t name_len;

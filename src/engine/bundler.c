@@ -84,6 +84,7 @@ bundler_free(struct bundler *bd)
 int
 bundler_close(struct bundler *bd)
 {
+	size_t bytes = bd->open.bytes.len;
 	int r;
 
 	if (bd->ref == NULL)
@@ -95,6 +96,7 @@ bundler_close(struct bundler *bd)
 	object_name(&bd->object, bd->run->keys->id);
 	memcpy(bd->ref->id, bd->object.id, OBJECT_ID_BYTES);
 	bd->ref->done = 1;
+	usage_laid(&bd->run->usage, bd->object.id, bytes);
 	bundler_unref(bd->ref);
 	bd->ref = NULL;
 	return sealer_submit(bd->run->sealer, &bd->object, NULL);

@@ -10,9 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TABLE_META, TABLE_DIR, TABLE_LEAF, TABLES };
+enum { TABLE_META, TABLE_DIR, TABLE_LEAF, TABLE_BUNDLE, TABLES };
 
-static const char *const table_names[TABLES] = {"meta", "dir", "leaf"};
+static const char *const table_names[TABLES] = {
+    "meta", "dir", "leaf", "bundle"};
 
 #define HEAD_KEY "head"
 #define DIR_KEY_BYTES 16
@@ -487,6 +488,47 @@ cache_flush(struct cache *c)
 	kv_abort(c->seen);
 	c->seen = NULL;
 	return commit_batch(c);
+}
+
+int
+cache_bundles(struct cache *c, cache_bundle_fn *found, void *arg)
+{
+	struct kv_cursor *cursor = NULL;
+	struct kv_slice k, v;
+	struct cache_bundle b;
+	int rc = kv_cursor_open(&cursor, c->view, TABLE_BUNDLE);
+
+	if (rc == 0)
+		rc = kv_cursor_first(&k, &v, cursor);
+	while (rc == 0) {
+		if (k.len == HASH_BYTES &&
+		    cache_record_bundle_decode(
+			&b, c->check_key, k.data, k.len, v.data, v.len) == 0)
+			rc = found(arg, k.data, &b);
+		if (rc == 0)
+			rc = kv_cursor_next(&k, &v, cursor);
+	}
+	kv_cursor_close(cursor);
+	return rc < 0 ? rc : 0;
+}
+
+int
+cache_bundle_put(
+    struct cache *c, const uint8_t id[HASH_BYTES], const struct cache_bundle *b)
+{
+	int rc = begin_batch(c);
+
+	if (rc == 0 && b == NULL) {
+		rc = kv_del(c->write, TABLE_BUNDLE, id, HASH_BYTES);
+		return rc < 0 ? rc : 0;
+	}
+	if (rc == 0)
+		rc = cache_record_bundle_encode(
+		    &c->value, b, c->check_key, id, HASH_BYTES);
+	if (rc == 0)
+		rc = kv_put(c->write, TABLE_BUNDLE, id, HASH_BYTES,
+		    c->value.data, c->value.len);
+	return rc == 0 ? end_write(c, c->value.len) : rc;
 }
 
 static int

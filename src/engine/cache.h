@@ -90,6 +90,17 @@ int cache_edit_end(
 /* End what is written so far; the thread that wrote must call it last. */
 int cache_flush(struct cache *c);
 
+/*
+ * The bundles that were laid for this source, as they were when the run
+ * began.  A nonzero return ends the walk with that code.
+ */
+typedef int cache_bundle_fn(
+    void *arg, const uint8_t id[HASH_BYTES], const struct cache_bundle *b);
+int cache_bundles(struct cache *c, cache_bundle_fn *found, void *arg);
+/* Write or (NULL) remove one; for the thread that calls cache_finish(). */
+int cache_bundle_put(struct cache *c, const uint8_t id[HASH_BYTES],
+    const struct cache_bundle *b);
+
 /* The snapshot with this hash and root tree was acknowledged; every directory
  * in it was visited. */
 int cache_finish(struct cache *c, const uint8_t snapshot[HASH_BYTES],

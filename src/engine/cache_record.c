@@ -216,6 +216,40 @@ cache_record_dir_decode(struct cache_dir *out,
 }
 
 int
+cache_record_bundle_encode(struct buf *out, const struct cache_bundle *b,
+    const uint8_t check_key[HASH_BYTES], const uint8_t *key, size_t key_len)
+{
+	int rc;
+
+	buf_reset(out);
+	rc = buf_append64(out, b->bytes);
+	if (rc == 0)
+		rc = buf_append8(out, b->sparse);
+	if (rc == 0)
+		rc = close_record(out, check_key, key, key_len);
+	return rc;
+}
+
+int
+cache_record_bundle_decode(struct cache_bundle *out,
+    const uint8_t check_key[HASH_BYTES], const uint8_t *key, size_t key_len,
+    const uint8_t *p, size_t len)
+{
+	struct cache_bundle b;
+	struct bytes_reader r;
+	int rc = open_record(&r, check_key, key, key_len, p, len);
+
+	if (rc != 0)
+		return rc;
+	b.bytes = bytes_read64(&r);
+	b.sparse = bytes_read8(&r);
+	if (!bytes_reader_done(&r) || b.sparse > 1)
+		return malformed();
+	*out = b;
+	return 0;
+}
+
+int
 cache_record_head_encode(struct buf *out, const struct cache_head *h,
     const uint8_t check_key[HASH_BYTES], const uint8_t *key, size_t key_len)
 {

@@ -9,6 +9,7 @@
  * Leaf: leaf id [32], nrefs u32, payload length u32, entries u32, refs,
  * payload (the plain leaf of docs/format.md 7), per entry a stat, check [16].
  * Dir: tree id [32], address [32], level u8, zero [7], entries u64, check [16].
+ * Bundle: bytes u64, sparse u8, check [16].
  * Head: see struct cache_head, check [16].
  */
 
@@ -50,6 +51,12 @@ struct cache_dir {
 	uint64_t entries;
 };
 
+/* A bundle that this client laid. */
+struct cache_bundle {
+	uint64_t bytes; /* of its members */
+	uint8_t sparse; /* less than half of them was in use */
+};
+
 /* What the cache belongs to. */
 struct cache_head {
 	uint8_t store_public[32];
@@ -82,6 +89,12 @@ int cache_record_leaf_decode(struct cache_leaf *out,
 int cache_record_dir_encode(struct buf *out, const struct cache_dir *d,
     const uint8_t check_key[HASH_BYTES], const uint8_t *key, size_t key_len);
 int cache_record_dir_decode(struct cache_dir *out,
+    const uint8_t check_key[HASH_BYTES], const uint8_t *key, size_t key_len,
+    const uint8_t *p, size_t len);
+
+int cache_record_bundle_encode(struct buf *out, const struct cache_bundle *b,
+    const uint8_t check_key[HASH_BYTES], const uint8_t *key, size_t key_len);
+int cache_record_bundle_decode(struct cache_bundle *out,
     const uint8_t check_key[HASH_BYTES], const uint8_t *key, size_t key_len,
     const uint8_t *p, size_t len);
 

@@ -323,6 +323,7 @@ int
 folder_add_old(struct folder *f, const struct folder_old *old)
 {
 	const struct cache_leaf *l = &old->leaf.leaf;
+	uint32_t ref = UINT32_MAX;
 	struct entry_peek peek;
 	int r;
 
@@ -333,6 +334,11 @@ folder_add_old(struct folder *f, const struct folder_old *old)
 	address_dir_add(
 	    &f->hash, peek.kind, peek.name, peek.name_len, peek.address);
 	f->entries++;
+	if (peek.location == ENTRY_AT_BUNDLE)
+		ref = bytes_get32(old->p + peek.refs_at);
+	if (ref < l->nrefs)
+		usage_used(&f->all->run->usage,
+		    l->refs + (size_t)ref * OBJECT_ID_BYTES, peek.size);
 	return step_old(f, old, &peek);
 }
 
@@ -373,6 +379,8 @@ folder_add(struct folder *f, const struct entry *e,
 	f->entries++;
 	if (f->tree == NULL)
 		return 0;
+	if (e->location == ENTRY_AT_BUNDLE)
+		usage_used(&f->all->run->usage, e->id, e->size);
 	f->differs = 1;
 	r = unfollow(f);
 	if (r == 0 && f->all->cache != NULL)

@@ -215,12 +215,12 @@ past_refs(const struct past *p, const struct past_entry *e)
 }
 
 const uint8_t *
-past_tree(const struct past_entry *e)
+past_ref(const struct past_entry *e)
 {
 	const struct cache_leaf *l = &e->leaf.leaf;
 	uint32_t ref;
 
-	if (e->peek.location != ENTRY_AT_TREE)
+	if (e->peek.nrefs != 1 || e->peek.location == ENTRY_AT_EXTENTS)
 		return NULL;
 	ref = bytes_get32(e->p + e->peek.refs_at);
 	return ref < l->nrefs ? l->refs + (size_t)ref * OBJECT_ID_BYTES : NULL;

@@ -91,7 +91,7 @@ int past_find(
     struct past_entry *out, struct past *p, const char *name, size_t name_len);
 /* What is known of the objects that the entry refers to. */
 enum past_word past_refs(const struct past *p, const struct past_entry *e);
-/* The tree id of a directory's entry. */
-const uint8_t *past_tree(const struct past_entry *e);
+/* The id of a bundle, map or tree that the entry refers to; NULL: none. */
+const uint8_t *past_ref(const struct past_entry *e);
 
 #endif

@@ -233,6 +233,8 @@ ask(struct worker *w, struct block *b)
 		if (s->large != NULL || s->state != SLOT_LAY)
 			continue;
 		object_file_id(s->id, run->keys->file, s->address);
+		if (s->relay)
+			continue;
 		r = buf_append(&w->ids, s->id, OBJECT_ID_BYTES);
 		if (r != 0)
 			return r;
@@ -251,7 +253,7 @@ ask(struct worker *w, struct block *b)
 	for (i = 0; i < b->nslots; i++) {
 		struct slot *s = &b->slots[i];
 
-		if (s->large != NULL || s->state != SLOT_LAY)
+		if (s->large != NULL || s->state != SLOT_LAY || s->relay)
 			continue;
 		if (m->found) {
 			memcpy(s->id, m->bundle, OBJECT_ID_BYTES);

@@ -38,6 +38,7 @@ run_release(struct run *run)
 	dir_set_release(&run->dirs);
 	mounts_release(&run->mounts);
 	past_set_release(&run->past);
+	usage_release(&run->usage);
 	notes_release(&run->notes);
 	fate_release(&run->fate);
 	hash_wipe(&run->gear, sizeof(run->gear));

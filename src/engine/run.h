@@ -12,6 +12,7 @@
 #include "engine/mounts.h"
 #include "engine/notes.h"
 #include "engine/owners.h"
+#include "engine/usage.h"
 #include "engine/xattrs.h"
 
 #include <stdint.h>
@@ -43,6 +44,8 @@ struct run {
 	/* The stat cache (NULL: none) and what it knows, for the walker. */
 	struct cache *cache;
 	struct past_set past;
+	struct usage usage;
+	int relay; /* files of sparse bundles are laid anew */
 };
 
 /* The context of one worker thread. */

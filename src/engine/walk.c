@@ -187,7 +187,8 @@ begin_past(
 	if (r == 0)
 		r = past_begin(&f->past, run->cache != NULL ? &run->past : NULL,
 		    d->mount->key, d->ino, w->depth == 0,
-		    old != NULL ? past_tree(old) : NULL,
+		    old != NULL && old->peek.kind == ADDRESS_DIR ? past_ref(old)
+								 : NULL,
 		    old != NULL ? past_refs(above, old) : PAST_UNKNOWN);
 	d->past = f->past.dir;
 	return r;
@@ -331,9 +332,10 @@ try_dir(
  * another one under the same number.
  */
 static int
-is_old(const struct past *p, const struct past_entry *e, const struct stat *st,
-    const struct dir *d)
+is_old(struct walk *w, const struct past *p, const struct past_entry *e,
+    const struct stat *st)
 {
+	const struct dir *d = w->frames[w->depth - 1].dir;
 	struct cache_stat now;
 
 	if (st->st_dev != d->dev)
@@ -360,22 +362,39 @@ filtered(
 	return 1;
 }
 
+/* Is it to be laid into another bundle, most of its own being unused? */
+static int
+is_sparse(const struct walk *w, const struct past_entry *e)
+{
+	const uint8_t *id;
+
+	if (!w->run->relay || e->peek.location != ENTRY_AT_BUNDLE)
+		return 0;
+	id = past_ref(e);
+	return id != NULL && usage_is_sparse(&w->run->usage, id);
+}
+
 /* An entry that is neither a directory nor left out. */
 static int
 visit_file(struct walk *w, const struct listing_name *n, const struct stat *st,
     const struct past_entry *old)
 {
 	struct frame *f = &w->frames[w->depth - 1];
+	int relay = 0, r;
 	struct slot *s;
-	int r;
 
 	if (S_ISSOCK(st->st_mode)) {
 		(void)atomic_fetch_add(&w->run->notes.counts->sockets, 1);
 		return 0;
 	}
-	if (old != NULL && is_old(&f->past, old, st, f->dir))
-		return emit_old(w, old);
+	if (old != NULL && is_old(w, &f->past, old, st)) {
+		relay = is_sparse(w, old);
+		if (!relay)
+			return emit_old(w, old);
+	}
 	r = emit(&s, w, SLOT_ENTRY, f->dir, n, st);
+	if (r == 0)
+		s->relay = (uint8_t)relay;
 	if (r == 0 && (s->flags & ENTRY_HARDLINK) != 0 && f->dir->mount != NULL)
 		s->fsid = st->st_dev == f->dir->dev ? f->dir->mount->fsid
 						    : st->st_dev;

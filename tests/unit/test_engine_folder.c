@@ -367,6 +367,47 @@ test_lost_store(void **state)
 	assert_int_equal(f->counts.files_read, 0);
 }
 
+/* What is left of a bundle is laid anew when something is uploaded anyway. */
+static void
+test_sparse_bundle(void **state)
+{
+	struct fixture *f = *state;
+	char name[64], *path;
+	unsigned i;
+
+	for (i = 0; i < 24; i++) {
+		(void)snprintf(name, sizeof(name), "file-%u", i);
+		source_tree_file(f->dir, name, 20000, i + 1);
+	}
+	grow_old();
+	backup_right(f);
+	for (i = 6; i < 24; i++) {
+		(void)snprintf(name, sizeof(name), "file-%u", i);
+		path = fs_join(f->dir, name);
+		assert_int_equal(unlink(path), 0);
+		free(path);
+	}
+	backup_right(f);
+	assert_int_equal(f->counts.files_read, 0);
+	/* An unchanged tree never does it. */
+	backup_right(f);
+	assert_int_equal(f->counts.files_read, 0);
+	source_tree_file(f->dir, "new", 10, 1);
+	engine_vault_again(&f->v);
+	assert_int_equal(backup(f, f->cache), 0);
+	/* Itself in each of two walks, and the six. */
+	assert_int_equal(f->counts.files_read, 8);
+	assert_int_equal(f->counts.files, 7);
+	assert_in_range(f->v.put_bytes, 6 * 10000, 7 * 20000);
+	(void)engine_vault_check(&f->v, f->dir);
+	source_tree_file(f->dir, "newer", 10, 1);
+	engine_vault_again(&f->v);
+	assert_int_equal(backup(f, f->cache), 0);
+	assert_true(f->counts.files_read <= 2);
+	assert_true(f->v.put_bytes < 10000);
+	(void)engine_vault_check(&f->v, f->dir);
+}
+
 /* A cache that cannot be used is said once, and does no harm. */
 static void
 test_no_cache(void **state)
@@ -393,6 +434,7 @@ main(void)
 	    CASE(test_interrupted),
 	    CASE(test_missing),
 	    CASE(test_lost_store),
+	    CASE(test_sparse_bundle),
 	    CASE(test_no_cache),
 	};
 
