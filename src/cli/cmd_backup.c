@@ -85,8 +85,13 @@ finish(const struct connect *c, const struct backup_result *result,
     const struct notes_counts *counts, int64_t took_ns)
 {
 	char key[ADDRESS_TEXT_BYTES];
+	struct shamo_head head = {.client_seq = result->client_seq};
 	int rc;
 
+	memcpy(head.snapshot, result->snapshot, sizeof(head.snapshot));
+	/* The snapshot is acknowledged whatever becomes of the note of it. */
+	if (shamo_save_head(&c->state, &head) != 0)
+		log_warn("%s", err_text());
 	summary(c, result, counts, took_ns);
 	address_text(key, ADDRESS_DIR, result->address);
 	rc = cli_print("%s", key);

@@ -1,6 +1,7 @@
 #include "cli/connect.h"
 
 #include "base/err.h"
+#include "base/log.h"
 #include "cli/keyring.h"
 #include "cli/vaultkey.h"
 #include "client/remote.h"
@@ -52,6 +53,32 @@ log_in_remote(struct header *header, struct connect *c)
 	return rc;
 }
 
+/*
+ * Does the store still have what it acknowledged last?  A warning, not an
+ * error: a store that was restored from an older copy is made whole by the
+ * next backup, which trusts nothing then.
+ */
+static void
+check_head(const struct connect *c)
+{
+	const struct store_info *now = &c->store->info;
+	struct shamo_head h;
+	int rc = shamo_load_head(&h, &c->state);
+
+	if (rc < 0)
+		log_warn("%s", err_text());
+	if (rc != 0 ||
+	    (now->has_parent && (now->parent_client_seq > h.client_seq ||
+				    (now->parent_client_seq == h.client_seq &&
+					memcmp(now->parent_hash, h.snapshot,
+					    sizeof(h.snapshot)) == 0))))
+		return;
+	log_warn("the store does not show snapshot number %llu of %s, which it "
+		 "had acknowledged: it was rolled back to an older copy, or "
+		 "hides it",
+	    (unsigned long long)h.client_seq, c->state.dir);
+}
+
 static int
 log_in(struct connect *c)
 {
@@ -62,6 +89,8 @@ log_in(struct connect *c)
 
 	if (rc == 0)
 		rc = vaultkey_check(&c->chunker, &header, &c->keys);
+	if (rc == 0)
+		check_head(c);
 	return rc;
 }
 

@@ -329,6 +329,54 @@ out:
 }
 
 int
+shamo_load_head(struct shamo_head *out, const struct shamo *s)
+{
+	struct buf text = BUF_INIT;
+	struct shamo_head h;
+	struct json *j = NULL;
+	int64_t seq = 0;
+	int rc = read_state_file(&text, s, "head.json", LIMIT_JSON_BYTES);
+
+	if (rc == 0)
+		rc = json_decode(&j, (const char *)text.data, text.len);
+	if (rc == 0)
+		rc = json_get_int(&seq, j, "client_seq", 1, INT64_MAX);
+	if (rc == 0)
+		rc =
+		    json_get_hex(h.snapshot, sizeof(h.snapshot), j, "snapshot");
+	json_free(j);
+	buf_release(&text);
+	if (rc < 0)
+		return err_prefix(rc, "%s/head.json", s->path);
+	if (rc == 0) {
+		h.client_seq = (uint64_t)seq;
+		*out = h;
+	}
+	return rc;
+}
+
+int
+shamo_save_head(const struct shamo *s, const struct shamo_head *h)
+{
+	struct buf text = BUF_INIT;
+	struct json *j = json_new_object();
+	int rc = j == NULL ? ERR_NOMEM : 0;
+
+	if (rc == 0)
+		rc = json_set_int(j, "client_seq", (int64_t)h->client_seq);
+	if (rc == 0)
+		rc = json_set_hex(
+		    j, "snapshot", h->snapshot, sizeof(h->snapshot));
+	if (rc == 0)
+		rc = json_encode_pretty(&text, j);
+	if (rc == 0)
+		rc = write_state_file(s, "head.json", text.data, text.len);
+	json_free(j);
+	buf_release(&text);
+	return rc;
+}
+
+int
 shamo_lock(int *fd, const struct shamo *s)
 {
 	char *path = file_path(s, "lock");

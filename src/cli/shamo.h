@@ -7,6 +7,7 @@
  *   config.json   what it is registered with (below), no secrets
  *   mount.key     the mount's Ed25519 seed, 64 hexadecimal digits, 0600
  *   pending.key   a new vault's master key, only while it is registered
+ *   head.json     the last snapshot that the store acknowledged
  *   .gitignore    "*": keys never go into somebody's repository
  *   cache/        the stat cache; may be deleted at any time
  *
@@ -69,6 +70,18 @@ int shamo_save(const struct shamo *s);
  * the caller's to free.
  */
 char *shamo_cache_path(const struct shamo *s);
+
+/*
+ * The last acknowledged snapshot: a store that later shows an older or another
+ * one lost it, or hides it.
+ */
+struct shamo_head {
+	uint64_t client_seq;
+	uint8_t snapshot[32]; /* its hash */
+};
+/* 0; 1 when there is none; ERR_*. */
+int shamo_load_head(struct shamo_head *out, const struct shamo *s);
+int shamo_save_head(const struct shamo *s, const struct shamo_head *h);
 
 /*
  * One backup at a time per directory: lock of the state directory, held

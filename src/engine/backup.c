@@ -182,7 +182,6 @@ pass_commit(struct backup_result *out, struct buf *missing, struct pass *p)
 	const struct notes_counts *counts = o->counts;
 	struct backup_result res;
 	struct snapshot_info info;
-	uint8_t hash[HASH_BYTES];
 	struct snap s = {.store = p->run.store,
 	    .keys = p->run.keys,
 	    .seed = o->mount_seed,
@@ -209,10 +208,10 @@ pass_commit(struct backup_result *out, struct buf *missing, struct pass *p)
 		    (uint8_t)text_len(o->tags[i], LIMIT_LABEL_BYTES);
 	}
 	info.root = *assembler_root(p->assembler);
-	r = snap_commit(&res.receipt, hash, missing, &s);
+	r = snap_commit(&res.receipt, res.snapshot, missing, &s);
 	if (r != 0)
 		return r;
-	finish_cache(p, hash);
+	finish_cache(p, res.snapshot);
 	memcpy(res.address, info.root.address, HASH_BYTES);
 	res.client_seq = info.client_seq;
 	*out = res;

@@ -42,6 +42,7 @@ struct backup_options {
 struct backup_result {
 	uint8_t address[HASH_BYTES]; /* the directory's key */
 	uint64_t client_seq;
+	uint8_t snapshot[HASH_BYTES]; /* snapshot_hash() of it */
 	struct store_receipt receipt;
 };
 

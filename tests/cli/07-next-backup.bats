@@ -156,7 +156,10 @@ right()
 	mv before store
 	scenario_serve_at store "$port"
 	traced
+	grep -q 'rolled back' err
 	right
+	traced
+	! grep -q 'rolled back' err || false
 	scenario_stop
 	shash verify --store_dir store
 }
