@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "base/limits.h"
 #include "engine/asker.h"
+#include "engine/cuts.h"
 #include "engine/reader.h"
 #include "engine/source.h"
 #include "object/extent.h"
@@ -32,6 +33,7 @@ struct large {
 	struct hash hash;
 	struct extent_writer *extents; /* NULL in a scan */
 	struct asker *asker;
+	struct cuts *cuts;
 	struct object chunk;
 };
 
@@ -42,6 +44,7 @@ large_free(struct large *l)
 		return;
 	extent_writer_free(l->extents);
 	asker_free(l->asker);
+	cuts_free(l->cuts);
 	object_release(&l->chunk);
 	free(l->data);
 	free(l);
@@ -70,6 +73,8 @@ large_new(struct large **out, struct worker *w)
 		r = asker_new(&l->asker, w->run, w, ASK_OBJECTS, ASK_BYTES);
 	if (r == 0 && w->run->store != NULL)
 		r = extent_writer_new(&l->extents, asker_emit, l->asker);
+	if (r == 0 && w->run->store != NULL)
+		r = cuts_new(&l->cuts, w->run);
 	if (r != 0) {
 		large_free(l);
 		return r;
@@ -91,6 +96,7 @@ add_chunk(struct large *l, const uint8_t *p, size_t len)
 	if (r != 0)
 		return r;
 	memcpy(e.id, l->chunk.id, OBJECT_ID_BYTES);
+	cuts_note(l->cuts, e.id, len);
 	return extent_writer_add(l->extents, &e);
 }
 
@@ -98,6 +104,8 @@ add_chunk(struct large *l, const uint8_t *p, size_t len)
 static int
 cut(struct large *l, int final)
 {
+	struct extent e = {.hole = 0};
+	enum cuts_answer known;
 	size_t at = 0, n;
 	int r;
 
@@ -106,6 +114,18 @@ cut(struct large *l, int final)
 		return 0;
 	}
 	while (at < l->len) {
+		known = cuts_try(
+		    &n, e.id, l->cuts, l->data + at, l->len - at, final);
+		if (known == CUTS_MORE)
+			break;
+		if (known == CUTS_FOUND) {
+			e.length = n;
+			r = extent_writer_add(l->extents, &e);
+			if (r != 0)
+				return r;
+			at += n;
+			continue;
+		}
 		n = gear_cut(&l->run->gear, l->data + at, l->len - at, final);
 		if (n == 0)
 			break;
@@ -173,7 +193,10 @@ add_hole(struct large *l, uint64_t len)
 		if (r != 0)
 			return r;
 	}
-	return l->extents == NULL ? 0 : extent_writer_add(l->extents, &e);
+	if (l->extents == NULL)
+		return 0;
+	cuts_hole(l->cuts, len);
+	return extent_writer_add(l->extents, &e);
 }
 
 /* Where the data at or behind `pos` begins and ends. */
@@ -296,6 +319,9 @@ read_once(struct worker *w, struct block *b, struct slot *s)
 		(void)close(fd); /* only read from */
 		return 1;
 	}
+	if (l->cuts != NULL)
+		cuts_begin(
+		    l->cuts, s->old ? block_old_leaf(b, s) : NULL, s->old);
 	r = read_content(&size, l, fd, &st);
 	if (r == ERR_SOURCE || (r == 0 && fstat(fd, &after) != 0)) {
 		source_give_up(w, b, s, errno);

@@ -395,6 +395,12 @@ visit_file(struct walk *w, const struct listing_name *n, const struct stat *st,
 	r = emit(&s, w, SLOT_ENTRY, f->dir, n, st);
 	if (r == 0)
 		s->relay = (uint8_t)relay;
+	/* The chunks that a large file had are tried first. */
+	if (r == 0 && s->large != NULL && old != NULL &&
+	    (old->peek.location == ENTRY_AT_EXTENTS ||
+		old->peek.location == ENTRY_AT_MAP) &&
+	    past_refs(&f->past, old) == PAST_HAD)
+		r = block_set_old(w->block, s, old);
 	if (r == 0 && (s->flags & ENTRY_HARDLINK) != 0 && f->dir->mount != NULL)
 		s->fsid = st->st_dev == f->dir->dev ? f->dir->mount->fsid
 						    : st->st_dev;

@@ -37,6 +37,8 @@ have(struct store *s, uint8_t *bitmap, const uint8_t *ids, uint32_t n)
 	struct engine_vault *v = of(s);
 	int r = fault(v, &v->asked, v->fail_have);
 
+	(void)atomic_fetch_add(&v->asked_ids, n);
+
 	return r != 0 ? r : v->real->ops->have(v->real, bitmap, ids, n);
 }
 
@@ -74,7 +76,17 @@ commit(struct store *s, struct store_receipt *receipt, struct buf *missing,
 	return v->real->ops->commit(v->real, receipt, missing, snapshot, len);
 }
 
+static int
+get(struct store *s, const uint8_t *ids, uint32_t n, store_got_fn *got,
+    void *arg)
+{
+	struct engine_vault *v = of(s);
+
+	return v->real->ops->get(v->real, ids, n, got, arg);
+}
+
 static const struct store_ops ops = {
+    .get = get,
     .have = have,
     .have_files = have_files,
     .put = put,
@@ -94,6 +106,7 @@ engine_vault_again(struct engine_vault *v)
 	v->base.ops = &ops;
 	v->base.info = v->real->info;
 	atomic_store(&v->asked, 0);
+	atomic_store(&v->asked_ids, 0);
 	atomic_store(&v->asked_files, 0);
 	atomic_store(&v->puts, 0);
 	atomic_store(&v->commits, 0);

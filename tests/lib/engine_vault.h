@@ -25,6 +25,7 @@ struct engine_vault {
 	struct keys keys;
 	uint8_t seed[32];
 	atomic_uint asked, asked_files, puts, commits; /* calls */
+	_Atomic uint64_t asked_ids;
 	_Atomic uint64_t put_bytes;
 	/* Faults: the call with this number (from 1) fails; 0: none does. */
 	unsigned fail_put, fail_have, fail_have_files;

@@ -408,6 +408,78 @@ test_sparse_bundle(void **state)
 	(void)engine_vault_check(&f->v, f->dir);
 }
 
+static uint8_t *
+random_bytes(struct fixture *f, size_t len)
+{
+	uint8_t *p = malloc(len);
+	size_t i;
+
+	assert_non_null(p);
+	for (i = 0; i < len; i++)
+		p[i] = (uint8_t)dice(f, 256);
+	return p;
+}
+
+static void
+write_at(struct fixture *f, const uint8_t *p, size_t len, uint64_t at)
+{
+	char *path = fs_join(f->dir, "image");
+	int fd = open(path, O_WRONLY | O_CREAT, 0600);
+
+	assert_true(fd >= 0);
+	assert_int_equal(fs_pwrite_all(fd, p, len, at), 0);
+	assert_int_equal(close(fd), 0);
+	free(path);
+}
+
+/* The old chunks make no difference either, but to how many are asked for:
+ * backup_right() says so. */
+static void
+test_old_chunks(void **state)
+{
+	struct fixture *f = *state;
+	const size_t len = 24u << 20, small = 1u << 20;
+	uint8_t *p = random_bytes(f, len);
+	char *path = fs_join(f->dir, "image");
+	unsigned i;
+
+	write_at(f, p, len, 0);
+	backup_right(f);
+	/* A byte here and there. */
+	for (i = 0; i < 4; i++) {
+		write_at(f, p, 1 + i * 700000, dice(f, (unsigned)len));
+		engine_vault_again(&f->v);
+		assert_int_equal(backup(f, f->cache), 0);
+		assert_true(f->v.asked_ids < 40);
+		backup_right(f);
+	}
+	/* Everything is shifted. */
+	write_at(f, p, 12345, 0);
+	write_at(f, p, len, 12345);
+	backup_right(f);
+	/* The end is cut off, continued, cut off at an old cut. */
+	assert_int_equal(truncate(path, (off_t)(len - 3333333)), 0);
+	backup_right(f);
+	write_at(f, p, small, len - 3333333);
+	backup_right(f);
+	/* Holes come and go. */
+	assert_int_equal(truncate(path, (off_t)(len + 8 * small)), 0);
+	backup_right(f);
+	write_at(f, p, small, len + 4 * small);
+	backup_right(f);
+	write_at(f, p, 9 * small, len);
+	backup_right(f);
+	/* A list without a map. */
+	assert_int_equal(truncate(path, (off_t)(2 * small)), 0);
+	backup_right(f);
+	write_at(f, p, 1, small);
+	backup_right(f);
+	write_at(f, p, small, 2 * small);
+	backup_right(f);
+	free(path);
+	free(p);
+}
+
 /* A cache that cannot be used is said once, and does no harm. */
 static void
 test_no_cache(void **state)
@@ -435,6 +507,7 @@ main(void)
 	    CASE(test_missing),
 	    CASE(test_lost_store),
 	    CASE(test_sparse_bundle),
+	    CASE(test_old_chunks),
 	    CASE(test_no_cache),
 	};
 
