@@ -1,0 +1,208 @@
+#!/usr/bin/python3
+"""Restore from a hashstore store, by docs/format.md alone.
+
+A second, independent reader of the format: it shares no code with shash, needs
+no server and no index, and checks every rule that a reader can check.  What
+breaks one ends it with the section and the rule.  Nothing appears in DEST
+before all of the snapshot has been checked.
+
+Needs the Debian packages python3-nacl, b3sum and zstd.  For its tests and for
+the day on which shash is not at hand; it is not fast.
+"""
+
+import argparse
+import glob
+import json
+import os
+import re
+import struct
+import sys
+import tempfile
+
+sys.dont_write_bytecode = True  # no __pycache__ beside the sources
+
+from nacl import bindings as sodium
+
+from reader.contents import Contents
+from reader.files import Files
+from reader.keys import Keys, decode_recovery_key
+from reader.pack import Objects
+from reader.place import apply, lost, place, plan
+from reader.programs import Tools
+from reader.rules import MIB, ZERO32, Broken, at, need
+from reader.snapshot import Snapshot
+
+
+def read_json(path, members):
+    """An object of exactly these members; hexadecimal ones as bytes"""
+    def unique(pairs):
+        need(len(dict(pairs)) == len(pairs), "protocol.md 1.3",
+             "a member stands twice")
+        return dict(pairs)
+    with at(path):
+        try:
+            with open(path, "rb") as f:
+                found = json.loads(f.read(65536).decode(),
+                                   object_pairs_hook=unique)
+        except (OSError, ValueError) as e:
+            raise Broken(f"protocol.md 7: {e}") from e
+        need(found.keys() == members.keys(), "protocol.md 7",
+             f"members are {sorted(found)}")
+        for name, kind in members.items():
+            if isinstance(kind, int):
+                need(re.fullmatch(f"[0-9a-f]{{{2 * kind}}}",
+                                  str(found[name])), "protocol.md 1.2",
+                     f"{name} is not {kind} bytes")
+                found[name] = bytes.fromhex(found[name])
+            else:
+                need(isinstance(found[name], kind), "protocol.md 7",
+                     f"{name} is no {kind.__name__}")
+        return found
+
+
+def read_store(tools, keys, store):
+    """(folder of the vault, its header, [its mounts])"""
+    info = read_json(f"{store}/store.json",
+                     {"product": str, "format": int, "store": 32})
+    need(info["product"] == "hashstore" and info["format"] == 0,
+         "protocol.md 7", "no hashstore of format 0")
+    with open(f"{store}/server.key", "rb") as f:
+        seed = f.read()
+    need(len(seed) == 32 and sodium.crypto_sign_seed_keypair(seed)[0] ==
+         info["store"], "protocol.md 7", "server.key is not store.json's key")
+    folder = f"{store}/vaults/{keys.vault.hex()}"
+    sizes = ("chunker", "chunk_average", "chunk_min", "chunk_max")
+    header = read_json(f"{folder}/vault.json", {
+        "vault": 16, "join_public": 32, "mac": 32,
+        **dict.fromkeys(sizes, int)})
+    with at(f"{folder}/vault.json"):
+        need(header["vault"] == keys.vault, "2.1", "not this vault's")
+        numbers = [header[name] for name in sizes]
+        need(all(0 <= n < 1 << 32 for n in numbers), "9", "no u32")
+        need(tools.blake3([keys.vault + struct.pack("<4I", *numbers) +
+                           header["join_public"]], key=keys.header)[0] ==
+             header["mac"], "9", "the MAC of the vault header is wrong")
+        need(header["join_public"] == keys.join_public, "2.1",
+             "the join key is not the master key's")
+        id_, average, low, high = numbers
+        need(id_ == 1, "6.1", f"unknown chunker {id_}")
+        need(4096 <= average <= MIB and 64 <= low <= average - 64 and
+             average <= high <= 4 * MIB, "6.1", "chunk sizes out of range")
+    mounts = []
+    for path in sorted(glob.glob(f"{glob.escape(store)}/mounts/*.json")):
+        mount = read_json(path, {"vault": 16, "public_key": 32, "label": str,
+                                 "created_ns": int})
+        mount["id"] = tools.blake3([mount["public_key"]], length=16,
+                                   context="hashstore 2026 mount id v1")[0]
+        if os.path.basename(path) != mount["id"].hex() + ".json":
+            print(f"restore.py: {path}: protocol.md 3.2: passed over, since "
+                  "its name does not follow from its key", file=sys.stderr)
+        elif mount["vault"] == keys.vault:
+            mounts.append(mount)
+    check_state(tools, folder)
+    return folder, header, mounts
+
+
+def check_state(tools, folder):
+    for path in glob.glob(f"{glob.escape(folder)}/state/generation.*"):
+        with at(path), open(path, "rb") as f:
+            data = f.read(65)
+            need(re.fullmatch("[0-9]{10}", path.rsplit(".")[-1]) and
+                 len(data) == 64 and tools.blake3([data[:32]])[0] == data[32:],
+                 "9", "not 32 bytes and their BLAKE3")
+
+
+def read_snapshots(tools, keys, folder, mount, strict):
+    """{sequence: snapshot} of a mount; None for one that is broken.  A gap in
+    the chain is said, and fatal where strict."""
+    found, before = {}, None
+    for path in sorted(glob.glob(
+            f"{glob.escape(folder)}/snapshots/{mount['id'].hex()}/*")):
+        try:
+            with at(path):
+                snapshot = Snapshot(tools, keys, path, mount, strict)
+        except Broken as e:
+            if strict:
+                raise
+            print(f"restore.py: {e.args[0]}", file=sys.stderr)
+            found[int(re.sub("[^0-9]", "", os.path.basename(path)))] = None
+            continue
+        client_seq, hash_ = (before.client_seq, before.hash) if before \
+            else (0, ZERO32)
+        with at(path):
+            if snapshot.client_seq > client_seq + 1 and not strict:
+                print(f"restore.py: {path}: the one before it is gone",
+                      file=sys.stderr)
+            else:
+                need(snapshot.client_seq == client_seq + 1, "8",
+                     f"client sequence {snapshot.client_seq} behind "
+                     f"{client_seq}")
+                need(snapshot.previous == hash_, "8",
+                     "previous is not the hash of the snapshot before")
+        found[snapshot.seq] = before = snapshot
+    return found
+
+
+def choose(mounts, snapshots, wanted, seq):
+    some = [m for m in mounts if wanted in (None, m["label"], m["id"].hex())]
+    if len(some) != 1:
+        sys.exit("restore.py: which --mount? " + ", ".join(
+            f"{m['id'].hex()} ({m['label']!r})" for m in some or mounts))
+    found = snapshots(some[0])
+    number = max(found, default=0) if seq == "latest" else \
+        int(seq.removeprefix("@"))
+    if number not in found:
+        sys.exit(f"restore.py: no snapshot {seq} of {some[0]['label']!r}")
+    need(found[number], "8", f"snapshot {number} is broken")
+    return found[number]
+
+
+def restore(tools, args):
+    keys = Keys(tools, decode_recovery_key(tools, args.recovery_key))
+    folder, header, mounts = read_store(tools, keys, args.store)
+    snapshot = choose(mounts, lambda m: read_snapshots(
+        tools, keys, folder, m, args.strict), args.mount, args.seq)
+    objects = Objects(tools, keys, folder, args.strict)
+    contents = Contents(tools, keys, objects, snapshot, header, args.strict)
+    steps, files = plan(contents)
+    os.makedirs(args.dest, exist_ok=True)
+    if os.listdir(args.dest):
+        sys.exit(f"restore.py: {args.dest} is not empty")
+    with tempfile.TemporaryDirectory(prefix=".restore.",
+                                     dir=args.dest) as staged:
+        Files(contents, staged).stage(files)
+        top = os.open(".", os.O_RDONLY)
+        descriptor = os.open(staged, os.O_RDONLY)
+        os.chdir(args.dest)
+        place(steps, descriptor)
+        os.close(descriptor)
+        os.fchdir(top)
+    apply(contents.root, args.dest)
+    for what, count in lost.items():
+        print(f"restore.py: {count} {what} not set, for want of privilege",
+              file=sys.stderr)
+    print("X" + contents.root.address.hex())
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description="Restore from a hashstore store, by docs/format.md alone.")
+    parser.add_argument("--store", required=True, help="the store's folder")
+    parser.add_argument("--recovery-key", required=True)
+    parser.add_argument("--mount", help="label or id [the only one]")
+    parser.add_argument("--seq", default="latest", help="sequence [latest]")
+    parser.add_argument("--dest", required=True, help="empty or absent")
+    parser.add_argument("--strict", action="store_true", help="read every "
+                        "record; check also what a reader need not: where "
+                        "chunks, maps, trees and padding end")
+    tools = Tools()
+    try:
+        restore(tools, parser.parse_args())
+    except (Broken, OSError) as e:
+        sys.exit(f"restore.py: {e.args[0] if isinstance(e, Broken) else e}")
+    finally:
+        tools.close()
+
+
+if __name__ == "__main__":
+    main()
