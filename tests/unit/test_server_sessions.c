@@ -59,7 +59,7 @@ use(struct sessions *ss, uint8_t id)
 static void
 test_leases(void **state)
 {
-	static const struct sessions_limits l = {10, 10, 600, 200};
+	static const struct sessions_limits l = {10, 10, 2500, 200};
 	struct sessions *ss;
 	struct session *s;
 	int i;
@@ -86,10 +86,10 @@ test_leases(void **state)
 	assert_int_equal(known(ss, 3), 0);
 	/* One in use does not end. */
 	s = use(ss, 1);
-	sleep_ms(900);
+	sleep_ms(3000);
 	assert_int_equal(known(ss, 1), 1);
 	sessions_give(ss, s);
-	sleep_ms(900);
+	sleep_ms(3000);
 	assert_int_equal(known(ss, 1), 0);
 	assert_int_equal(sessions_count(ss, NULL), 0);
 	sessions_free(ss);
