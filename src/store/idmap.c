@@ -31,21 +31,29 @@ idmap_reset(struct idmap *m)
 	idmap_release(m);
 }
 
-/* Where the id is, or the free slot where it would be. */
-static struct idmap_slot *
-find(const struct idmap *m, const uint8_t id[32])
+uint64_t
+idmap_hash(const uint64_t key[4], const uint8_t id[32])
 {
 	uint64_t h = 0;
 	size_t i;
 
 	for (i = 0; i < 4; i++) {
-		uint64_t w = bytes_get64(id + 8 * i) ^ m->key[i];
+		uint64_t w = bytes_get64(id + 8 * i) ^ key[i];
 
 		/* Mix downwards between the words: a product moves up only. */
 		h = (h ^ w) * 0x9e3779b97f4a7c15u;
 		h ^= h >> 32;
 	}
-	for (i = h & (m->cap - 1);; i = (i + 1) & (m->cap - 1)) {
+	return h;
+}
+
+/* Where the id is, or the free slot where it would be. */
+static struct idmap_slot *
+find(const struct idmap *m, const uint8_t id[32])
+{
+	size_t i = idmap_hash(m->key, id) & (m->cap - 1);
+
+	for (;; i = (i + 1) & (m->cap - 1)) {
 		struct idmap_slot *s = m->slots + i;
 
 		if (s->value == IDMAP_NONE || memcmp(s->id, id, 32) == 0)

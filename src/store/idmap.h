@@ -38,4 +38,7 @@ int idmap_get(uint64_t *out, const struct idmap *m, const uint8_t id[32]);
  */
 const struct idmap_slot *idmap_next(const struct idmap *m, size_t *pos);
 
+/* The hash of these tables. */
+uint64_t idmap_hash(const uint64_t key[4], const uint8_t id[32]);
+
 #endif

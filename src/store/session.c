@@ -10,6 +10,7 @@
 #include "store/gather.h"
 #include "store/heads.h"
 #include "store/idmap.h"
+#include "store/idpos.h"
 #include "store/index.h"
 #include "store/pack.h"
 #include "store/record.h"
@@ -23,8 +24,9 @@ struct open_pack {
 	struct pack_writer *w; /* NULL: nothing in it */
 	struct admit_item *items;
 	uint32_t n, cap;
-	struct buf ids; /* refs and members of the items */
+	struct buf ids; /* refs and members of the items, in their order */
 	struct idmap at; /* id -> item */
+	struct idpos files; /* file id -> where it is among `ids` */
 };
 
 struct session {
@@ -33,7 +35,6 @@ struct session {
 	struct store_info info;
 	struct pool_lock lock; /* what follows */
 	struct open_pack data, meta;
-	struct idmap files; /* file id -> item of `data` << 32 | member */
 	struct idmap waiting; /* stored, not closed */
 	int failed; /* a pack was lost, or the session was fenced */
 	int full; /* constant: the index could not be completed for want of
@@ -62,7 +63,8 @@ session_open(struct session **out, struct vault *v,
 	s->meta.class = RECORD_META;
 	idmap_init(&s->data.at);
 	idmap_init(&s->meta.at);
-	idmap_init(&s->files);
+	idpos_init(&s->data.files);
+	idpos_init(&s->meta.files);
 	idmap_init(&s->waiting);
 	memcpy(s->info.vault, v->id, STORE_NAME_BYTES);
 	memcpy(s->info.mount, mount, STORE_NAME_BYTES);
@@ -96,6 +98,7 @@ reset_pack(struct open_pack *op)
 	op->n = op->cap = 0;
 	buf_release(&op->ids);
 	idmap_reset(&op->at);
+	idpos_release(&op->files);
 }
 
 static int
@@ -193,8 +196,6 @@ close_pack(struct session *s, struct open_pack *op)
 	if (ret < 0)
 		s->failed = 1;
 	reset_pack(op);
-	if (op == &s->data)
-		idmap_reset(&s->files);
 	return ret;
 }
 
@@ -236,11 +237,33 @@ session_have(struct session *s, uint8_t *bitmap, const uint8_t *ids, uint32_t n)
 	return ret < 0 ? ret : vault_have(s->v, bitmap, ids, n);
 }
 
+/* Find a member in the open pack. */
+static void
+find_member(
+    struct store_member *out, const struct session *s, const uint8_t *file_id)
+{
+	const struct open_pack *op = &s->data;
+	uint32_t at, low = 0, high = op->n, mid;
+
+	if (idpos_get(&at, &op->files, op->ids.data, file_id) != 0)
+		return;
+	/* The last item that begins at or before it. */
+	while (high - low > 1) {
+		mid = low + (high - low) / 2;
+		if (op->items[mid].ids_at <= at)
+			low = mid;
+		else
+			high = mid;
+	}
+	out->found = 1;
+	out->member = at - op->items[low].ids_at;
+	memcpy(out->bundle, op->items[low].id, STORE_ID_BYTES);
+}
+
 int
 session_have_files(struct session *s, struct store_member *out,
     const uint8_t *file_ids, uint32_t n)
 {
-	uint64_t at;
 	uint32_t i;
 	int ret;
 
@@ -249,15 +272,8 @@ session_have_files(struct session *s, struct store_member *out,
 	memset(out, 0, n * sizeof(*out));
 	pool_lock_enter(&s->lock);
 	ret = check_writable(s);
-	for (i = 0; i < n && ret == 0; i++) {
-		if (idmap_get(&at, &s->files,
-			file_ids + (size_t)i * STORE_ID_BYTES) != 0)
-			continue;
-		out[i].found = 1;
-		out[i].member = (uint32_t)at;
-		memcpy(
-		    out[i].bundle, s->data.items[at >> 32].id, STORE_ID_BYTES);
-	}
+	for (i = 0; i < n && ret == 0; i++)
+		find_member(out + i, s, file_ids + (size_t)i * STORE_ID_BYTES);
 	pool_lock_leave(&s->lock);
 	return ret < 0 ? ret : vault_have_files(s->v, out, file_ids, n);
 }
@@ -281,8 +297,8 @@ grow_items(struct open_pack *op)
 
 /* Note a record that went to the pack. */
 static int
-note_record(struct session *s, struct open_pack *op, const struct record *r,
-    uint32_t offset, unsigned flags)
+note_record(struct open_pack *op, const struct record *r, uint32_t offset,
+    unsigned flags)
 {
 	struct admit_item *it = op->items + op->n;
 	const uint8_t *own = r->nrefs > 0 ? r->refs : r->members;
@@ -301,8 +317,7 @@ note_record(struct session *s, struct open_pack *op, const struct record *r,
 	it->replace = (flags & SESSION_REPLACE) != 0;
 	ret = buf_append(&op->ids, own, ((size_t)r->nrefs + r->nmembers) * 32);
 	for (i = 0; i < r->nmembers && ret == 0; i++)
-		ret = idmap_put(&s->files, r->members + (size_t)i * 32,
-		    (uint64_t)op->n << 32 | i);
+		ret = idpos_put(&op->files, op->ids.data, it->ids_at + i);
 	if (ret == 0)
 		ret = idmap_put(&op->at, r->id, op->n);
 	if (ret == 0)
@@ -319,8 +334,9 @@ store_record(struct session *s, const struct record *r, unsigned flags)
 	uint32_t offset;
 	int ret = 0;
 
-	if (op->w != NULL && (!pack_writer_fits(op->w, r->len) ||
-				 op->ids.len + ids_len > SESSION_IDS_BYTES_MAX))
+	if (op->w != NULL &&
+	    (!pack_writer_fits(op->w, r->len) || op->n >= SESSION_RECORDS_MAX ||
+		op->ids.len + ids_len > SESSION_IDS_BYTES_MAX))
 		ret = op == &s->meta ? flush(s) : close_pack(s, op);
 	if (ret == 0)
 		ret = grow_items(op);
@@ -330,7 +346,7 @@ store_record(struct session *s, const struct record *r, unsigned flags)
 	if (ret == 0)
 		ret = pack_writer_add(&offset, op->w, r);
 	if (ret == 0)
-		ret = note_record(s, op, r, offset, flags);
+		ret = note_record(op, r, offset, flags);
 	/* Half a record may be in the pack by now. */
 	if (ret < 0) {
 		s->failed = 1;
@@ -539,7 +555,6 @@ session_close(struct session *s)
 	ret = flush(s);
 	reset_pack(&s->data);
 	reset_pack(&s->meta);
-	idmap_release(&s->files);
 	idmap_release(&s->waiting);
 	pool_lock_release(&s->lock);
 	free(s);

@@ -29,10 +29,17 @@ struct vault;
 /* Store the records even if the vault has undamaged ones of these ids. */
 #define SESSION_REPLACE 1u
 
-/* Refs and members of an open pack: it is closed before they take more. */
+/*
+ * An open pack keeps what it will tell the index in memory, so it is closed
+ * early when its records are tiny.  A record takes 200 bytes, with room to
+ * grow 400: 13 MiB.
+ */
+#define SESSION_RECORDS_MAX 32768u
+/* Refs and members: with room to grow and a table of file ids, 14 MiB; when it
+ * is closed, 4 MiB to sort these (store/members.h). */
 #define SESSION_IDS_BYTES_MAX (8u << 20)
 /* Waiting objects that a session remembers; of more it says that it does not
- * have them, and commit still finds them. */
+ * have them, and commit still finds them.  5 MiB. */
 #define SESSION_WAITING_MAX 65536u
 
 /*

@@ -16,6 +16,8 @@ struct admit_item;
 struct backend;
 struct idmap;
 
+/* Memory: as an open pack (store/session.h) for packs that a session made; for
+ * any other at most the size of the pack. */
 struct survey {
 	struct index_pack pack; /* number not set */
 	struct admit_item *items;
