@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "store/backend.h"
 #include "store/index.h"
+#include "store/members.h"
 #include "store/pack.h"
 #include "store/record.h"
 
@@ -16,7 +17,8 @@
  * the rest of its objects in by admit_reach(), whose work is linear.
  */
 #define PASSES_MAX 8
-/* Open objects that one walk remembers: 64 MiB of memory. */
+/* Open objects that one walk remembers: at most 80 MiB of memory, and only
+ * for as many objects that are here without what they need. */
 #define SEEN_MAX 1000000u
 /* Bytes of ids on the stack of a walk; a directory nested LIMIT_DEPTH deep
  * with a hundred new subdirectories on each level fits. */
@@ -72,17 +74,6 @@ supersede(struct index_txn *t, const struct admit_item *it,
 	return index_move(t, it->id, old);
 }
 
-static int
-add_files(struct index_txn *t, const uint8_t *members, uint32_t n, uint32_t num)
-{
-	uint32_t i;
-	int ret = 0;
-
-	for (i = 0; i < n && ret == 0; i++)
-		ret = index_add_file(t, members + (size_t)i * 32, num, i);
-	return ret;
-}
-
 /* Admit one record; `nums` is scratch. */
 static int
 admit_one(struct index_txn *t, struct admit_item *it, uint32_t pack,
@@ -115,8 +106,6 @@ admit_one(struct index_txn *t, struct admit_item *it, uint32_t pack,
 		return index_add_unclosed(t, it->id, &o, INDEX_OPEN);
 	ret = index_add_closed(
 	    t, it->id, &o, (const uint32_t *)nums->data, it->nrefs);
-	if (ret == 0)
-		ret = add_files(t, own, it->nmembers, o.num);
 	it->closed = ret == 0;
 	return ret;
 }
@@ -139,7 +128,7 @@ tell_closed(struct index_txn *t, struct admit_item *items, uint32_t n)
 }
 
 int
-admit_again(struct index_txn *t, uint32_t pack, struct admit_item *items,
+admit_again(struct index_txn *t, struct index_pack *p, struct admit_item *items,
     uint32_t n, const uint8_t *ids)
 {
 	struct buf nums = BUF_INIT;
@@ -153,14 +142,20 @@ admit_again(struct index_txn *t, uint32_t pack, struct admit_item *items,
 		for (i = 0; i < n; i++) {
 			if (items[i].closed || (items[i].damaged && pass > 0))
 				continue;
-			ret = admit_one(t, items + i, pack, ids, &nums);
+			ret = admit_one(t, items + i, p->number, ids, &nums);
 			if (ret < 0)
 				goto out;
 			left -= items[i].closed;
+			ret = index_step_pack(t, p);
+			if (ret < 0)
+				goto out;
 		}
 		if (left == before)
 			break;
 	}
+	ret = members_add(t, p, items, n, ids);
+	if (ret == 0)
+		ret = index_set_pending(t, p->number, 0);
 out:
 	buf_release(&nums);
 	return ret;
@@ -175,11 +170,13 @@ admit_pack(struct index_txn *t, struct index_pack *p, struct admit_item *items,
 
 	if (ret == 0) {
 		p->number = known.number;
-		return tell_closed(t, items, n);
-	}
-	if (ret == 1)
+		ret = index_pending(t, p->number);
+		if (ret == 0)
+			return tell_closed(t, items, n);
+	} else if (ret == 1) {
 		ret = index_add_pack(t, p);
-	return ret < 0 ? ret : admit_again(t, p->number, items, n, ids);
+	}
+	return ret < 0 ? ret : admit_again(t, p, items, n, ids);
 }
 
 int
@@ -339,9 +336,7 @@ pop(struct walk *k)
 		it.epoch = o.epoch;
 		it.class = o.class;
 		it.nrefs = r.nrefs;
-		it.nmembers = r.nmembers;
-		ret = admit_one(k->t, &it, o.pack,
-		    r.nrefs > 0 ? r.refs : r.members, &k->nums);
+		ret = admit_one(k->t, &it, o.pack, r.refs, &k->nums);
 		if (ret < 0)
 			return ret;
 		f.stuck = !it.closed;
@@ -364,6 +359,11 @@ admit_reach(struct admit_walk *w, struct index_txn *t, struct backend *b,
 	if (ret != 2)
 		goto out;
 	while (k.frames.len > 0) {
+		/* Frames hold ids only, and each looks again at what it needs
+		 * when it gets in. */
+		ret = index_step(t);
+		if (ret < 0)
+			goto out;
 		f = top(&k);
 		if (f->next == k.ids.len) {
 			ret = pop(&k);

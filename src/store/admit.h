@@ -4,7 +4,13 @@
 /*
  * Admission to the index: the one way into `have`.  An object gets in only
  * when everything that it refers to is in; until then it is kept as open.
- * All of this happens inside a write transaction of the caller's.
+ *
+ * All of this happens inside a write transaction of the caller's, which is
+ * another one afterwards if there was much to write (index_step()).  A pack
+ * that is half in at such a commit stands in the table `pending` until it is
+ * all in; who opens the vault after a crash reads it again (store/sync.h).
+ * Half a pack in the index is no lie: `have` tells of objects, and each was
+ * closed when it got in; file ids may be missing (store/members.h).
  */
 
 #include "store/idmap.h"
@@ -35,20 +41,20 @@ struct admit_item {
 
 /*
  * Admit a durable pack and its `n` records; `ids` holds refs and members, 32
- * bytes each.  Sets `p->number` and `closed` of each item.  A pack that the
- * index knows changes nothing.
+ * bytes each.  Sets `p->number` and `closed` of each item.  A pack that is all
+ * in changes nothing.
  */
 int admit_pack(struct index_txn *t, struct index_pack *p,
     struct admit_item *items, uint32_t n, const uint8_t *ids);
 
 /*
- * The same for a pack that the index knows, number `pack`: what it lacks of
- * these records gets in.
+ * The same for a pack that the index knows: what it lacks of these records
+ * gets in, and the pack is pending no more.
  */
-int admit_again(struct index_txn *t, uint32_t pack, struct admit_item *items,
-    uint32_t n, const uint8_t *ids);
+int admit_again(struct index_txn *t, struct index_pack *p,
+    struct admit_item *items, uint32_t n, const uint8_t *ids);
 
-/* What a walk over open objects has seen so far in one transaction. */
+/* What a walk over open objects has seen so far. */
 struct admit_walk {
 	struct idmap seen; /* ADMIT_STUCK or ADMIT_DONE */
 	int full; /* gave up: too many open objects, or too deep */

@@ -14,11 +14,12 @@
 #define META_BYTES 32
 #define FILE_BYTES 8
 
-static const char *const table_names[INDEX_TABLES] = {
-    "obj", "refs", "num", "file", "pack", "packname", "open", "head", "meta"};
+static const char *const table_names[INDEX_TABLES] = {"obj", "refs", "num",
+    "file", "pack", "packname", "open", "head", "pending", "meta"};
 static const unsigned table_flags[INDEX_TABLES] = {[INDEX_REFS] = KV_INTKEY,
     [INDEX_NUM] = KV_INTKEY,
-    [INDEX_PACK] = KV_INTKEY};
+    [INDEX_PACK] = KV_INTKEY,
+    [INDEX_PENDING] = KV_INTKEY};
 
 struct index {
 	struct kv *kv;
@@ -31,18 +32,37 @@ damaged(void)
 	return err_set(ERR_DAMAGED, "the index is damaged: run reindex");
 }
 
+/* All rows of the objects and packs are written and deleted here. */
+static int
+put_row(struct index_txn *t, unsigned table, const void *key, size_t key_len,
+    const void *value, size_t len)
+{
+	/* A long value has pages of its own. */
+	t->rows += 1 + (uint32_t)(len / 4096);
+	return kv_put(t->kv, table, key, key_len, value, len);
+}
+
+static int
+del_row(struct index_txn *t, unsigned table, const void *key, size_t key_len)
+{
+	int ret = kv_del(t->kv, table, key, key_len);
+
+	t->rows += ret == 0;
+	return ret;
+}
+
 /* Insert native integers and their like. */
 static int
 put_u32(struct index_txn *t, unsigned table, uint32_t key, const void *value,
     size_t len)
 {
-	return kv_put(t->kv, table, &key, sizeof(key), value, len);
+	return put_row(t, table, &key, sizeof(key), value, len);
 }
 
 static int
 del_u32(struct index_txn *t, unsigned table, uint32_t key)
 {
-	return kv_del(t->kv, table, &key, sizeof(key));
+	return del_row(t, table, &key, sizeof(key));
 }
 
 /* meta: version u32, next number u32, next pack u32, zero u32, vault. */
@@ -196,6 +216,19 @@ index_abort(struct index_txn *t)
 }
 
 int
+index_step(struct index_txn *t)
+{
+	int ret;
+
+	if (t->rows < INDEX_TXN_ROWS)
+		return 0;
+	ret = index_commit(t);
+	if (ret == 0)
+		ret = index_begin(t, t->ix, 1);
+	return ret < 0 ? ret : 1;
+}
+
+int
 index_decode_object(struct index_object *out, struct kv_slice value)
 {
 	const uint8_t *p = value.data;
@@ -225,7 +258,7 @@ put_object(struct index_txn *t, const uint8_t id[INDEX_ID_BYTES],
 	bytes_put32(p + 16, o->epoch);
 	p[20] = o->class;
 	p[21] = o->state;
-	return kv_put(t->kv, INDEX_OBJ, id, INDEX_ID_BYTES, p, sizeof(p));
+	return put_row(t, INDEX_OBJ, id, INDEX_ID_BYTES, p, sizeof(p));
 }
 
 int
@@ -245,8 +278,8 @@ set_open(struct index_txn *t, const uint8_t id[INDEX_ID_BYTES], int open)
 	int ret;
 
 	if (open)
-		return kv_put(t->kv, INDEX_OPEN_IDS, id, INDEX_ID_BYTES, "", 0);
-	ret = kv_del(t->kv, INDEX_OPEN_IDS, id, INDEX_ID_BYTES);
+		return put_row(t, INDEX_OPEN_IDS, id, INDEX_ID_BYTES, "", 0);
+	ret = del_row(t, INDEX_OPEN_IDS, id, INDEX_ID_BYTES);
 	return ret < 0 ? ret : 0;
 }
 
@@ -298,7 +331,7 @@ index_move(struct index_txn *t, const uint8_t id[INDEX_ID_BYTES],
 int
 index_forget(struct index_txn *t, const uint8_t id[INDEX_ID_BYTES])
 {
-	int ret = kv_del(t->kv, INDEX_OBJ, id, INDEX_ID_BYTES);
+	int ret = del_row(t, INDEX_OBJ, id, INDEX_ID_BYTES);
 
 	return ret < 0 ? ret : set_open(t, id, 0);
 }
@@ -388,7 +421,7 @@ index_add_file(struct index_txn *t, const uint8_t file_id[INDEX_ID_BYTES],
 		return ret;
 	bytes_put32(p, num);
 	bytes_put32(p + 4, member);
-	return kv_put(t->kv, INDEX_FILE, file_id, INDEX_ID_BYTES, p, sizeof(p));
+	return put_row(t, INDEX_FILE, file_id, INDEX_ID_BYTES, p, sizeof(p));
 }
 
 static int
@@ -423,8 +456,8 @@ index_add_pack(struct index_txn *t, struct index_pack *pack)
 	if (ret < 0)
 		return ret;
 	bytes_put32(number, pack->number);
-	return kv_put(
-	    t->kv, INDEX_PACKNAME, pack->name, 32, number, sizeof(number));
+	return put_row(
+	    t, INDEX_PACKNAME, pack->name, 32, number, sizeof(number));
 }
 
 int
@@ -433,8 +466,38 @@ index_remove_pack(struct index_txn *t, const struct index_pack *p)
 	int ret = del_u32(t, INDEX_PACK, p->number);
 
 	if (ret >= 0)
-		ret = kv_del(t->kv, INDEX_PACKNAME, p->name, 32);
+		ret = del_row(t, INDEX_PACKNAME, p->name, 32);
+	if (ret >= 0)
+		ret = index_set_pending(t, p->number, 0);
 	return ret < 0 ? ret : 0;
+}
+
+int
+index_set_pending(struct index_txn *t, uint32_t pack, int why)
+{
+	uint8_t value = (uint8_t)why;
+	int ret;
+
+	if (why != 0)
+		return put_u32(t, INDEX_PENDING, pack, &value, sizeof(value));
+	ret = del_u32(t, INDEX_PENDING, pack);
+	return ret < 0 ? ret : 0;
+}
+
+int
+index_pending(struct index_txn *t, uint32_t pack)
+{
+	struct kv_slice v;
+	int ret = kv_get(&v, t->kv, INDEX_PENDING, &pack, sizeof(pack));
+
+	if (ret != 0)
+		return ret < 0 ? ret : 0;
+	if (v.len != 1)
+		return damaged();
+	/* What an index of another make has is read again, too. */
+	return *(const uint8_t *)v.data == INDEX_PENDING_SEARCH
+		   ? INDEX_PENDING_SEARCH
+		   : INDEX_PENDING_ROWS;
 }
 
 int
@@ -459,6 +522,28 @@ index_pack_named(
 		return damaged();
 	ret = index_pack(out, t, bytes_get32(v.data));
 	return ret == 1 ? damaged() : ret;
+}
+
+int
+index_step_pack(struct index_txn *t, struct index_pack *p)
+{
+	struct index_pack known;
+	int ret;
+
+	if (t->rows < INDEX_TXN_ROWS)
+		return 0;
+	ret = index_set_pending(t, p->number, INDEX_PENDING_ROWS);
+	if (ret == 0)
+		ret = index_step(t);
+	if (ret < 0)
+		return ret;
+	ret = index_pack_named(&known, t, p->name);
+	if (ret == 1)
+		return err_set(ERR_STALE, "the index has lost a pack");
+	if (ret < 0)
+		return ret;
+	p->number = known.number;
+	return 1;
 }
 
 int

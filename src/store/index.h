@@ -18,7 +18,13 @@
  *   packname  name -> pack number
  *   open      ids of the objects in state INDEX_OPEN
  *   head      mount -> newest server sequence known here
+ *   pending   pack number -> enum index_pending: it is not all in yet
  *   meta      version, vault, next numbers
+ *
+ * A transaction keeps the pages that it changes in memory, so what may write
+ * much calls index_step() now and then.  `have` is right after each of these
+ * commits, for an object gets in after all that it needs.  What is not right
+ * yet stands in `pending`.
  *
  * Thread use: as base/kv.h; a transaction belongs to one thread, which has no
  * second one beside it.
@@ -32,6 +38,9 @@
 #define INDEX_VAULT_BYTES 16
 /* No number: the object is not closed. */
 #define INDEX_NUM_NONE UINT32_MAX
+/* Rows that a transaction writes before index_step() ends it.  Ids are random,
+ * so each row may change a page of 4 KiB of its own: 16 MiB of memory. */
+#define INDEX_TXN_ROWS 4096u
 
 enum index_table {
 	INDEX_OBJ,
@@ -42,6 +51,7 @@ enum index_table {
 	INDEX_PACKNAME,
 	INDEX_OPEN_IDS,
 	INDEX_HEAD,
+	INDEX_PENDING,
 	INDEX_META,
 	INDEX_TABLES
 };
@@ -50,6 +60,12 @@ enum index_state {
 	INDEX_CLOSED = 1, /* in `have` */
 	INDEX_OPEN = 2, /* `get` serves it; something it needs is not there */
 	INDEX_DAMAGED = 3 /* its record is marked */
+};
+
+/* Why a pack must be read again: see store/admit.h. */
+enum index_pending {
+	INDEX_PENDING_ROWS = 1, /* objects or file ids of it may be missing */
+	INDEX_PENDING_SEARCH = 2 /* the same, if it has an unknown object */
 };
 
 struct index_object {
@@ -76,6 +92,7 @@ struct index_txn {
 	struct index *ix;
 	struct kv_txn *kv; /* NULL once it has ended */
 	int write;
+	uint32_t rows; /* written so far */
 	uint32_t next_num;
 	uint32_t next_pack;
 };
@@ -97,6 +114,12 @@ int index_begin(struct index_txn *out, struct index *ix, int write);
 int index_commit(struct index_txn *t);
 /* Without effect on one that has ended. */
 void index_abort(struct index_txn *t);
+/*
+ * Commit `t` if it has written INDEX_TXN_ROWS, and begin another: others may
+ * have written in between.  Returns 0 when nothing happened; 1 when it is
+ * another transaction; ERR_*: it has ended.
+ */
+int index_step(struct index_txn *t);
 
 /* Returns 0; 1 when it is not there; ERR_*. */
 int index_find(struct index_object *out, struct index_txn *t,
@@ -129,13 +152,26 @@ int index_refs(struct kv_slice *out, struct index_txn *t, uint32_t num);
 /* A bundle that holds a file id.  Returns 0; 1; ERR_*. */
 int index_find_file(uint8_t bundle[INDEX_ID_BYTES], uint32_t *member,
     struct index_txn *t, const uint8_t file_id[INDEX_ID_BYTES]);
-/* The first bundle keeps a file id. */
+/*
+ * The first bundle keeps a file id.  A row that is missing makes a client
+ * store a file that is here already; nothing else relies on these rows.
+ */
 int index_add_file(struct index_txn *t, const uint8_t file_id[INDEX_ID_BYTES],
     uint32_t num, uint32_t member);
 
 /* Sets `p->number`. */
 int index_add_pack(struct index_txn *t, struct index_pack *p);
 int index_remove_pack(struct index_txn *t, const struct index_pack *p);
+/*
+ * index_step() amid the admission of pack `p`: before the commit it is noted
+ * as INDEX_PENDING_ROWS, afterwards `p->number` is what it is now.  The same,
+ * or ERR_STALE: the index does not know the pack any more.
+ */
+int index_step_pack(struct index_txn *t, struct index_pack *p);
+/* Note, or with 0 forget, that the pack is not all in. */
+int index_set_pending(struct index_txn *t, uint32_t pack, int why);
+/* enum index_pending; 0 when the pack is all in; ERR_*. */
+int index_pending(struct index_txn *t, uint32_t pack);
 /* Returns 0; 1; ERR_*. */
 int index_pack(struct index_pack *out, struct index_txn *t, uint32_t number);
 int index_pack_named(

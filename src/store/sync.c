@@ -14,9 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Packs of one transaction: their commits wait for the disk. */
-#define PACKS_PER_TXN 64
-
 struct unknown {
 	uint8_t name[32];
 	uint64_t size;
@@ -144,49 +141,24 @@ append_pack(void *arg, const struct index_pack *p)
 	return buf_append(arg, p, sizeof(*p));
 }
 
-/* Admit what the index lacks of a pack that it knows. */
-static int
-readmit(struct vault *v, struct index_txn *t, struct survey *s,
-    const struct index_pack *p)
-{
-	struct pack k = PACK_INIT;
-	struct index_object o;
-	struct pack_entry e;
-	uint32_t i;
-	int ret = pack_load(&k, v->backend, p->name, p->size, v->id);
-
-	/* A bad one keeps what the index has of it. */
-	if (ret < 0)
-		return is_bad(ret) ? 0 : ret;
-	for (i = 0, ret = 0; i < k.count && ret == 0; i++) {
-		pack_entry(&e, &k, i);
-		ret = index_find(&o, t, e.id);
-	}
-	pack_release(&k);
-	if (ret != 1)
-		return ret;
-	ret = survey_pack(s, v->backend, p->name, p->size, v->id, &v->marks);
-	if (ret < 0)
-		return is_bad(ret) ? 0 : ret;
-	return admit_again(t, p->number, s->items, s->n, s->ids.data);
-}
-
 /* Step 1's end: some of what was lost may lie in another pack, too. */
 static int
-search_packs(struct vault *v, struct index_txn *t)
+want_search(struct index_txn *t)
 {
 	struct buf packs = BUF_INIT;
 	const struct index_pack *p;
-	struct survey s;
 	size_t i;
-	int ret;
+	int ret = index_packs(t, append_pack, &packs);
 
-	survey_init(&s);
-	ret = index_packs(t, append_pack, &packs);
 	p = (const struct index_pack *)packs.data;
-	for (i = 0; i < packs.len / sizeof(*p) && ret == 0; i++)
-		ret = readmit(v, t, &s, p + i);
-	survey_release(&s);
+	for (i = 0; i < packs.len / sizeof(*p) && ret == 0; i++) {
+		ret = index_pending(t, p[i].number);
+		if (ret == 0)
+			ret = index_set_pending(
+			    t, p[i].number, INDEX_PENDING_SEARCH);
+		else if (ret > 0)
+			ret = 0;
+	}
 	buf_release(&packs);
 	return ret;
 }
@@ -218,13 +190,115 @@ evict_gone(struct vault *v, struct packs *k)
 	for (i = 0; i < n && ret == 0; i++)
 		ret = index_remove_pack(&t, p + i);
 	if (ret == 0)
-		ret = search_packs(v, &t);
+		ret = want_search(&t);
 	evict_release(&e);
 	if (ret < 0) {
 		index_abort(&t);
 		return ret;
 	}
 	return index_commit(&t);
+}
+
+/* Nonzero when the index has all objects of a footer; ERR_*. */
+static int
+knows_all(struct vault *v, struct index_txn *t, const struct index_pack *p)
+{
+	struct pack k = PACK_INIT;
+	struct index_object o;
+	struct pack_entry e;
+	uint32_t i;
+	int ret = pack_load(&k, v->backend, p->name, p->size, v->id);
+
+	for (i = 0; ret == 0 && i < k.count; i++) {
+		pack_entry(&e, &k, i);
+		ret = index_find(&o, t, e.id);
+	}
+	pack_release(&k);
+	return ret < 0 ? ret : ret == 0;
+}
+
+/* Admit what the index lacks of a pack that it knows, if it is pending. */
+static int
+readmit(struct vault *v, struct index_txn *t, struct survey *s,
+    struct index_pack *p)
+{
+	int ret = index_pending(t, p->number);
+
+	if (ret == INDEX_PENDING_SEARCH) {
+		ret = knows_all(v, t, p);
+		if (ret == 1)
+			return index_set_pending(t, p->number, 0);
+		if (ret == 0)
+			ret = 1;
+	}
+	if (ret > 0) {
+		ret = survey_pack(
+		    s, v->backend, p->name, p->size, v->id, &v->marks);
+		if (ret == 0)
+			return admit_again(t, p, s->items, s->n, s->ids.data);
+	}
+	/* A bad one keeps what the index has of it, and is tried again at the
+	 * next opening. */
+	return is_bad(ret) ? 0 : ret;
+}
+
+/* The packs of one class that are not all in. */
+static int
+list_pending(struct buf *list, struct vault *v, enum record_class class)
+{
+	struct kv_slice key, value;
+	struct kv_cursor *c = NULL;
+	struct index_txn t;
+	struct index_pack p;
+	uint32_t number;
+	int ret = index_begin(&t, v->index, 0);
+
+	if (ret < 0)
+		return ret;
+	ret = kv_cursor_open(&c, t.kv, INDEX_PENDING);
+	if (ret == 0)
+		ret = kv_cursor_first(&key, &value, c);
+	while (ret == 0) {
+		memcpy(&number, key.data, sizeof(number));
+		ret = index_pack(&p, &t, number);
+		if (ret == 0 && p.class == class)
+			ret = buf_append(list, &p, sizeof(p));
+		if (ret >= 0)
+			ret = kv_cursor_next(&key, &value, c);
+	}
+	kv_cursor_close(c);
+	index_abort(&t);
+	return ret < 0 ? ret : 0;
+}
+
+/* Read them again, and admit what is not in. */
+static int
+complete_class(struct vault *v, enum record_class class)
+{
+	struct buf list = BUF_INIT;
+	struct index_pack *p;
+	struct index_txn t = {0};
+	struct survey s;
+	size_t i, n;
+	int ret;
+
+	survey_init(&s);
+	ret = list_pending(&list, v, class);
+	p = (struct index_pack *)list.data;
+	n = list.len / sizeof(*p);
+	if (ret == 0 && n > 0)
+		ret = index_begin(&t, v->index, 1);
+	for (i = 0; i < n && ret >= 0; i++) {
+		ret = readmit(v, &t, &s, p + i);
+		if (ret == 0)
+			ret = index_step(&t);
+	}
+	if (ret >= 0 && n > 0)
+		ret = index_commit(&t);
+	index_abort(&t);
+	survey_release(&s);
+	buf_release(&list);
+	return ret < 0 ? ret : 0;
 }
 
 /*
@@ -258,7 +332,7 @@ static int
 admit_class(struct vault *v, struct buf *unknown, enum record_class class)
 {
 	struct unknown *u = (struct unknown *)unknown->data;
-	size_t n = unknown->len / sizeof(*u), i, left = 0, in_txn = 0;
+	size_t n = unknown->len / sizeof(*u), i, left = 0;
 	struct index_txn t = {0};
 	struct survey s;
 	int ret = 0;
@@ -273,15 +347,11 @@ admit_class(struct vault *v, struct buf *unknown, enum record_class class)
 			goto out;
 		if (ret == 1)
 			u[left++] = u[i];
-		else
-			in_txn++;
+		/* As many packs as fit: a commit waits for the disk. */
+		ret = index_step(&t);
+		if (ret < 0)
+			goto out;
 		ret = 0;
-		if (in_txn == PACKS_PER_TXN) {
-			ret = index_commit(&t);
-			if (ret < 0)
-				goto out;
-			in_txn = 0;
-		}
 	}
 	if (t.kv != NULL)
 		ret = index_commit(&t);
@@ -522,7 +592,11 @@ sync_vault(struct vault *v)
 	if (ret == 0)
 		ret = evict_gone(v, &k);
 	if (ret == 0)
+		ret = complete_class(v, RECORD_DATA);
+	if (ret == 0)
 		ret = admit_class(v, &k.unknown, RECORD_DATA);
+	if (ret == 0)
+		ret = complete_class(v, RECORD_META);
 	if (ret == 0)
 		ret = admit_class(v, &k.unknown, RECORD_META);
 	if (ret == 0)

@@ -7,14 +7,17 @@
  *     or a process died below) cannot tell what was lost: renew;
  *  1. packs that the index knows and the backend no longer has: the
  *     generation is renewed (durable) before what they held, and all of its
- *     ancestors, leave `have` in one transaction; then the footers of all
- *     other packs are searched for second records of what was lost;
- *  2. packs that the index does not know are admitted, data before meta, and
- *     what stays open is tried again when all are in;
+ *     ancestors, leave `have` in one transaction, which makes all other packs
+ *     pending: they may have second records of what was lost;
+ *  2. packs that are pending and packs that the index does not know are
+ *     admitted, data before meta, and what stays open is tried again when all
+ *     are in;
  *  3. marks of damaged records that the index still trusts take them out;
  *  4. snapshots: a mount whose newest one is older than the index remembers
  *     means an older copy of the store: the generation is renewed.
- * Each step may be cut anywhere and is done again at the next opening.  A
+ * Each step may be cut anywhere and is done again at the next opening.  But
+ * for steps 1 and 3, which take out whatever was lost at once, the memory is
+ * that of one pack and one transaction (INDEX_TXN_ROWS).  A
  * listing that fails is an error; an empty one beside a full index is a loss
  * of everything, which deletes nothing.
  */

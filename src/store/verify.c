@@ -49,6 +49,7 @@ struct work {
 	struct verify *y;
 	char path[PACK_PATH_BYTES];
 	uint32_t number; /* INDEX_NUM_NONE: the index does not know it */
+	int pending; /* the index knows that it lacks something of it */
 	struct buf whole;
 	struct pack k;
 	struct index_txn t;
@@ -192,8 +193,9 @@ check_entry(struct work *k, const struct pack_entry *e, uint64_t *placed)
 	if (ret < 0)
 		return ret;
 	if (ret == 1) {
-		say(k->y, "index", "lacks the object at %u of %s", e->offset,
-		    k->path);
+		if (!k->pending)
+			say(k->y, "index", "lacks the object at %u of %s",
+			    e->offset, k->path);
 		return good ? 0 : note_damage(k, e, NULL, 0);
 	}
 	here = o.pack == k->number && o.offset == e->offset;
@@ -207,7 +209,7 @@ check_entry(struct work *k, const struct pack_entry *e, uint64_t *placed)
 	if (o.state != INDEX_CLOSED)
 		return 0;
 	ret = here ? check_refs(k, &r, &o) : 0;
-	return ret < 0 ? ret : check_members(k, &r);
+	return ret < 0 || k->pending ? ret : check_members(k, &r);
 }
 
 static int
@@ -223,11 +225,16 @@ check_records(struct work *k)
 		return ret;
 	ret = index_pack_named(&p, &k->t, k->k.name);
 	k->number = ret == 0 ? p.number : INDEX_NUM_NONE;
+	k->pending = 0;
 	if (ret == 1)
 		say(k->y, k->path, "is not in the index");
 	else if (ret == 0 && (p.size != k->k.size || p.records != k->k.count ||
 				 p.class != k->k.class))
 		say(k->y, "index", "is wrong about %s", k->path);
+	if (ret == 0) {
+		ret = index_pending(&k->t, p.number);
+		k->pending = ret > 0;
+	}
 	for (i = 0; i < k->k.count && ret >= 0; i++) {
 		pack_entry(&e, &k->k, i);
 		ret = check_entry(k, &e, &placed);
