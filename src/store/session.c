@@ -36,7 +36,8 @@ struct session {
 	struct pool_lock lock; /* what follows */
 	struct open_pack data, meta;
 	struct idmap waiting; /* stored, not closed */
-	int failed; /* a pack was lost, or the session was fenced */
+	int failed; /* why nothing goes on: ERR_STALE after a fence, else the
+	             * error that lost a pack */
 	int full; /* constant: the index could not be completed for want of
 	           * space, so this session reads and does nothing else */
 };
@@ -104,8 +105,15 @@ reset_pack(struct open_pack *op)
 static int
 check_usable(const struct session *s)
 {
-	if (s->failed)
+	if (s->failed == ERR_STALE)
 		return err_set(ERR_STALE, "the session has ended");
+	/* All requests under way learn the same: who logged in again after a
+	 * "stale" would only meet the full disk again. */
+	if (s->failed == ERR_NOSPACE)
+		return err_set(ERR_NOSPACE, "the store is full");
+	if (s->failed)
+		return err_set(
+		    s->failed, "an earlier write of the session failed");
 	return 0;
 }
 
@@ -194,7 +202,7 @@ close_pack(struct session *s, struct open_pack *op)
 			vault_suspect(s->v);
 	}
 	if (ret < 0)
-		s->failed = 1;
+		s->failed = ret;
 	reset_pack(op);
 	return ret;
 }
@@ -349,7 +357,7 @@ store_record(struct session *s, const struct record *r, unsigned flags)
 		ret = note_record(op, r, offset, flags);
 	/* Half a record may be in the pack by now. */
 	if (ret < 0) {
-		s->failed = 1;
+		s->failed = ret;
 		reset_pack(op);
 	}
 	return ret;
@@ -540,7 +548,7 @@ session_fence(struct session *s)
 	if (!s->failed) {
 		/* Its packs are good; an error here only wastes them. */
 		(void)flush(s);
-		s->failed = 1;
+		s->failed = ERR_STALE;
 	}
 	pool_lock_leave(&s->lock);
 }
