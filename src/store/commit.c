@@ -55,7 +55,8 @@ check_history(struct head *h, struct vault *v, const struct envelope *e)
 		if (memcmp(hash, h->hash, HASH_BYTES) == 0)
 			return 1;
 		return err_set(ERR_EXIST,
-		    "snapshot %llu of this directory exists already",
+		    "a copy of this directory made its snapshot %llu "
+		    "meanwhile; run again, and register the copy anew",
 		    (unsigned long long)e->client_seq);
 	}
 	if (e->client_seq != h->client_seq + 1 ||

@@ -171,6 +171,27 @@ whole()
 	whole
 }
 
+@test "a copy of the directory, registered as the same: nothing is mixed" {
+	begin $((12 * MIB))
+	cp -a work other
+	moved "$url" other
+	echo other >other/file
+	theirs=$(shash backup --dir other)
+	release
+	rc=0
+	wait "$client" || rc=$?
+	client=
+	[ "$rc" -eq 1 ]
+	[ ! -s client.out ]
+	grep 'a copy' client.err
+	shash restore --dir other --udk "$theirs" --dest theirs
+	scenario_same other theirs
+	# In turn they do no harm.
+	shash backup --dir work
+	[ "$(shash backup --dir other)" = "$theirs" ]
+	whole
+}
+
 @test "two machines of one vault at once" {
 	grow
 	acknowledged=none
@@ -217,10 +238,10 @@ whole()
 	whole
 }
 
-# moved URL: the directory's store is found there now
+# moved URL [DIR=work]: the directory's store is found there now
 moved()
 {
-	python3 - work/.shamo/config.json "$1" <<-'END'
+	python3 - "${2:-work}/.shamo/config.json" "$1" <<-'END'
 	import json, sys
 	with open(sys.argv[1]) as f:
 	    config = json.load(f)
