@@ -63,6 +63,6 @@ options()
 	run mandoc -T lint -W warning "$page"
 	echo "$output"
 	[ "$status" -eq 0 ]
-	mandoc -T ascii -O width=78 "$page" | col -b >text
+	mandoc -T ascii -O width=78 "$page" | sed 's,.\x08,,g' >text
 	[ -z "$(awk 'length > 80' text)" ]
 }
