@@ -38,7 +38,7 @@ traced()
 	local stored wire
 	stored=$(scenario_store_bytes store)
 	wire=$(scenario_wire wire)
-	strace -f -qq -o trace -e trace=open,openat,openat2,open_by_handle_at \
+	scenario_strace -e trace=open,openat,openat2,open_by_handle_at \
 	    shash backup --dir work >key 2>err
 	opens=$(grep -Ec '"[^"]*source-[^"]*"' trace || true)
 	grown=$(($(scenario_store_bytes store) - stored))

@@ -27,7 +27,7 @@ injected()
 {
 	local call=$1 what=$2 n=$3
 	shift 3
-	strace -f -qq -o trace -e "trace=$call" \
+	scenario_strace -e "trace=$call" \
 	    -e "inject=$call:$what:when=$n" "$@" >out 2>err
 }
 
@@ -159,7 +159,8 @@ meet()
 serve_injected()
 {
 	# -D: $! is the server, and strace its child.
-	strace -D -f -qq -o trace -e "trace=$1" \
+	ASAN_OPTIONS=detect_leaks=0 \
+	    strace -D -f -qq -o trace -e "trace=$1" \
 	    -e "inject=$1:signal=KILL:when=$2" \
 	    shash start --store_dir store --port "$port" \
 	    >>store.log 2>&1 3>&- &

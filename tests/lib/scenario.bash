@@ -106,6 +106,13 @@ scenario_wire()
 	    $(stat -c %s "$folder/$1.down")))
 }
 
+# scenario_strace ARG...: of all threads, into ./trace.  The leak check of a
+# sanitized build cannot work under it.
+scenario_strace()
+{
+	ASAN_OPTIONS=detect_leaks=0 strace -f -qq -o trace "$@"
+}
+
 # scenario_wait COMMAND...: until it succeeds, 30 s at most
 scenario_wait()
 {

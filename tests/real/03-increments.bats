@@ -37,7 +37,7 @@ next()
 	stored=$(scenario_store_bytes store)
 	wire=$(scenario_wire wire)
 	start=$SECONDS
-	strace -f -qq -y -o trace -e trace=open,openat,openat2 \
+	scenario_strace -y -e trace=open,openat,openat2 \
 	    shash backup --dir "$dir" >key 2>err
 	opens=$(grep -F "= " trace | grep -vE 'O_DIRECTORY|O_PATH' |
 	    grep -F "<$folder/$dir/" | grep -vcF "/.shamo/" || true)
