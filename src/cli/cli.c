@@ -60,6 +60,13 @@ cli_size(char out[16], unsigned long long bytes)
 }
 
 void
+cli_warn_line(void *arg, const char *text)
+{
+	(void)arg; /* the shape is the engine's */
+	log_warn("%s", text);
+}
+
+void
 cli_warn_path(void *arg, const char *path, size_t len, const char *text)
 {
 	char name[LOG_NAME_MAX];

@@ -34,6 +34,9 @@ int cli_print(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* "1.5 GiB": bytes for people, in `out` of at least 16 bytes. */
 const char *cli_size(char out[16], unsigned long long bytes);
 
+/* Say one line: for the engine's callbacks. */
+void cli_warn_line(void *arg, const char *text);
+
 /* Name a source file that could not be read: for the engine's callbacks. */
 void cli_warn_path(void *arg, const char *path, size_t len, const char *text);
 

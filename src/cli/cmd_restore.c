@@ -16,13 +16,6 @@ struct request {
 };
 
 static void
-warn_line(void *arg, const char *text)
-{
-	(void)arg; /* the shape is the engine's */
-	log_warn("%s", text);
-}
-
-static void
 summary(const struct restore_result *r, const struct catalog_entry *e,
     const char *dest)
 {
@@ -57,7 +50,7 @@ restore(struct connect *c, const struct request *q)
 		rc = catalog_find_mount(mount, c->store, q->mount);
 	if (rc == 0)
 		rc = catalog_load(
-		    &catalog, c->store, &c->keys, mount, warn_line, NULL);
+		    &catalog, c->store, &c->keys, mount, cli_warn_line, NULL);
 	if (rc == 0 && catalog->nentries == 0) {
 		rc = err_set(ERR_NOENT,
 		    "%s has no snapshots; 'shash snapshots --all' lists those "
@@ -72,7 +65,7 @@ restore(struct connect *c, const struct request *q)
 		o.dest = q->dest;
 		o.paths = q->paths;
 		o.npaths = q->npaths;
-		o.warn = warn_line;
+		o.warn = cli_warn_line;
 		o.interrupt = &cli_interrupted;
 		rc = restore_run(&result, c->store, &c->keys, &o);
 		if (rc == 0)

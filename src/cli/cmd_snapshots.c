@@ -13,13 +13,6 @@
 #include <string.h>
 #include <time.h>
 
-static void
-warn_line(void *arg, const char *text)
-{
-	(void)arg; /* the shape is the catalog's */
-	log_warn("%s", text);
-}
-
 /* Local time for people. */
 static void
 format_time(char out[32], int64_t ns)
@@ -155,7 +148,7 @@ cmd_snapshots(int argc, char **argv)
 	rc = connect_open(&c, dir, state_dir);
 	if (rc == 0)
 		rc = catalog_load(&catalog, c.store, &c.keys,
-		    all ? NULL : c.state.mount, warn_line, NULL);
+		    all ? NULL : c.state.mount, cli_warn_line, NULL);
 	if (rc == 0)
 		rc = print_catalog(catalog, all, json);
 	catalog_free(catalog);

@@ -1,9 +1,9 @@
 /* shash start: run the storage server in the foreground. */
 
+#include "backend/dir.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "cli/cli.h"
-#include "cli/localstore.h"
 #include "server/server.h"
 
 #include <string.h>
@@ -44,6 +44,6 @@ cmd_start(int argc, char **argv)
 	o.listen = listen;
 	o.port = (uint16_t)port;
 	o.insecure = insecure;
-	o.open_backend = localstore_backend;
+	o.open_backend = backend_dir_open;
 	return server_run(&o);
 }

@@ -23,10 +23,6 @@ struct localstore {
 	uint8_t vault_id[16];
 };
 
-/* The backend of a vault's folder: what server and commands open it with. */
-int localstore_backend(
-    struct backend **out, const char *vault_dir, const char *incoming_dir);
-
 /*
  * Open the store in `dir` and take its lock; `create` makes one where there
  * is nothing.  ERR_NOSTORE; ERR_BUSY: a server or another command has it.

@@ -97,6 +97,18 @@ write_state_file(
 }
 
 static int
+write_state_json(const struct shamo *s, const char *name, const struct json *j)
+{
+	struct buf text = BUF_INIT;
+	int rc = json_encode_pretty(&text, j);
+
+	if (rc == 0)
+		rc = write_state_file(s, name, text.data, text.len);
+	buf_release(&text);
+	return rc;
+}
+
+static int
 copy_text(char **out, const struct json *j, const char *name, size_t len_max)
 {
 	const char *text;
@@ -250,7 +262,6 @@ shamo_save_seed(const struct shamo *s)
 int
 shamo_save(const struct shamo *s)
 {
-	struct buf text = BUF_INIT;
 	struct json *j = json_new_object();
 	int rc = j == NULL ? ERR_NOMEM : 0;
 
@@ -268,11 +279,8 @@ shamo_save(const struct shamo *s)
 	if (rc == 0)
 		rc = json_set_hex(j, "mount", s->mount, sizeof(s->mount));
 	if (rc == 0)
-		rc = json_encode_pretty(&text, j);
-	if (rc == 0)
-		rc = write_state_file(s, "config.json", text.data, text.len);
+		rc = write_state_json(s, "config.json", j);
 	json_free(j);
-	buf_release(&text);
 	return rc;
 }
 
@@ -358,7 +366,6 @@ shamo_load_head(struct shamo_head *out, const struct shamo *s)
 int
 shamo_save_head(const struct shamo *s, const struct shamo_head *h)
 {
-	struct buf text = BUF_INIT;
 	struct json *j = json_new_object();
 	int rc = j == NULL ? ERR_NOMEM : 0;
 
@@ -368,11 +375,8 @@ shamo_save_head(const struct shamo *s, const struct shamo_head *h)
 		rc = json_set_hex(
 		    j, "snapshot", h->snapshot, sizeof(h->snapshot));
 	if (rc == 0)
-		rc = json_encode_pretty(&text, j);
-	if (rc == 0)
-		rc = write_state_file(s, "head.json", text.data, text.len);
+		rc = write_state_json(s, "head.json", j);
 	json_free(j);
-	buf_release(&text);
 	return rc;
 }
 
