@@ -1,10 +1,13 @@
 #include "base/json.h"
 
+#include "base/base64.h"
 #include "base/err.h"
 #include "base/hex.h"
 #include "base/limits.h"
+#include "base/utf8.h"
 
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -73,6 +76,51 @@ json_set_text(struct json *j, const char *name, const char *text)
 		}
 	}
 	return put(j, name, v);
+}
+
+/* NAME_b64 */
+static int
+put_base64(struct json *j, const char *name, const char *p, size_t len)
+{
+	char member[64], *text = malloc(BASE64_BYTES(len));
+	int r;
+
+	if (text == NULL)
+		return err_nomem(BASE64_BYTES(len));
+	(void)snprintf(member, sizeof(member), "%s_b64", name); /* short */
+	base64_encode(text, (const uint8_t *)p, len);
+	r = put(j, member, json_string_nocheck(text));
+	free(text);
+	return r;
+}
+
+int
+json_set_bytes(struct json *j, const char *name, const char *p, size_t len)
+{
+	static const char replacement[] = "\xef\xbf\xbd"; /* U+FFFD */
+	struct buf text = BUF_INIT;
+	int r = 0, bad = 0;
+	size_t i, n;
+	uint32_t c;
+
+	for (i = 0; i < len && r == 0; i += n) {
+		n = utf8_decode(&c, (const uint8_t *)p + i, len - i);
+		if (n > 0) {
+			r = buf_append(&text, p + i, n);
+		} else {
+			r = buf_append(&text, replacement, 3);
+			bad = 1;
+			n = 1;
+		}
+	}
+	if (r == 0)
+		r = put(j, name,
+		    json_stringn_nocheck(
+			text.len > 0 ? (const char *)text.data : "", text.len));
+	if (r == 0 && bad)
+		r = put_base64(j, name, p, len);
+	buf_release(&text);
+	return r;
 }
 
 int
@@ -251,6 +299,27 @@ int
 json_encode(struct buf *out, const struct json *j)
 {
 	return encode(out, j, JSON_COMPACT);
+}
+
+int
+json_encode_ascii(struct buf *out, const struct json *j)
+{
+	struct buf text = BUF_INIT;
+	size_t i, start = out->len;
+	int r = encode(&text, j, JSON_COMPACT | JSON_ENSURE_ASCII);
+
+	/* The library leaves one control byte as it is; it can only stand in
+	 * a string. */
+	for (i = 0; i < text.len && r == 0; i++) {
+		if (text.data[i] == 0x7f)
+			r = buf_append(out, "\\u007f", 6);
+		else
+			r = buf_append8(out, text.data[i]);
+	}
+	if (r < 0)
+		out->len = start;
+	buf_release(&text);
+	return r;
 }
 
 int

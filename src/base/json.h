@@ -25,6 +25,11 @@ void json_free(struct json *j); /* NULL is fine */
 
 /* Members; return 0 or ERR_NOMEM. Text that is not UTF-8 gives ERR_FAIL. */
 int json_set_text(struct json *j, const char *name, const char *text);
+/*
+ * Bytes that should be text: what is not UTF-8 becomes U+FFFD, and then
+ * another member, NAME_b64, has all of them in base64.
+ */
+int json_set_bytes(struct json *j, const char *name, const char *p, size_t len);
 int json_set_int(struct json *j, const char *name, int64_t v);
 int json_set_bool(struct json *j, const char *name, int v);
 /* Bytes as hexadecimal text. */
@@ -59,6 +64,8 @@ int json_item_text(
 
 /* Append the compact text (sorted members, no newline) to `out`. */
 int json_encode(struct buf *out, const struct json *j);
+/* As json_encode(), in printable ASCII alone, fit for a terminal. */
+int json_encode_ascii(struct buf *out, const struct json *j);
 /* As json_encode(), indented for humans, with a newline at the end. */
 int json_encode_pretty(struct buf *out, const struct json *j);
 /* Returns 0 and an object to free with json_free(); ERR_DAMAGED. */

@@ -1,6 +1,7 @@
 #include "base/log.h"
 
 #include "base/clock.h"
+#include "base/utf8.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -31,43 +32,6 @@ log_set_timestamps(int on)
 	atomic_store(&log_stamps, on);
 }
 
-/*
- * Decode one character of well-formed UTF-8 (no overlong form, no surrogate,
- * at most U+10FFFF).  Returns its length in bytes, 0 when it is not one.
- */
-static size_t
-decode_utf8(uint32_t *out, const uint8_t *p, size_t len)
-{
-	static const uint32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};
-	uint32_t c;
-	size_t n, i;
-
-	if (p[0] < 0x80) {
-		*out = p[0];
-		return 1;
-	}
-	if (p[0] >= 0xc2 && p[0] <= 0xdf)
-		n = 2;
-	else if ((p[0] & 0xf0) == 0xe0)
-		n = 3;
-	else if (p[0] >= 0xf0 && p[0] <= 0xf4)
-		n = 4;
-	else
-		return 0;
-	if (n > len)
-		return 0;
-	c = p[0] & (0x7fu >> n);
-	for (i = 1; i < n; i++) {
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-		c = c << 6 | (p[i] & 0x3fu);
-	}
-	if (c < smallest[n] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
-		return 0;
-	*out = c;
-	return n;
-}
-
 /* Nonzero when the character stands for itself on a terminal. */
 static int
 is_harmless(uint32_t c)
@@ -95,7 +59,7 @@ log_escape(char *out, size_t cap, const char *name, size_t len)
 		char text[4 * 4];
 		size_t text_len = 0;
 
-		n = decode_utf8(&c, p, len);
+		n = utf8_decode(&c, p, len);
 		if (n > 0 && is_harmless(c)) {
 			memcpy(text, p, n);
 			text_len = n;

@@ -1,6 +1,8 @@
 #include "cli/args.h"
 
+#include "base/duration.h"
 #include "base/err.h"
+#include "cli/mode.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -23,6 +25,21 @@ same_name(const char *name, const char *typed, size_t len)
 			return 0;
 	}
 	return name[len] == '\0';
+}
+
+/* The option that was typed, the command's own or every command's. */
+static const struct args_option *
+find_option(const struct args_command *c, const char *typed, size_t len)
+{
+	const struct args_option *o;
+
+	for (o = c->options; o->name != NULL; o++)
+		if (same_name(o->name, typed, len))
+			return o;
+	for (o = mode_options; o->name != NULL; o++)
+		if (same_name(o->name, typed, len))
+			return o;
+	return NULL;
 }
 
 /* Edit distance (Levenshtein), for words of at most WORD_MAX bytes. */
@@ -79,6 +96,10 @@ unknown_option(const struct args_command *c, const char *typed, size_t len)
 
 	for (i = 0; c->options[i].name != NULL && n < NAMES_MAX; i++)
 		names[n++] = c->options[i].name;
+	for (i = 0; mode_options[i].name != NULL && n < NAMES_MAX; i++)
+		names[n++] = mode_options[i].name;
+	if (n < NAMES_MAX)
+		names[n++] = "help";
 	if (len > WORD_MAX)
 		len = WORD_MAX;
 	for (i = 0; i < len; i++)
@@ -87,10 +108,11 @@ unknown_option(const struct args_command *c, const char *typed, size_t len)
 	near = args_nearest(word, names, n);
 	if (near != NULL)
 		return err_set(ERR_USAGE,
-		    "%s has no option --%s; did you mean --%s?", c->name, word,
-		    near);
-	return err_set(ERR_USAGE, "%s has no option --%s; see: shash %s --help",
-	    c->name, word, c->name);
+		    "%s: unknown option --%s; did you mean --%s?", c->name,
+		    word, near);
+	return err_set(ERR_USAGE,
+	    "%s: unknown option --%s; see: shash %s --help", c->name, word,
+	    c->name);
 }
 
 static int
@@ -121,6 +143,10 @@ store_value(const struct args_option *o, const char *value)
 		return 0;
 	case ARGS_NUMBER:
 		return store_number(o, value);
+	case ARGS_DURATION:
+		return duration_parse(o->value, value) == 0
+			   ? 0
+			   : err_prefix(ERR_USAGE, "--%s", o->name);
 	case ARGS_LIST:
 		list = o->value;
 		if (list->count == ARGS_LIST_MAX)
@@ -141,12 +167,9 @@ parse_option(int *i, const struct args_command *c, int argc, char **argv)
 {
 	const char *typed = argv[*i] + 2, *equals = strchr(typed, '=');
 	size_t len = equals ? (size_t)(equals - typed) : strlen(typed);
-	const struct args_option *o;
+	const struct args_option *o = find_option(c, typed, len);
 
-	for (o = c->options; o->name != NULL; o++)
-		if (same_name(o->name, typed, len))
-			break;
-	if (o->name == NULL)
+	if (o == NULL)
 		return unknown_option(c, typed, len);
 	if (equals != NULL)
 		return store_value(o, equals + 1);
@@ -160,14 +183,33 @@ parse_option(int *i, const struct args_command *c, int argc, char **argv)
 	return store_value(o, argv[++*i]);
 }
 
-int
-args_parse(
-    size_t *operands, const struct args_command *c, int argc, char **argv)
+/* -q and -v, also together. */
+static int
+parse_letters(const struct args_command *c, const char *word)
+{
+	const char *p;
+
+	for (p = word + 1; *p != '\0'; p++) {
+		if (*p == 'q')
+			mode.quiet = 1;
+		else if (*p == 'v')
+			mode.verbose = 1;
+		else
+			return err_set(ERR_USAGE,
+			    "%s: unknown option %s; options have long names, "
+			    "see: shash %s --help",
+			    c->name, word, c->name);
+	}
+	return 0;
+}
+
+static int
+parse(size_t *operands, const struct args_command *c, int argc, char **argv)
 {
 	size_t n = 0;
-	int i, rc, ended = 0;
+	int i, rc = 0, ended = 0;
 
-	for (i = 1; i < argc; i++) {
+	for (i = 1; i < argc && rc == 0; i++) {
 		if (ended || argv[i][0] != '-' || argv[i][1] == '\0') {
 			argv[++n] = argv[i];
 		} else if (strcmp(argv[i], "--") == 0) {
@@ -177,39 +219,62 @@ args_parse(
 			rc = args_help(c);
 			return rc == 0 ? 1 : rc;
 		} else if (argv[i][1] != '-') {
-			return err_set(ERR_USAGE,
-			    "%s: options are long: %s is none; see: "
-			    "shash %s --help",
-			    c->name, argv[i], c->name);
-		} else if ((rc = parse_option(&i, c, argc, argv)) != 0) {
-			return rc;
+			rc = parse_letters(c, argv[i]);
+		} else {
+			rc = parse_option(&i, c, argc, argv);
 		}
 	}
+	*operands = n;
+	return rc;
+}
+
+int
+args_parse(
+    size_t *operands, const struct args_command *c, int argc, char **argv)
+{
+	size_t n;
+	int rc = parse(&n, c, argc, argv);
+
+	if (rc != 0)
+		return rc;
 	if (n > c->operands_max)
 		return err_set(ERR_USAGE,
 		    "%s: unexpected '%s'; usage: "
 		    "shash %s %s",
 		    c->name, argv[c->operands_max + 1], c->name, c->synopsis);
+	mode_apply();
 	*operands = n;
 	return 0;
+}
+
+static void
+help_option(const struct args_option *o)
+{
+	char left[40];
+
+	/* Names are short. */
+	(void)snprintf(left, sizeof(left), "--%s%s%s%s", o->name,
+	    o->metavar != NULL ? " " : "", o->metavar != NULL ? o->metavar : "",
+	    o->value == &mode.quiet     ? ", -q"
+	    : o->value == &mode.verbose ? ", -v"
+					: "");
+	printf("  %-22s  %s\n", left, o->help);
 }
 
 int
 args_help(const struct args_command *c)
 {
 	const struct args_option *o;
-	char left[40];
 
 	printf("Usage: shash %s %s\n\n%s\n", c->name, c->synopsis, c->summary);
 	if (c->details != NULL)
 		printf("\n%s\n", c->details);
 	printf("\nOptions:\n");
-	for (o = c->options; o->name != NULL; o++) {
-		(void)snprintf(left, sizeof(left), "--%s %s", o->name,
-		    o->metavar ? o->metavar : ""); /* names are short */
-		printf("  %-22s  %s\n", left, o->help);
-	}
-	printf("  %-22s  %s\n", "--help", "print this text");
+	for (o = c->options; o->name != NULL; o++)
+		help_option(o);
+	for (o = mode_options; o->name != NULL; o++)
+		help_option(o);
+	printf("  %-22s  %s\n", "--help, -h", "print this text");
 	if (fflush(stdout) != 0)
 		return err_errno(ERR_IO, "cannot write to stdout");
 	return 0;

@@ -3,8 +3,11 @@
 
 /*
  * Command-line options, declared as a table per command, from which both the
- * parser and `--help` come.  Long options only; `_` and `-` are alike, and
- * `--name VALUE` and `--name=VALUE` too; `--` ends the options.
+ * parser and `--help` come.  Long options, where `_` and `-` are alike, and
+ * `--name VALUE` and `--name=VALUE` too; besides -h, -q and -v.  `--` ends the
+ * options.
+ *
+ * Every command also takes the options of cli/mode.h.
  */
 
 #include <stddef.h>
@@ -13,7 +16,8 @@ enum args_kind {
 	ARGS_FLAG, /* int: set to 1 */
 	ARGS_TEXT, /* const char *: the value */
 	ARGS_LIST, /* struct args_list: every value, in order */
-	ARGS_NUMBER /* long: decimal within min .. max */
+	ARGS_NUMBER, /* long: decimal within min .. max */
+	ARGS_DURATION /* int64_t: seconds; base/duration.h */
 };
 
 #define ARGS_LIST_MAX 64

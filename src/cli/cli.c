@@ -2,6 +2,8 @@
 
 #include "base/err.h"
 #include "base/log.h"
+#include "cli/jsonl.h"
+#include "cli/mode.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -33,14 +35,16 @@ int
 cli_print(const char *fmt, ...)
 {
 	va_list ap;
-	int n;
+	int n, rc = 0;
 
+	flockfile(stdout); /* warnings come from any thread */
 	va_start(ap, fmt);
 	n = vprintf(fmt, ap);
 	va_end(ap);
 	if (n < 0 || putchar('\n') == EOF || fflush(stdout) != 0)
-		return err_errno(ERR_IO, "cannot write to stdout");
-	return 0;
+		rc = err_errno(ERR_IO, "cannot write to stdout");
+	funlockfile(stdout);
+	return rc;
 }
 
 const char *
@@ -59,21 +63,44 @@ cli_size(char out[16], unsigned long long bytes)
 	return out; /* at most "1023.9 KiB" */
 }
 
+const char *
+cli_count(char out[48], unsigned long long n, const char *one, const char *many)
+{
+	(void)snprintf(out, 48, "%llu %s", n, n == 1 ? one : many); /* cut */
+	return out;
+}
+
+/* The same for a program that reads; the line was printed for people. */
+static void
+warn_json(const char *path, size_t len, const char *text)
+{
+	struct jsonl l;
+
+	jsonl_begin(&l, "warning");
+	if (path != NULL)
+		jsonl_bytes(&l, "path", path, len);
+	jsonl_text(&l, "message", text);
+	(void)jsonl_print(&l); /* what comes last meets the same error */
+}
+
 void
 cli_warn_line(void *arg, const char *text)
 {
 	(void)arg; /* the shape is the engine's */
 	log_warn("%s", text);
+	if (mode.json)
+		warn_json(NULL, 0, text);
 }
 
 void
 cli_warn_path(void *arg, const char *path, size_t len, const char *text)
 {
 	char name[LOG_NAME_MAX];
+	size_t cut = len < sizeof(name) ? len : sizeof(name) - 1;
 
 	(void)arg; /* the shape is the engine's */
-	if (len >= sizeof(name))
-		len = sizeof(name) - 1;
-	(void)snprintf(name, sizeof(name), "%.*s", (int)len, path);
+	(void)snprintf(name, sizeof(name), "%.*s", (int)cut, path);
 	log_warn("%s: %s", name, text);
+	if (mode.json)
+		warn_json(path, len, text);
 }

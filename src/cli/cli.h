@@ -34,6 +34,10 @@ int cli_print(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* "1.5 GiB": bytes for people, in `out` of at least 16 bytes. */
 const char *cli_size(char out[16], unsigned long long bytes);
 
+/* "1 file", "7 files", in `out` of at least 48 bytes; returns it. */
+const char *cli_count(
+    char out[48], unsigned long long n, const char *one, const char *many);
+
 /* Say one line: for the engine's callbacks. */
 void cli_warn_line(void *arg, const char *text);
 

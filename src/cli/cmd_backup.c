@@ -5,6 +5,8 @@
 #include "base/log.h"
 #include "cli/cli.h"
 #include "cli/connect.h"
+#include "cli/jsonl.h"
+#include "cli/mode.h"
 #include "engine/backup.h"
 #include "hash/address.h"
 
@@ -20,21 +22,61 @@ static void
 summary(const struct connect *c, const struct backup_result *r,
     const struct notes_counts *n, int64_t took_ns)
 {
-	char size[16], sent[16];
+	char size[16], text[48], more[48];
 
-	log_info("%s: snapshot @%llu: %llu files (%s) in %llu directories; "
-		 "read %llu, sent %s, took %.1f s",
-	    c->state.dir, (unsigned long long)r->receipt.server_seq,
-	    (unsigned long long)n->files, cli_size(size, n->bytes),
-	    (unsigned long long)n->dirs, (unsigned long long)n->files_read,
-	    cli_size(sent, n->objects_bytes), (double)took_ns / 1e9);
-	if (n->sockets > 0)
+	log_info("snapshot @%llu of %s: %s, %s, in %s",
+	    (unsigned long long)r->receipt.server_seq, c->state.dir,
+	    cli_count(text, n->files, "file", "files"),
+	    cli_size(size, n->bytes),
+	    cli_count(more, n->dirs, "directory", "directories"));
+	if (n->files_read == 0 && n->objects == 0)
 		log_info(
-		    "skipped %llu sockets", (unsigned long long)n->sockets);
+		    "nothing has changed; took %.1f s", (double)took_ns / 1e9);
+	else if (n->objects == 0)
+		log_info("read %s, the store has it all; took %.1f s",
+		    cli_count(text, n->files_read, "file", "files"),
+		    (double)took_ns / 1e9);
+	else
+		log_info("read %s, added %s to the store; took %.1f s",
+		    cli_count(text, n->files_read, "file", "files"),
+		    cli_size(size, n->objects_bytes), (double)took_ns / 1e9);
+	if (n->sockets > 0)
+		log_info("skipped %s",
+		    cli_count(text, n->sockets, "socket", "sockets"));
 	if (n->unstable > 0)
-		log_info("%llu files changed while they were read",
-		    (unsigned long long)n->unstable);
+		log_info("%s changed while being read",
+		    cli_count(text, n->unstable, "file", "files"));
 	log_debug("write path of the store: %s", c->store->info.write_path);
+}
+
+static int
+print_json(const struct connect *c, const struct backup_result *r,
+    const struct notes_counts *n, int64_t took_ns)
+{
+	char key[ADDRESS_TEXT_BYTES];
+	struct jsonl l;
+
+	address_text(key, ADDRESS_DIR, r->address);
+	jsonl_begin(&l, "backup");
+	jsonl_text(&l, "key", key);
+	jsonl_text(&l, "dir", c->state.dir);
+	jsonl_hex(&l, "mount", c->state.mount, sizeof(c->state.mount));
+	jsonl_int(&l, "seq", (int64_t)r->receipt.server_seq);
+	jsonl_time(&l, "receive", r->receipt.receive_ns);
+	jsonl_int(&l, "files", (int64_t)n->files);
+	jsonl_int(&l, "dirs", (int64_t)n->dirs);
+	jsonl_int(&l, "bytes", (int64_t)n->bytes);
+	jsonl_int(&l, "files_read", (int64_t)n->files_read);
+	jsonl_int(&l, "bytes_read", (int64_t)n->bytes_read);
+	jsonl_int(&l, "objects_added", (int64_t)n->objects);
+	jsonl_int(&l, "bytes_added", (int64_t)n->objects_bytes);
+	jsonl_int(&l, "unreadable", (int64_t)n->unreadable);
+	jsonl_int(&l, "vanished", (int64_t)n->vanished);
+	jsonl_int(&l, "unstable", (int64_t)n->unstable);
+	jsonl_int(&l, "sockets", (int64_t)n->sockets);
+	jsonl_int(&l, "excluded", (int64_t)n->excluded);
+	jsonl_int(&l, "took_ns", took_ns);
+	return jsonl_print(&l);
 }
 
 static int
@@ -84,7 +126,7 @@ static int
 finish(const struct connect *c, const struct backup_result *result,
     const struct notes_counts *counts, int64_t took_ns)
 {
-	char key[ADDRESS_TEXT_BYTES];
+	char key[ADDRESS_TEXT_BYTES], text[48];
 	struct shamo_head head = {.client_seq = result->client_seq};
 	int rc;
 
@@ -94,12 +136,12 @@ finish(const struct connect *c, const struct backup_result *result,
 		log_warn("%s", err_text());
 	summary(c, result, counts, took_ns);
 	address_text(key, ADDRESS_DIR, result->address);
-	rc = cli_print("%s", key);
+	rc = mode.json ? print_json(c, result, counts, took_ns)
+		       : cli_print("%s", key);
 	if (rc == 0 && counts->unreadable > 0)
 		rc = err_set(ERR_SOURCE,
-		    "the snapshot was made without %llu entries that could "
-		    "not be read",
-		    (unsigned long long)counts->unreadable);
+		    "the snapshot was made without %s that could not be read",
+		    cli_count(text, counts->unreadable, "entry", "entries"));
 	return rc;
 }
 
@@ -107,12 +149,11 @@ int
 cmd_backup(int argc, char **argv)
 {
 	const char *dir = ".", *state_dir = NULL;
-	int verbose = 0, lock = -1, rc;
+	int lock = -1, rc;
 	const struct args_option options[] = {
 	    {"dir", ARGS_TEXT, &dir, "D", "registered directory [.]", 0, 0},
 	    {"state_dir", ARGS_TEXT, &state_dir, "S",
 		"where its state is [DIR/.shamo]", 0, 0},
-	    {"verbose", ARGS_FLAG, &verbose, NULL, "say more", 0, 0},
 	    {NULL, ARGS_FLAG, NULL, NULL, NULL, 0, 0}};
 	const struct args_command command = {"backup", "[--dir D]",
 	    "Back up a registered directory and print its key.",
@@ -129,8 +170,6 @@ cmd_backup(int argc, char **argv)
 	rc = args_parse(&operands, &command, argc, argv);
 	if (rc != 0)
 		return rc;
-	if (verbose)
-		log_set_verbose(1);
 	cli_catch_interrupts();
 	rc = connect_prepare(&c, dir, state_dir);
 	if (rc == 0)

@@ -1,6 +1,8 @@
 /* shash invite: print a new one-time invitation. */
 
 #include "cli/cli.h"
+#include "cli/jsonl.h"
+#include "cli/mode.h"
 #include "server/invitation.h"
 
 int
@@ -16,11 +18,16 @@ cmd_invite(int argc, char **argv)
 	    "machine's owner: it is a secret, and of no use once it was used.",
 	    options, 0};
 	char uuid[ENROLL_UUID_LEN + 1];
+	struct jsonl l;
 	size_t operands;
 	int rc = args_parse(&operands, &command, argc, argv);
 
 	if (rc != 0)
 		return rc;
 	rc = invitation_make(uuid, store_dir);
-	return rc == 0 ? cli_print("%s", uuid) : rc;
+	if (rc != 0 || !mode.json)
+		return rc == 0 ? cli_print("%s", uuid) : rc;
+	jsonl_begin(&l, "invitation");
+	jsonl_text(&l, "invitation", uuid);
+	return jsonl_print(&l);
 }

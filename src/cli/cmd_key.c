@@ -2,10 +2,25 @@
 
 #include "base/err.h"
 #include "cli/cli.h"
+#include "cli/jsonl.h"
 #include "cli/keyring.h"
+#include "cli/mode.h"
 #include "cli/shamo.h"
 #include "hash/hash.h"
 #include "seal/recovery.h"
+
+static int
+print_key(const struct shamo *s, const char *text)
+{
+	struct jsonl l;
+
+	if (!mode.json)
+		return cli_print("%s", text);
+	jsonl_begin(&l, "key");
+	jsonl_hex(&l, "vault", s->vault, sizeof(s->vault));
+	jsonl_text(&l, "recovery_key", text);
+	return jsonl_print(&l);
+}
 
 int
 cmd_key(int argc, char **argv)
@@ -38,7 +53,7 @@ cmd_key(int argc, char **argv)
 		rc = keyring_need(master, s.vault);
 	if (rc == 0) {
 		recovery_encode(text, master);
-		rc = cli_print("%s", text);
+		rc = print_key(&s, text);
 		hash_wipe(text, sizeof(text));
 		hash_wipe(master, sizeof(master));
 	}

@@ -16,7 +16,9 @@
 #include "base/log.h"
 #include "cli/cli.h"
 #include "cli/connect.h"
+#include "cli/jsonl.h"
 #include "cli/keyring.h"
+#include "cli/mode.h"
 #include "cli/vaultkey.h"
 #include "client/register.h"
 #include "hash/hash.h"
@@ -209,11 +211,36 @@ show_recovery(const struct job *j)
 		log_warn("%s", err_text());
 		text[len] = '\0';
 	}
+	/* Whoever wants to hear little wants to lose nothing either. */
+	if (mode.quiet && !mode.json)
+		log_warn("recovery key of the new vault: %s", text);
 	log_info("Write down the recovery key: without it nobody can restore "
 		 "when this");
 	log_info("machine is lost ('shash key' prints it again):");
 	log_info("    %s", text);
 	hash_wipe(text, sizeof(text));
+}
+
+static int
+print_json(const struct job *j)
+{
+	char text[RECOVERY_TEXT_BYTES];
+	struct jsonl l;
+
+	jsonl_begin(&l, "registration");
+	jsonl_text(&l, "dir", j->state.dir);
+	jsonl_text(&l, "url", j->state.url);
+	jsonl_text(&l, "label", j->state.label);
+	jsonl_hex(&l, "store", j->state.store_public, SIGN_PUBLIC_BYTES);
+	jsonl_hex(&l, "vault", j->keys.vault, KEYS_VAULT_BYTES);
+	jsonl_hex(&l, "mount", j->answer.mount, sizeof(j->answer.mount));
+	jsonl_bool(&l, "new_vault", j->fresh);
+	if (j->fresh && j->q->recovery_file == NULL) {
+		recovery_encode(text, j->keys.master);
+		jsonl_text(&l, "recovery_key", text);
+		hash_wipe(text, sizeof(text));
+	}
+	return jsonl_print(&l);
 }
 
 static void
@@ -282,8 +309,10 @@ run(const struct request *q)
 		rc = ask(&j);
 	if (rc == 0)
 		rc = keep(&j);
-	if (rc == 0)
+	if (rc == 0) {
 		report(&j);
+		rc = mode.json ? print_json(&j) : 0;
+	}
 	localstore_close(&j.local);
 	keys_wipe(&j.keys);
 	shamo_release(&j.state);

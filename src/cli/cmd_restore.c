@@ -1,9 +1,12 @@
 /* shash restore: bring a snapshot, or parts of it, back into a folder. */
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "cli/cli.h"
 #include "cli/connect.h"
+#include "cli/jsonl.h"
+#include "cli/mode.h"
 #include "engine/catalog.h"
 #include "engine/restore.h"
 
@@ -13,26 +16,52 @@ struct request {
 	const char *udk, *mount, *dest;
 	const char *const *paths;
 	size_t npaths;
+	int64_t start_ns;
 };
 
 static void
 summary(const struct restore_result *r, const struct catalog_entry *e,
-    const char *dest)
+    const char *dest, int64_t took_ns)
 {
-	char size[16], lack[256];
+	char size[16], lack[256], text[48], more[48];
 
-	log_info("restored @%llu %s into %s: %llu files (%s), %llu "
-		 "directories, %llu others",
-	    (unsigned long long)e->server_seq, e->key, dest,
-	    (unsigned long long)r->files, cli_size(size, r->bytes),
-	    (unsigned long long)r->dirs, (unsigned long long)r->others);
+	/* What backup counts as files. */
+	log_info("restored @%llu into %s: %s, %s, in %s; took %.1f s",
+	    (unsigned long long)e->server_seq, dest,
+	    cli_count(text, r->files + r->others, "file", "files"),
+	    cli_size(size, r->bytes),
+	    cli_count(more, r->dirs, "directory", "directories"),
+	    (double)took_ns / 1e9);
 	if (r->unstable > 0)
-		log_info("%llu of the files had changed while they were "
-			 "backed up",
-		    (unsigned long long)r->unstable);
+		log_info("%s had changed while being backed up",
+		    cli_count(text, r->unstable, "file", "files"));
 	if (restore_lack(lack, sizeof(lack), r))
 		log_info("%s", lack);
 	log_debug("write path: %s", r->write_path);
+}
+
+static int
+print_json(const struct restore_result *r, const struct catalog_entry *e,
+    const char *dest, int64_t took_ns)
+{
+	struct jsonl l;
+
+	jsonl_begin(&l, "restore");
+	jsonl_text(&l, "key", e->key);
+	jsonl_int(&l, "seq", (int64_t)e->server_seq);
+	jsonl_text(&l, "dest", dest);
+	jsonl_int(&l, "files", (int64_t)(r->files + r->others));
+	jsonl_int(&l, "dirs", (int64_t)r->dirs);
+	jsonl_int(&l, "links", (int64_t)r->links);
+	jsonl_int(&l, "bytes", (int64_t)r->bytes);
+	jsonl_int(&l, "unstable", (int64_t)r->unstable);
+	jsonl_int(&l, "damaged", (int64_t)r->damaged);
+	jsonl_int(&l, "failed", (int64_t)r->failed);
+	jsonl_int(&l, "lack_owner", (int64_t)r->lack_owner);
+	jsonl_int(&l, "lack_device", (int64_t)r->lack_device);
+	jsonl_int(&l, "lack_xattr", (int64_t)r->lack_xattr);
+	jsonl_int(&l, "took_ns", took_ns);
+	return jsonl_print(&l);
 }
 
 static int
@@ -43,7 +72,8 @@ restore(struct connect *c, const struct request *q)
 	struct catalog *catalog = NULL;
 	struct restore_result result;
 	struct restore_options o;
-	int rc = 0;
+	int64_t took_ns;
+	int rc = 0, printed = 0;
 
 	memcpy(mount, c->state.mount, sizeof(mount));
 	if (q->mount != NULL)
@@ -68,19 +98,24 @@ restore(struct connect *c, const struct request *q)
 		o.warn = cli_warn_line;
 		o.interrupt = &cli_interrupted;
 		rc = restore_run(&result, c->store, &c->keys, &o);
+		took_ns = clock_mono_ns() - q->start_ns;
 		if (rc == 0)
-			summary(&result, entry, q->dest);
+			summary(&result, entry, q->dest, took_ns);
+		/* What was done counts, also when it was not all. */
+		if (mode.json &&
+		    (rc == 0 || rc == ERR_DAMAGED || rc == ERR_FAIL))
+			printed = print_json(&result, entry, q->dest, took_ns);
 	}
 	catalog_free(catalog);
-	return rc;
+	return rc == 0 ? printed : rc;
 }
 
 int
 cmd_restore(int argc, char **argv)
 {
 	const char *dir = ".", *state_dir = NULL;
-	struct request q = {"latest", NULL, NULL, NULL, 0};
-	int verbose = 0, rc;
+	struct request q = {"latest", NULL, NULL, NULL, 0, clock_mono_ns()};
+	int rc;
 	const struct args_option options[] = {
 	    {"dest", ARGS_TEXT, &q.dest, "DEST",
 		"folder to restore into, empty or absent", 0, 0},
@@ -91,7 +126,6 @@ cmd_restore(int argc, char **argv)
 	    {"dir", ARGS_TEXT, &dir, "D", "registered directory [.]", 0, 0},
 	    {"state_dir", ARGS_TEXT, &state_dir, "S",
 		"where its state is [DIR/.shamo]", 0, 0},
-	    {"verbose", ARGS_FLAG, &verbose, NULL, "say more", 0, 0},
 	    {NULL, ARGS_FLAG, NULL, NULL, NULL, 0, 0}};
 	const struct args_command command = {"restore",
 	    "[--dir D] [--udk KEY] [--mount M] --dest DEST [PATH...]",
@@ -109,8 +143,6 @@ cmd_restore(int argc, char **argv)
 	if (q.dest == NULL)
 		return err_set(ERR_USAGE,
 		    "restore needs a folder to restore into: --dest DEST");
-	if (verbose)
-		log_set_verbose(1);
 	cli_catch_interrupts();
 	rc = connect_open(&c, dir, state_dir);
 	if (rc == 0)

@@ -3,6 +3,8 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "cli/cli.h"
+#include "cli/jsonl.h"
+#include "cli/mode.h"
 #include "engine/scan.h"
 #include "hash/address.h"
 
@@ -36,12 +38,34 @@ hash_file(uint8_t address[HASH_BYTES], int fd)
 	return n < 0;
 }
 
+static int
+print_key(const char *key, const char *dir, const struct notes_counts *n)
+{
+	struct jsonl l;
+
+	if (!mode.json)
+		return cli_print("%s", key);
+	jsonl_begin(&l, "scan");
+	jsonl_text(&l, "key", key);
+	jsonl_text(&l, "dir", dir);
+	jsonl_int(&l, "files", (int64_t)n->files);
+	jsonl_int(&l, "dirs", (int64_t)n->dirs);
+	jsonl_int(&l, "bytes", (int64_t)n->bytes);
+	jsonl_int(&l, "unreadable", (int64_t)n->unreadable);
+	jsonl_int(&l, "vanished", (int64_t)n->vanished);
+	jsonl_int(&l, "unstable", (int64_t)n->unstable);
+	jsonl_int(&l, "sockets", (int64_t)n->sockets);
+	jsonl_int(&l, "excluded", (int64_t)n->excluded);
+	return jsonl_print(&l);
+}
+
 /* The key of one regular file: what b3sum prints.  1: it is none. */
 static int
 scan_file(const char *path)
 {
 	char key[ADDRESS_TEXT_BYTES];
 	uint8_t address[HASH_BYTES];
+	struct notes_counts counts;
 	struct stat st;
 	int failed, fd;
 
@@ -58,7 +82,10 @@ scan_file(const char *path)
 		return cli_interrupted ? err_set(ERR_INTR, "interrupted")
 				       : ERR_SOURCE;
 	address_text(key, ADDRESS_FILE, address);
-	return cli_print("%s", key);
+	memset(&counts, 0, sizeof(counts));
+	counts.files = 1;
+	counts.bytes = (uint64_t)st.st_size;
+	return print_key(key, path, &counts);
 }
 
 int
@@ -78,7 +105,7 @@ cmd_scan(int argc, char **argv)
 	    "file's "
 	    "key is\nwhat b3sum prints.",
 	    options, 0};
-	char key[ADDRESS_TEXT_BYTES];
+	char key[ADDRESS_TEXT_BYTES], text[48];
 	struct notes_counts counts;
 	struct scan_result result;
 	struct scan_options o;
@@ -102,11 +129,11 @@ cmd_scan(int argc, char **argv)
 	if (rc != 0)
 		return rc;
 	address_text(key, ADDRESS_DIR, result.address);
-	rc = cli_print("%s", key);
+	rc = print_key(key, dir, &counts);
 	if (rc == 0 && counts.unreadable > 0)
 		rc = err_set(ERR_SOURCE,
-		    "%llu entries could not be read: the key is not that of "
-		    "the whole directory",
-		    (unsigned long long)counts.unreadable);
+		    "%s could not be read: the key is not that of the whole "
+		    "directory",
+		    cli_count(text, counts.unreadable, "entry", "entries"));
 	return rc;
 }

@@ -4,9 +4,27 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "cli/cli.h"
+#include "cli/jsonl.h"
+#include "cli/mode.h"
 #include "server/server.h"
 
 #include <string.h>
+
+/* The server answers now. */
+static void
+on_ready(void *arg, uint16_t port)
+{
+	const struct server_options *o = arg;
+	struct jsonl l;
+
+	jsonl_begin(&l, "listening");
+	jsonl_text(&l, "store_dir", o->store_dir);
+	if (o->listen != NULL)
+		jsonl_text(&l, "listen", o->listen);
+	jsonl_int(&l, "port", port);
+	jsonl_bool(&l, "insecure", o->insecure);
+	(void)jsonl_print(&l); /* it serves all the same */
+}
 
 int
 cmd_start(int argc, char **argv)
@@ -45,5 +63,8 @@ cmd_start(int argc, char **argv)
 	o.port = (uint16_t)port;
 	o.insecure = insecure;
 	o.open_backend = backend_dir_open;
+	if (mode.json)
+		o.ready = on_ready;
+	o.arg = &o;
 	return server_run(&o);
 }

@@ -3,6 +3,8 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "cli/cli.h"
+#include "cli/jsonl.h"
+#include "cli/mode.h"
 #include "server/control.h"
 #include "server/server.h"
 
@@ -46,6 +48,7 @@ cmd_stop(int argc, char **argv)
 	    "Uploads under way are kept; their clients go on when a server is "
 	    "back.",
 	    options, 0};
+	struct jsonl l;
 	size_t operands;
 
 	rc = args_parse(&operands, &command, argc, argv);
@@ -58,5 +61,9 @@ cmd_stop(int argc, char **argv)
 	if (rc == 1)
 		return err_set(
 		    ERR_UNREACHABLE, "no server is running on %s", store_dir);
-	return rc;
+	if (rc != 0 || !mode.json)
+		return rc;
+	jsonl_begin(&l, "stopped");
+	jsonl_text(&l, "store_dir", store_dir);
+	return jsonl_print(&l);
 }

@@ -4,10 +4,13 @@
 #include "base/hex.h"
 #include "base/log.h"
 #include "cli/cli.h"
+#include "cli/jsonl.h"
 #include "cli/localstore.h"
+#include "cli/mode.h"
 #include "server/inspect.h"
 #include "store/verify.h"
 
+#include <stdio.h>
 #include <string.h>
 
 struct check {
@@ -18,15 +21,32 @@ struct check {
 };
 
 static void
+print_finding(const char *where, const char *what)
+{
+	struct jsonl l;
+
+	/* One that cannot be printed is counted all the same. */
+	if (!mode.json) {
+		(void)cli_print("%s: %s", where, what);
+		return;
+	}
+	jsonl_begin(&l, "finding");
+	jsonl_text(&l, "where", where);
+	jsonl_text(&l, "message", what);
+	(void)jsonl_print(&l);
+}
+
+static void
 found(void *arg, const char *where, const char *what)
 {
 	const struct check *c = arg;
 	char place[256], text[1024];
 
-	/* One that cannot be printed is counted all the same. */
-	(void)cli_print("vaults/%s/%s: %s", c->hex,
-	    log_escape(place, sizeof(place), where, strlen(where)),
-	    log_escape(text, sizeof(text), what, strlen(what)));
+	(void)snprintf(place, sizeof(place), "vaults/%s/", c->hex); /* fits */
+	(void)log_escape(place + strlen(place), sizeof(place) - strlen(place),
+	    where, strlen(where));
+	print_finding(
+	    place, log_escape(text, sizeof(text), what, strlen(what)));
 }
 
 static int
@@ -76,8 +96,7 @@ static void
 found_there(void *arg, const char *where, const char *what)
 {
 	(void)arg;
-	/* One that cannot be printed is counted all the same. */
-	(void)cli_print("%s: %s", where, what);
+	print_finding(where, what);
 }
 
 /* Let the running server do it.  Returns 0; 1 when there is none; ERR_*. */
@@ -99,19 +118,40 @@ ask_server(struct check *c, const char *store_dir)
 }
 
 static int
+print_json(const struct check *c)
+{
+	struct jsonl l;
+
+	jsonl_begin(&l, "verify");
+	jsonl_int(&l, "vaults", (int64_t)c->vaults);
+	jsonl_int(&l, "snapshots", (int64_t)c->counts.snapshots);
+	jsonl_int(&l, "packs", (int64_t)c->counts.packs);
+	jsonl_int(&l, "records", (int64_t)c->counts.records);
+	jsonl_int(&l, "bytes", (int64_t)c->counts.bytes);
+	jsonl_int(&l, "findings", (int64_t)c->counts.findings);
+	return jsonl_print(&l);
+}
+
+static int
 report(const struct check *c)
 {
-	char size[16];
+	char size[16], vaults[48], snapshots[48], packs[48], records[48];
+	const struct verify_counts *n = &c->counts;
+	int rc;
 
-	log_info("checked %zu vault%s: %llu snapshots, %llu packs with %llu "
-		 "records, %s",
-	    c->vaults, c->vaults == 1 ? "" : "s",
-	    (unsigned long long)c->counts.snapshots,
-	    (unsigned long long)c->counts.packs,
-	    (unsigned long long)c->counts.records,
-	    cli_size(size, c->counts.bytes));
-	if (c->counts.findings == 0)
+	log_info("checked %s, %s, %s with %s, %s",
+	    cli_count(vaults, c->vaults, "vault", "vaults"),
+	    cli_count(snapshots, n->snapshots, "snapshot", "snapshots"),
+	    cli_count(packs, n->packs, "pack", "packs"),
+	    cli_count(records, n->records, "record", "records"),
+	    cli_size(size, n->bytes));
+	rc = mode.json ? print_json(c) : 0;
+	if (rc != 0)
+		return rc;
+	if (n->findings == 0) {
+		log_info("no damage found");
 		return 0;
+	}
 	return err_set(ERR_DAMAGED,
 	    "%llu finding%s; the next backup of a client that still has the "
 	    "data puts it back, then verify again",

@@ -6,6 +6,8 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "cli/cli.h"
+#include "cli/jsonl.h"
+#include "cli/mode.h"
 #include "cli/version.h"
 #include "sign/sign.h"
 
@@ -64,9 +66,9 @@ unknown_command(const char *word)
 	near = args_nearest(word, names, NCOMMANDS);
 	if (near != NULL)
 		return err_set(ERR_USAGE,
-		    "there is no command '%s'; did you mean '%s'?", word, near);
+		    "unknown command '%s'; did you mean '%s'?", word, near);
 	return err_set(
-	    ERR_USAGE, "there is no command '%s'; see: shash --help", word);
+	    ERR_USAGE, "unknown command '%s'; see: shash --help", word);
 }
 
 static int
@@ -96,18 +98,51 @@ run(int argc, char **argv)
 	return unknown_command(argv[1]);
 }
 
+/*
+ * Whether JSON is wanted.  Where the options were not parsed to their end, for
+ * one of them is wrong, the word alone says it.
+ */
+static int
+wants_json(int argc, char **argv)
+{
+	int i;
+
+	for (i = 2; i < argc && !mode.json; i++)
+		if (strcmp(argv[i], "--json") == 0)
+			return 1;
+	return mode.json;
+}
+
+/* The last line of a command that does not end with 0. */
+static void
+print_error(int rc)
+{
+	char text[ERR_TEXT_MAX];
+	struct jsonl l;
+
+	(void)snprintf(text, sizeof(text), "%s", err_text());
+	jsonl_begin(&l, "error");
+	jsonl_int(&l, "exit_code", err_exit_code(rc));
+	jsonl_text(&l, "message", text);
+	(void)jsonl_print(&l); /* the exit code says it, too */
+}
+
 int
 main(int argc, char **argv)
 {
-	int rc;
+	int rc, json;
 
 	/* Everything that a command creates for itself is private; what
 	 * restore creates gets its mode explicitly. */
 	(void)umask(077);
+	json = wants_json(argc, argv); /* parsing moves the words */
 	rc = run(argc, argv);
 	if (fflush(stdout) != 0 && rc == 0)
 		rc = err_errno(ERR_IO, "cannot write to stdout");
-	if (rc < 0)
+	if (rc < 0) {
 		log_warn("%s", err_text());
+		if (json || mode.json)
+			print_error(rc);
+	}
 	return err_exit_code(rc);
 }

@@ -231,6 +231,42 @@ test_length(void **state)
 	free(text);
 }
 
+/* Encoded in ASCII, the bytes of a name become this text. */
+static void
+check_bytes(const char *p, size_t len, const char *want)
+{
+	struct json *j = json_new_object();
+	struct buf text = BUF_INIT;
+
+	assert_non_null(j);
+	assert_int_equal(json_set_bytes(j, "n", p, len), 0);
+	assert_int_equal(json_encode_ascii(&text, j), 0);
+	assert_int_equal(buf_append8(&text, 0), 0);
+	assert_string_equal((const char *)text.data, want);
+	buf_release(&text);
+	json_free(j);
+}
+
+static void
+test_bytes(void **state)
+{
+	(void)state;
+	check_bytes("", 0, "{\"n\":\"\"}");
+	check_bytes("a\"\\/", 4, "{\"n\":\"a\\\"\\\\/\"}");
+	/* Nothing that a terminal would follow. */
+	check_bytes(
+	    "\x1b[0m\n\x7f\0", 7, "{\"n\":\"\\u001B[0m\\n\\u007f\\u0000\"}");
+	check_bytes("\xc3\xbc\xe2\x80\xae", 5, "{\"n\":\"\\u00FC\\u202E\"}");
+	check_bytes("\xf0\x9f\x98\x80", 4, "{\"n\":\"\\uD83D\\uDE00\"}");
+	/* Cut, overlong, surrogate: one replacement for each byte. */
+	check_bytes("a\xff", 2, "{\"n\":\"a\\uFFFD\",\"n_b64\":\"Yf8=\"}");
+	check_bytes("\xc3", 1, "{\"n\":\"\\uFFFD\",\"n_b64\":\"ww==\"}");
+	check_bytes(
+	    "\xc0\x80", 2, "{\"n\":\"\\uFFFD\\uFFFD\",\"n_b64\":\"wIA=\"}");
+	check_bytes("\xed\xa0\x80x", 4,
+	    "{\"n\":\"\\uFFFD\\uFFFD\\uFFFDx\",\"n_b64\":\"7aCAeA==\"}");
+}
+
 static void
 test_every_prefix_fails_clean(void **state)
 {
@@ -259,6 +295,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_encode),
 	    cmocka_unit_test(test_bad_utf8_is_not_encoded),
+	    cmocka_unit_test(test_bytes),
 	    cmocka_unit_test(test_get),
 	    cmocka_unit_test(test_bad_text),
 	    cmocka_unit_test(test_duplicates),
