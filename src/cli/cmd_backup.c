@@ -122,11 +122,30 @@ back_up(struct connect *c, struct backup_result *result,
 	return rc;
 }
 
+/* Whether all of the source is in the snapshot, as it was at one moment. */
+static int
+complete(const struct notes_counts *n)
+{
+	char text[48], more[48];
+
+	if (n->unreadable > 0)
+		return err_set(ERR_SOURCE,
+		    "the snapshot was made without %s that could not be read",
+		    cli_count(text, n->unreadable, "entry", "entries"));
+	if (n->unstable + n->vanished > 0)
+		return err_set(ERR_SOURCE,
+		    "the snapshot was made, but %s changed and %s vanished "
+		    "while being read",
+		    cli_count(text, n->unstable, "file", "files"),
+		    cli_count(more, n->vanished, "entry", "entries"));
+	return 0;
+}
+
 static int
 finish(const struct connect *c, const struct backup_result *result,
     const struct notes_counts *counts, int64_t took_ns)
 {
-	char key[ADDRESS_TEXT_BYTES], text[48];
+	char key[ADDRESS_TEXT_BYTES];
 	struct shamo_head head = {.client_seq = result->client_seq};
 	int rc;
 
@@ -138,11 +157,7 @@ finish(const struct connect *c, const struct backup_result *result,
 	address_text(key, ADDRESS_DIR, result->address);
 	rc = mode.json ? print_json(c, result, counts, took_ns)
 		       : cli_print("%s", key);
-	if (rc == 0 && counts->unreadable > 0)
-		rc = err_set(ERR_SOURCE,
-		    "the snapshot was made without %s that could not be read",
-		    cli_count(text, counts->unreadable, "entry", "entries"));
-	return rc;
+	return rc != 0 ? rc : complete(counts);
 }
 
 int
@@ -159,7 +174,8 @@ cmd_backup(int argc, char **argv)
 	    "Back up a registered directory and print its key.",
 	    "Exit code 0 says that the store has acknowledged the snapshot: "
 	    "it can\nbe restored whatever happens next. 3 says the same, but "
-	    "some source\nfiles could not be read; each was named on stderr.",
+	    "some source\nfiles could not be read, or changed whenever they "
+	    "were; each was named\non stderr.",
 	    options, 0};
 	struct notes_counts counts;
 	struct backup_result result;

@@ -92,7 +92,7 @@ socket.socket(socket.AF_UNIX).bind(sys.argv[1])' nobody/work/sub/socket
 	touch enough
 	wait "$writer"
 	cat err
-	[ "$rc" -eq 0 ]
+	[ "$rc" -eq 3 ]
 	grep -Exq 'X[0-9a-f]{64}' out
 	says 'log.*chang'
 	exits 0 shash restore --dir work --dest copy
