@@ -90,6 +90,9 @@ TEST_LIB_OBJS := $(patsubst tests/%.c,$(BUILD)/tests/%.o,\
 	$(sort $(wildcard tests/lib/*.c)))
 CMOCKA_LIBS := $(shell $(PKG_CONFIG) --libs cmocka 2>/dev/null)
 
+# One program per question; each is one file and its own main().
+BENCHES := $(patsubst bench/%.c,$(BUILD)/bench/%,$(sort $(wildcard bench/*.c)))
+
 MAN := $(wildcard man/*.1)
 C_FILES := $(sort $(wildcard src/*/*.[ch] tests/*/*.[ch] bench/*.[ch]))
 FILES ?= $(C_FILES)
@@ -97,7 +100,7 @@ FILES ?= $(C_FILES)
 # RUN runs test programs and scenarios; it needs to know which shash.
 RUN = BUILD=$(BUILD) SHASH=$(abspath $(BUILD)/shash) tools/run-tests
 
-.PHONY: all help quickstart check check-unit check-cli check-tools \
+.PHONY: all benches help quickstart check check-unit check-cli check-tools \
 	check-main check-san fuzz check-real check-long tidy format bench install \
 	uninstall clean tests deps _check _quickstart _fuzz FORCE
 
@@ -173,9 +176,11 @@ tidy: all ## format, layers, symbols, headers, sizes, banned calls, documents
 format: ## run clang-format over the sources (FILES=... for some)
 	clang-format -i $(FILES)
 
-bench: all ## run the benchmarks in bench/
-	@set -e; for b in $(sort $(wildcard bench/*.sh)); do \
-	    echo "== $$b"; SHASH=$(abspath $(BUILD)/shash) "$$b"; done
+benches: $(BENCHES)
+
+bench: all benches ## time each stage, then whole backups (bench/README.md)
+	@set -e; for b in $(BENCHES); do echo "== $$b"; $$b; done
+	@SHASH=$(abspath $(BUILD)/shash) bench/whole $(DIR)
 
 install: all ## install below DESTDIR and PREFIX
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(MANDIR)/man1
@@ -267,7 +272,12 @@ $(BUILD)/tests/fuzz/seeds: $(BUILD)/tests/fuzz/seeds.o $(TEST_LIB_OBJS) \
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $< $(TEST_LIB_OBJS) $(LINK_LIBS) \
 	    $(CMOCKA_LIBS)
 
+$(BUILD)/bench/%: bench/%.c $(LINK_DEPS)
+	@mkdir -p $(@D)
+	$(say) CC $@
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -MMD -MP -o $@ $< $(LINK_LIBS)
+
 .PRECIOUS: $(BUILD)/tests/%.o
 
 -include $(LIB_OBJS:.o=.d) $(MAIN_OBJ:.o=.d) $(TESTS:=.d) \
-	$(TEST_LIB_OBJS:.o=.d)
+	$(TEST_LIB_OBJS:.o=.d) $(BENCHES:=.d)
