@@ -34,7 +34,8 @@ from reader.snapshot import Snapshot
 
 
 def read_json(path, members):
-    """An object of exactly these members; hexadecimal ones as bytes"""
+    """An object of these members, and perhaps others that are passed over;
+    hexadecimal ones as bytes"""
     def unique(pairs):
         need(len(dict(pairs)) == len(pairs), "protocol.md 1.3",
              "a member stands twice")
@@ -46,8 +47,9 @@ def read_json(path, members):
                                    object_pairs_hook=unique)
         except (OSError, ValueError) as e:
             raise Broken(f"protocol.md 7: {e}") from e
-        need(found.keys() == members.keys(), "protocol.md 7",
+        need(members.keys() <= found.keys(), "protocol.md 7",
              f"members are {sorted(found)}")
+        found = {name: found[name] for name in members}
         for name, kind in members.items():
             if isinstance(kind, int):
                 need(re.fullmatch(f"[0-9a-f]{{{2 * kind}}}",
@@ -64,8 +66,8 @@ def read_store(tools, keys, store):
     """(folder of the vault, its header, [its mounts])"""
     info = read_json(f"{store}/store.json",
                      {"product": str, "format": int, "store": 32})
-    need(info["product"] == "hashstore" and info["format"] == 0,
-         "protocol.md 7", "no hashstore of format 0")
+    need(info["product"] == "hashstore" and info["format"] == 1,
+         "protocol.md 7", f"format {info['format']}, not 1")
     with open(f"{store}/server.key", "rb") as f:
         seed = f.read()
     need(len(seed) == 32 and sodium.crypto_sign_seed_keypair(seed)[0] ==
@@ -73,15 +75,21 @@ def read_store(tools, keys, store):
     folder = f"{store}/vaults/{keys.vault.hex()}"
     sizes = ("chunker", "chunk_average", "chunk_min", "chunk_max")
     header = read_json(f"{folder}/vault.json", {
-        "vault": 16, "join_public": 32, "mac": 32,
+        "format": int, "vault": 16, "join_public": 32, "epoch": int,
+        "links": 0, "reserved": 32, "mac": 32,
         **dict.fromkeys(sizes, int)})
     with at(f"{folder}/vault.json"):
+        need(header["format"] == 1, "9.1", f"format {header['format']}")
+        need(header["epoch"] == 0, "2.4", "an unknown key epoch")
+        need(header["reserved"] == ZERO32, "9.1", "reserved bytes are set")
         need(header["vault"] == keys.vault, "2.1", "not this vault's")
         numbers = [header[name] for name in sizes]
-        need(all(0 <= n < 1 << 32 for n in numbers), "9", "no u32")
-        need(tools.blake3([keys.vault + struct.pack("<4I", *numbers) +
-                           header["join_public"]], key=keys.header)[0] ==
-             header["mac"], "9", "the MAC of the vault header is wrong")
+        need(all(0 <= n < 1 << 32 for n in numbers), "9.1", "no u32")
+        need(tools.blake3([
+            struct.pack("<I", 1) + keys.vault + struct.pack("<4I", *numbers) +
+            header["join_public"] + struct.pack("<I", 0) + ZERO32],
+            key=keys.header)[0] == header["mac"], "9.1",
+             "the MAC of the vault header is wrong")
         need(header["join_public"] == keys.join_public, "2.1",
              "the join key is not the master key's")
         id_, average, low, high = numbers

@@ -41,12 +41,14 @@
 #define LIMIT_TARGET_BYTES 4096u
 /* A user or group name. */
 #define LIMIT_OWNER_BYTES 255u
-/* All xattrs of one entry, encoded; larger ones are named and left out. */
-#define LIMIT_XATTR_BYTES (2u << 20)
+/* All xattrs of one entry, encoded: they are one payload, so 63 values of the
+ * kernel's 64 KiB; more are named and left out. */
+#define LIMIT_XATTR_BYTES LIMIT_PAYLOAD_BYTES
 /* Encoded xattrs above this go to an object of their own. */
 #define LIMIT_XATTR_INLINE 1024u
-/* File contents up to this stand in the tree entry. */
-#define LIMIT_INLINE_BYTES 128u
+/* A file that stands in the tree entry; writers do so up to fewer bytes
+ * (object/entry.h). */
+#define LIMIT_INLINE_BYTES 4096u
 /* Chunks listed in the entry itself; longer lists become chunk maps. */
 #define LIMIT_LIST_ITEMS 16u
 /* Levels of trees-in-a-directory and of chunk maps. */

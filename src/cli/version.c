@@ -22,7 +22,7 @@ write_path(void)
 int
 version_print(void)
 {
-	int rc = cli_print("shash %s (formats 0, protocol 0)", VERSION_TEXT);
+	int rc = cli_print("shash %s (formats 1, protocol 1)", VERSION_TEXT);
 
 	if (rc == 0)
 		rc = cli_print("blake3: %s, SIMD degree %u", hash_simd_name(),

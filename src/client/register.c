@@ -66,7 +66,9 @@ enroll(struct enroll_answer *a, const struct enroll_request *rq,
 		r = err_set(ERR_USAGE, "the label is not UTF-8 text");
 	if (r == 0)
 		r = channel_plain(&answer, o->url, ROUTE_REGISTER, &body, p);
-	if (r == 0 && enroll_answer_decode(a, answer.data, answer.len) < 0)
+	if (r == 0)
+		r = enroll_answer_decode(a, answer.data, answer.len);
+	if (r == ERR_DAMAGED)
 		r = err_set(
 		    ERR_UNREACHABLE, "%s is not a hashstore server", o->url);
 	if (r == 0)

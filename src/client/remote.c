@@ -485,7 +485,9 @@ log_in(struct login_answer *a, struct mac_session *keys,
 	r = login_request_encode(&body, &rq);
 	if (r == 0)
 		r = channel_plain(&answer, o->url, ROUTE_LOGIN, &body, p);
-	if (r == 0 && login_answer_decode(a, answer.data, answer.len) < 0)
+	if (r == 0)
+		r = login_answer_decode(a, answer.data, answer.len);
+	if (r == ERR_DAMAGED)
 		r = err_set(
 		    ERR_UNREACHABLE, "%s is not a hashstore server", o->url);
 	if (r == 0) {

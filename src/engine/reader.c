@@ -72,7 +72,7 @@ place_small(struct block *b, struct slot *s, size_t at)
 	s->state = SLOT_READY;
 	if (len == 0) {
 		s->location = ENTRY_AT_NONE;
-	} else if (len <= LIMIT_INLINE_BYTES) {
+	} else if (len <= ENTRY_INLINE_BYTES) {
 		s->location = ENTRY_AT_INLINE;
 		s->data = (uint32_t)extra->len;
 		r = buf_append(extra, data->data + at, len);

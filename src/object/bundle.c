@@ -127,7 +127,7 @@ read_lengths(uint32_t *count, const uint8_t **lengths, const uint8_t *payload,
 			return err_set(ERR_DAMAGED, "bundle: an empty member");
 		sum += one;
 	}
-	if (sum != r.left || sum > BUNDLE_BYTES_MAX)
+	if (sum != r.left)
 		return err_set(
 		    ERR_DAMAGED, "bundle: the members' lengths do not add up");
 	*count = n;

@@ -5,6 +5,7 @@
 
 #include "object/object.h"
 
+/* Where writers close a bundle; readers take any that is a payload. */
 #define BUNDLE_BYTES_MIN (512u << 10)
 #define BUNDLE_BYTES_MAX (2u << 20)
 

@@ -3,7 +3,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/limits.h"
-#include "object/bundle.h"
+#include "object/extra.h"
 
 #include <assert.h>
 #include <string.h>
@@ -11,7 +11,8 @@
 /* format.md 7.2: from kind to address */
 #define FIXED_BYTES 68u
 #define FLAGS_ALL \
-	(ENTRY_HARDLINK | ENTRY_XATTR_INLINE | ENTRY_XATTR_REF | ENTRY_UNSTABLE)
+	(ENTRY_HARDLINK | ENTRY_XATTR_INLINE | ENTRY_XATTR_REF | \
+	    ENTRY_UNSTABLE | ENTRY_EXTRA)
 #define MODE_ALL 07777u
 #define NS_PER_S 1000000000u
 #define EXTENT_BYTES 12u
@@ -64,7 +65,7 @@ file_problem(const struct entry *e)
 			   ? NULL
 			   : "bad size of an inline file";
 	case ENTRY_AT_BUNDLE:
-		return e->size >= 1 && e->size <= BUNDLE_BYTES_MAX &&
+		return e->size >= 1 && e->size <= LIMIT_PAYLOAD_BYTES &&
 			       e->member < LIMIT_MEMBERS
 			   ? NULL
 			   : "bad size or member of a bundled file";
@@ -178,6 +179,16 @@ xattr_check(const uint8_t *block, size_t len)
 	return entry_xattr_next(&x, &pos, block, len);
 }
 
+/* Nonzero unless these are items that an entry may have. */
+static int
+extra_is_bad(const uint8_t *items, size_t len)
+{
+	struct extra x;
+	size_t pos = 0;
+
+	return extra_next(&x, &pos, items, len) != 0;
+}
+
 static size_t
 location_size(const struct entry *e)
 {
@@ -231,6 +242,11 @@ entry_size(size_t *out, const struct entry *e)
 	}
 	if (e->flags & ENTRY_XATTR_REF)
 		size += 4;
+	if (e->flags & ENTRY_EXTRA) {
+		if (extra_is_bad(e->extra, e->extra_len))
+			return err_set(ERR_LIMIT, "entry: bad extra items");
+		size += 2 + e->extra_len;
+	}
 	*out = size;
 	return 0;
 }
@@ -327,6 +343,11 @@ entry_encode(struct buf *payload, struct refs *refs, const struct entry *e)
 	}
 	if (r == 0 && (e->flags & ENTRY_XATTR_REF))
 		r = refs_add(refs, payload, e->xattr_id);
+	if (r == 0 && (e->flags & ENTRY_EXTRA)) {
+		r = buf_append16(payload, (uint16_t)e->extra_len);
+		if (r == 0)
+			r = buf_append(payload, e->extra, e->extra_len);
+	}
 	if (r == 0)
 		r = encode_location(payload, refs, e);
 	assert(r < 0 || payload->len - start == size);
@@ -422,6 +443,20 @@ decode_bytes(struct entry *e, struct bytes_reader *r, struct refs_check *check,
 	return 0;
 }
 
+/* What version 1 does not know, and may pass over. */
+static int
+decode_extra(struct entry *e, struct bytes_reader *r)
+{
+	if ((e->flags & ENTRY_EXTRA) == 0)
+		return 0;
+	e->extra_len = bytes_read16(r);
+	e->extra = bytes_read(r, e->extra_len);
+	if (e->extra == NULL)
+		return damaged("it ends too early");
+	return extra_is_bad(e->extra, e->extra_len) ? damaged("bad extra items")
+						    : 0;
+}
+
 static int
 decode_location(struct entry *e, struct bytes_reader *r,
     struct refs_check *check, const uint8_t *refs)
@@ -480,6 +515,8 @@ entry_decode(struct entry *out, struct bytes_reader *r,
 	rc = decode_fixed(&e, r);
 	if (rc == 0)
 		rc = decode_bytes(&e, r, check, refs);
+	if (rc == 0)
+		rc = decode_extra(&e, r);
 	if (rc == 0)
 		rc = decode_location(&e, r, check, refs);
 	if (rc < 0)

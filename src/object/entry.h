@@ -15,7 +15,11 @@
 #define ENTRY_XATTR_INLINE 2u
 #define ENTRY_XATTR_REF 4u
 #define ENTRY_UNSTABLE 8u
+#define ENTRY_EXTRA 16u
 #define ENTRY_LINK_BYTES 16
+/* File contents up to this stand in the entry; readers take
+ * LIMIT_INLINE_BYTES. */
+#define ENTRY_INLINE_BYTES 128u
 
 enum entry_location {
 	ENTRY_AT_NONE = 0,
@@ -45,6 +49,8 @@ struct entry {
 	const uint8_t *xattr; /* block, ENTRY_XATTR_INLINE */
 	size_t xattr_len;
 	uint8_t xattr_id[OBJECT_ID_BYTES]; /* ENTRY_XATTR_REF */
+	const uint8_t *extra; /* items, ENTRY_EXTRA: object/extra.h */
+	size_t extra_len;
 
 	enum entry_location location;
 	const uint8_t *data; /* inline bytes or the symlink's target: `size` */

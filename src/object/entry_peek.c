@@ -76,6 +76,8 @@ entry_peek(struct entry_peek *out, const uint8_t *p, size_t len)
 		e.xattr_ref = (size_t)(r.p - p);
 		(void)bytes_read(&r, 4);
 	}
+	if ((e.flags & ENTRY_EXTRA) != 0)
+		(void)bytes_read(&r, bytes_read16(&r));
 	if (!r.failed)
 		peek_location(&e, &r, p);
 	if (r.failed)

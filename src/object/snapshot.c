@@ -2,16 +2,17 @@
 
 #include "base/err.h"
 #include "base/limits.h"
+#include "object/extra.h"
 
 #include <assert.h>
 #include <string.h>
 
-static const uint8_t magic[4] = {'H', 'S', 'S', '0'};
+static const uint8_t magic[4] = {'H', 'S', 'S', '1'};
 
-/* Nonce and tag of an empty frame; format.md 3.1 and 5. */
-#define SEALED_MIN 40u
+/* Nonce, tag and the head of an empty frame; format.md 3.1 and 5. */
+#define SEALED_MIN 52u
 #define RESERVED_BYTES 32
-#define VERSION 0
+#define VERSION 1
 #define INFO_FIXED_BYTES 108u /* from version to the counts */
 
 /* Where fields of the envelope begin. */
@@ -215,6 +216,8 @@ has_nul(const char *p, size_t len)
 static const char *
 info_problem(const struct snapshot_info *s)
 {
+	struct extra x;
+	size_t pos = 0;
 	unsigned i;
 
 	if (s->client_seq == 0)
@@ -229,6 +232,8 @@ info_problem(const struct snapshot_info *s)
 		if (has_nul(s->tags[i], s->tag_len[i]))
 			return "bad tag";
 	}
+	if (extra_next(&x, &pos, s->extra, s->extra_len) < 0)
+		return "bad extra items";
 	if (s->root.kind != ADDRESS_DIR || s->root.name_len != 0)
 		return "the root is no directory";
 	return NULL;
@@ -254,6 +259,10 @@ encode_texts(struct buf *p, const struct snapshot_info *s)
 		if (r == 0)
 			r = buf_append(p, s->tags[i], s->tag_len[i]);
 	}
+	if (r == 0)
+		r = buf_append16(p, (uint16_t)s->extra_len);
+	if (r == 0)
+		r = buf_append(p, s->extra, s->extra_len);
 	return r;
 }
 
@@ -310,6 +319,8 @@ decode_texts(struct snapshot_info *s, struct bytes_reader *r)
 		s->tag_len[i] = bytes_read8(r);
 		s->tags[i] = (const char *)bytes_read(r, s->tag_len[i]);
 	}
+	s->extra_len = bytes_read16(r);
+	s->extra = bytes_read(r, s->extra_len);
 	return r->failed ? damaged("it ends too early") : 0;
 }
 

@@ -61,6 +61,8 @@ struct snapshot_info {
 	unsigned ntags;
 	const char *tags[64];
 	uint8_t tag_len[64];
+	const uint8_t *extra; /* items: object/extra.h; NULL: none */
+	size_t extra_len;
 	struct entry root;
 };
 

@@ -1,5 +1,6 @@
 #include "proto/header.h"
 
+#include "base/err.h"
 #include "hash/hash.h"
 
 #include <string.h>
@@ -7,8 +8,10 @@
 int
 header_append(struct buf *out, const struct header *h)
 {
-	int r = buf_append(out, h->vault, sizeof(h->vault));
+	int r = buf_append32(out, HEADER_FORMAT);
 
+	if (r == 0)
+		r = buf_append(out, h->vault, sizeof(h->vault));
 	if (r == 0)
 		r = buf_append32(out, h->chunker_id);
 	if (r == 0)
@@ -20,6 +23,10 @@ header_append(struct buf *out, const struct header *h)
 	if (r == 0)
 		r = buf_append(out, h->join_public, sizeof(h->join_public));
 	if (r == 0)
+		r = buf_append32(out, 0); /* epoch; so many links */
+	if (r == 0)
+		r = buf_append_zeros(out, HEADER_RESERVED);
+	if (r == 0)
 		r = buf_append(out, h->mac, sizeof(h->mac));
 	return r;
 }
@@ -27,8 +34,11 @@ header_append(struct buf *out, const struct header *h)
 int
 header_to_json(struct json *j, const struct header *h)
 {
-	int r = json_set_hex(j, "vault", h->vault, sizeof(h->vault));
+	static const uint8_t reserved[HEADER_RESERVED];
+	int r = json_set_int(j, "format", HEADER_FORMAT);
 
+	if (r == 0)
+		r = json_set_hex(j, "vault", h->vault, sizeof(h->vault));
 	if (r == 0)
 		r = json_set_int(j, "chunker", h->chunker_id);
 	if (r == 0)
@@ -40,6 +50,12 @@ header_to_json(struct json *j, const struct header *h)
 	if (r == 0)
 		r = json_set_hex(
 		    j, "join_public", h->join_public, sizeof(h->join_public));
+	if (r == 0)
+		r = json_set_int(j, "epoch", 0);
+	if (r == 0)
+		r = json_set_text(j, "links", "");
+	if (r == 0)
+		r = json_set_hex(j, "reserved", reserved, sizeof(reserved));
 	if (r == 0)
 		r = json_set_hex(j, "mac", h->mac, sizeof(h->mac));
 	return r;
@@ -56,6 +72,43 @@ get_u32(uint32_t *out, const struct json *j, const char *name)
 	return r;
 }
 
+/* What version 1 does not know is said before anything else is looked at:
+ * its other members may be other ones. */
+static int
+check_version(const struct json *j)
+{
+	int64_t format, epoch;
+	int r = json_get_int(&format, j, "format", 1, INT64_MAX);
+
+	if (r == 0 && format > HEADER_FORMAT)
+		return err_set(ERR_NOSTORE,
+		    "the vault has format %lld, this shash knows %d: use a "
+		    "newer shash",
+		    (long long)format, HEADER_FORMAT);
+	if (r == 0)
+		r = json_get_int(&epoch, j, "epoch", 0, UINT32_MAX);
+	if (r == 0 && epoch > 0)
+		return err_set(ERR_NOSTORE,
+		    "the vault's master key was changed (key epoch %lld, this "
+		    "shash knows 0): use a newer shash",
+		    (long long)epoch);
+	return r;
+}
+
+static int
+check_constants(const struct json *j)
+{
+	uint8_t reserved[HEADER_RESERVED];
+	const char *links;
+	int r = json_get_text(&links, j, "links", 0);
+
+	if (r == 0)
+		r = json_get_hex(reserved, sizeof(reserved), j, "reserved");
+	if (r == 0 && !bytes_are_zero(reserved, sizeof(reserved)))
+		r = err_set(ERR_DAMAGED, "reserved bytes that are not zero");
+	return r;
+}
+
 int
 header_from_json(struct header *out, const struct json *j)
 {
@@ -63,7 +116,11 @@ header_from_json(struct header *out, const struct json *j)
 	int r;
 
 	memset(&h, 0, sizeof(h));
-	r = json_get_hex(h.vault, sizeof(h.vault), j, "vault");
+	r = check_version(j);
+	if (r == 0)
+		r = check_constants(j);
+	if (r == 0)
+		r = json_get_hex(h.vault, sizeof(h.vault), j, "vault");
 	if (r == 0)
 		r = get_u32(&h.chunker_id, j, "chunker");
 	if (r == 0)

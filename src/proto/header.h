@@ -15,6 +15,13 @@
 
 #include <stdint.h>
 
+/*
+ * Version 1 of the format: one epoch, no links, reserved bytes that are zero.
+ * These are constant, so the struct does not hold them.
+ */
+#define HEADER_FORMAT 1
+#define HEADER_RESERVED 32
+
 struct header {
 	uint8_t vault[IDENT_BYTES];
 	uint32_t chunker_id;
@@ -30,7 +37,8 @@ int header_append(struct buf *out, const struct header *h);
 
 /* The members as JSON in `j`. */
 int header_to_json(struct json *j, const struct header *h);
-/* Returns 0, or ERR_DAMAGED with a message. */
+/* Returns 0; ERR_DAMAGED; ERR_NOSTORE: of a newer format, or with a key epoch
+ * that this version does not know. */
 int header_from_json(struct header *out, const struct json *j);
 
 /* Nonzero when all members are equal. */

@@ -42,10 +42,16 @@ hello_decode(struct hello *out, const uint8_t *p, size_t len)
 		r = err_set(r, "this is not a hashstore server");
 		goto out;
 	}
-	if (json_get_int(&protocol, j, "protocol", 0, INT64_MAX) < 0 ||
-	    protocol != IDENT_PROTOCOL) {
-		r = err_set(r, "the server speaks another protocol than %d",
-		    IDENT_PROTOCOL);
+	if (json_get_int(&protocol, j, "protocol", 0, INT64_MAX) < 0) {
+		r = err_prefix(r, "the server's hello is malformed");
+		goto out;
+	}
+	if (protocol != IDENT_PROTOCOL) {
+		r = err_set(ERR_NOSTORE,
+		    "the server speaks protocol %lld, this shash %d: use a%s "
+		    "shash",
+		    (long long)protocol, IDENT_PROTOCOL,
+		    protocol > IDENT_PROTOCOL ? " newer" : "n older");
 		goto out;
 	}
 	if (json_get_hex(h.store, sizeof(h.store), j, "store") < 0 ||

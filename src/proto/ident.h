@@ -10,7 +10,7 @@
 
 /* What `hello` names; a client of another number does not go on. */
 #define IDENT_PRODUCT "hashstore"
-#define IDENT_PROTOCOL 0
+#define IDENT_PROTOCOL 1
 
 #define IDENT_NONCE_BYTES 32
 #define IDENT_GENERATION_BYTES 32

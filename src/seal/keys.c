@@ -19,6 +19,21 @@ derive(uint8_t out[KEYS_BYTES], const struct keys *k, const char *context)
 	hash_derive(out, KEYS_BYTES, context, k->master, KEYS_BYTES);
 }
 
+/* The keys that are of the epoch, not of the vault. */
+static void
+derive_epoch(struct keys *k)
+{
+	uint8_t input[KEYS_BYTES + 4];
+
+	memcpy(input, k->master, KEYS_BYTES);
+	bytes_put32(input + KEYS_BYTES, k->epoch);
+	hash_derive(k->seal, KEYS_BYTES, "hashstore 2026 seal v1", input,
+	    sizeof(input));
+	hash_derive(k->nonce, KEYS_BYTES, "hashstore 2026 nonce v1", input,
+	    sizeof(input));
+	hash_wipe(input, sizeof(input));
+}
+
 void
 keys_derive(struct keys *k, const uint8_t master[KEYS_BYTES], uint32_t epoch)
 {
@@ -35,22 +50,7 @@ keys_derive(struct keys *k, const uint8_t master[KEYS_BYTES], uint32_t epoch)
 	derive(k->join_seed, k, "hashstore 2026 join v1");
 	sign_public(k->join_public, k->join_seed);
 	k->epoch = epoch;
-	keys_epoch(k->seal, k->nonce, k, epoch);
-}
-
-void
-keys_epoch(uint8_t seal[KEYS_BYTES], uint8_t nonce[KEYS_BYTES],
-    const struct keys *k, uint32_t epoch)
-{
-	uint8_t input[KEYS_BYTES + 4];
-
-	memcpy(input, k->master, KEYS_BYTES);
-	bytes_put32(input + KEYS_BYTES, epoch);
-	hash_derive(
-	    seal, KEYS_BYTES, "hashstore 2026 seal v1", input, sizeof(input));
-	hash_derive(
-	    nonce, KEYS_BYTES, "hashstore 2026 nonce v1", input, sizeof(input));
-	hash_wipe(input, sizeof(input));
+	derive_epoch(k);
 }
 
 void
@@ -63,14 +63,17 @@ static void
 header_mac(
     uint8_t out[KEYS_BYTES], const struct keys_header *h, const struct keys *k)
 {
-	uint8_t p[KEYS_VAULT_BYTES + 4 * 4 + SIGN_PUBLIC_BYTES];
+	uint8_t p[4 + KEYS_VAULT_BYTES + 4 * 4 + SIGN_PUBLIC_BYTES + 4 +
+		  KEYS_HEADER_RESERVED] = {0};
 
-	memcpy(p, h->vault, KEYS_VAULT_BYTES);
-	bytes_put32(p + 16, h->chunker_id);
-	bytes_put32(p + 20, h->chunker.avg_bytes);
-	bytes_put32(p + 24, h->chunker.min_bytes);
-	bytes_put32(p + 28, h->chunker.max_bytes);
-	memcpy(p + 32, h->join_public, SIGN_PUBLIC_BYTES);
+	bytes_put32(p, KEYS_HEADER_FORMAT);
+	memcpy(p + 4, h->vault, KEYS_VAULT_BYTES);
+	bytes_put32(p + 20, h->chunker_id);
+	bytes_put32(p + 24, h->chunker.avg_bytes);
+	bytes_put32(p + 28, h->chunker.min_bytes);
+	bytes_put32(p + 32, h->chunker.max_bytes);
+	memcpy(p + 36, h->join_public, SIGN_PUBLIC_BYTES);
+	/* Epoch 0, so no links, and the reserved bytes. */
 	hash_keyed(out, k->header, p, sizeof(p));
 }
 

@@ -27,22 +27,22 @@ struct keys {
 	uint8_t cache[KEYS_BYTES]; /* stat cache records */
 	uint8_t join_seed[SIGN_SEED_BYTES]; /* proves membership */
 	uint8_t join_public[SIGN_PUBLIC_BYTES];
-	uint32_t epoch; /* for new objects */
+	uint32_t epoch; /* the one that can be read and written */
 	uint8_t seal[KEYS_BYTES]; /* of that epoch */
 	uint8_t nonce[KEYS_BYTES]; /* of that epoch */
 };
 
 /* A new random master key. */
 void keys_make_master(uint8_t master[KEYS_BYTES]);
-/* Derive everything for writing in `epoch`. */
+/* Derive everything for `epoch`, whose master key this is; format.md 2.4. */
 void keys_derive(
     struct keys *k, const uint8_t master[KEYS_BYTES], uint32_t epoch);
-/* Seal and nonce keys of another epoch, for reading. */
-void keys_epoch(uint8_t seal[KEYS_BYTES], uint8_t nonce[KEYS_BYTES],
-    const struct keys *k, uint32_t epoch);
 void keys_wipe(struct keys *k);
 
-/* The vault header: chunker and join key, authenticated by the master key. */
+/* The vault header: chunker and join key, authenticated by the master key.
+ * The MAC also covers what is constant in version 1; format.md 9.1. */
+#define KEYS_HEADER_FORMAT 1
+#define KEYS_HEADER_RESERVED 32
 struct keys_header {
 	uint32_t chunker_id; /* GEAR_ID */
 	struct gear_params chunker;

@@ -28,11 +28,6 @@ struct seal {
 	struct frame *frame;
 	struct cipher *cipher;
 	struct buf plain; /* a decrypted frame, before it is unpacked */
-	/* Keys of the last epoch read that is not the one written. */
-	uint32_t old_epoch;
-	int old_known;
-	uint8_t old_seal[KEYS_BYTES];
-	uint8_t old_nonce[KEYS_BYTES];
 };
 
 int
@@ -82,7 +77,7 @@ aad_make(struct aad *a, const struct keys *keys, const struct seal_bind *bind)
 {
 	uint8_t *p = a->head;
 
-	memcpy(p, "HSA0", 4);
+	memcpy(p, "HSA1", 4);
 	p[4] = SEAL_SUITE;
 	p[5] = bind->type;
 	bytes_put16(p + 6, 0);
@@ -97,25 +92,6 @@ aad_make(struct aad *a, const struct keys *keys, const struct seal_bind *bind)
 	    (struct cipher_part){bind->refs, (size_t)bind->nrefs * ID_BYTES};
 	a->parts[2] = (struct cipher_part){
 	    bind->members, (size_t)bind->nmembers * ID_BYTES};
-}
-
-/* Set the keys of an epoch; they stay the seal's. */
-static void
-keys_of_epoch(
-    const uint8_t **seal, const uint8_t **nonce, struct seal *s, uint32_t epoch)
-{
-	if (epoch == s->keys->epoch) {
-		*seal = s->keys->seal;
-		*nonce = s->keys->nonce;
-		return;
-	}
-	if (!s->old_known || s->old_epoch != epoch) {
-		keys_epoch(s->old_seal, s->old_nonce, s->keys, epoch);
-		s->old_epoch = epoch;
-		s->old_known = 1;
-	}
-	*seal = s->old_seal;
-	*nonce = s->old_nonce;
 }
 
 /*
@@ -142,7 +118,6 @@ int
 seal_wrap(struct buf *out, struct seal *s, const struct seal_bind *bind,
     const uint8_t *payload, size_t len)
 {
-	const uint8_t *seal_key, *nonce_key;
 	struct cipher_message message;
 	struct aad aad;
 	size_t before = out->len, frame_len;
@@ -151,6 +126,7 @@ seal_wrap(struct buf *out, struct seal *s, const struct seal_bind *bind,
 
 	assert(bind->nrefs <= LIMIT_REFS && bind->nmembers <= LIMIT_MEMBERS);
 	assert(bytes_are_zero(bind->key_id, sizeof(bind->key_id)));
+	assert(bind->epoch == s->keys->epoch);
 	if (len > LIMIT_PAYLOAD_BYTES)
 		return err_set(ERR_LIMIT,
 		    "a payload of %zu bytes exceeds the limit of %u", len,
@@ -167,11 +143,10 @@ seal_wrap(struct buf *out, struct seal *s, const struct seal_bind *bind,
 	nonce = out->data + before;
 	frame = nonce + SEAL_NONCE_BYTES;
 	frame_len = out->len - before - SEAL_NONCE_BYTES;
-	keys_of_epoch(&seal_key, &nonce_key, s, bind->epoch);
 	aad_make(&aad, s->keys, bind);
-	make_nonce(nonce, nonce_key, &aad, frame, frame_len);
+	make_nonce(nonce, s->keys->nonce, &aad, frame, frame_len);
 	message =
-	    (struct cipher_message){seal_key, nonce, aad.parts, AAD_PARTS};
+	    (struct cipher_message){s->keys->seal, nonce, aad.parts, AAD_PARTS};
 	err = cipher_encrypt(
 	    s->cipher, &message, frame, frame_len, frame + frame_len);
 	if (err)
@@ -187,7 +162,6 @@ int
 seal_unwrap(struct buf *out, struct seal *s, const struct seal_bind *bind,
     const uint8_t *sealed, size_t len)
 {
-	const uint8_t *seal_key, *nonce_key;
 	struct cipher_message message;
 	struct aad aad;
 	size_t frame_len;
@@ -200,7 +174,8 @@ seal_unwrap(struct buf *out, struct seal *s, const struct seal_bind *bind,
 	if (bind->nrefs > LIMIT_REFS || bind->nmembers > LIMIT_MEMBERS)
 		return err_set(
 		    ERR_DAMAGED, "an object has too many refs or members");
-	if (!bytes_are_zero(bind->key_id, sizeof(bind->key_id)))
+	if (!bytes_are_zero(bind->key_id, sizeof(bind->key_id)) ||
+	    bind->epoch != s->keys->epoch)
 		return err_set(ERR_DAMAGED,
 		    "an object is sealed with a key that is not known here");
 	frame_len = len - SEAL_NONCE_BYTES - SEAL_TAG_BYTES;
@@ -208,10 +183,9 @@ seal_unwrap(struct buf *out, struct seal *s, const struct seal_bind *bind,
 	err = buf_reserve(&s->plain, frame_len);
 	if (err)
 		return err;
-	keys_of_epoch(&seal_key, &nonce_key, s, bind->epoch);
 	aad_make(&aad, s->keys, bind);
-	message =
-	    (struct cipher_message){seal_key, sealed, aad.parts, AAD_PARTS};
+	message = (struct cipher_message){
+	    s->keys->seal, sealed, aad.parts, AAD_PARTS};
 	err = cipher_decrypt(s->plain.data, s->cipher, &message,
 	    sealed + SEAL_NONCE_BYTES, frame_len,
 	    sealed + SEAL_NONCE_BYTES + frame_len);

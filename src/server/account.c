@@ -26,7 +26,7 @@
  * id follows from its key, so a repetition finds its own files.
  */
 
-#define STORE_FORMAT 0
+#define STORE_FORMAT 1
 #define ID_TEXT_BYTES (2 * IDENT_BYTES + 1)
 
 struct account {
@@ -243,8 +243,10 @@ read_identity(struct account *a)
 	}
 	if (strcmp(product, IDENT_PRODUCT) != 0 || format != STORE_FORMAT) {
 		r = err_set(ERR_NOSTORE,
-		    "%s is a store of another format than %d", a->dir,
-		    STORE_FORMAT);
+		    "%s is a store of format %lld, this shash knows %d: use "
+		    "a%s shash",
+		    a->dir, (long long)format, STORE_FORMAT,
+		    format > STORE_FORMAT ? " newer" : "n older");
 		goto out;
 	}
 	r = obtain_seed(a->seed, a->dir, 0);

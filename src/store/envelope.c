@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-static const uint8_t magic[4] = {'H', 'S', 'S', '0'};
+static const uint8_t magic[4] = {'H', 'S', 'S', '1'};
 
 /* The fields of the client part that `in` begins with. */
 static int

@@ -18,7 +18,7 @@
 /* Everything of the footer but the entries. */
 #define FOOTER_FIXED_BYTES (SECTION_BYTES + HASH_BYTES + SECTION_BYTES + 4)
 
-static const uint8_t header_magic[4] = {'H', 'S', 'P', '0'};
+static const uint8_t header_magic[4] = {'H', 'S', 'P', '1'};
 static const uint8_t trailer_magic[4] = {'H', 'S', 'P', 'E'};
 
 struct pack_writer {

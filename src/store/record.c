@@ -7,7 +7,7 @@
 #include <assert.h>
 #include <string.h>
 
-static const uint8_t magic[4] = {'H', 'S', 'R', '0'};
+static const uint8_t magic[4] = {'H', 'S', 'R', '1'};
 
 int
 record_ids_sorted(const uint8_t *ids, uint32_t n)

@@ -16,8 +16,8 @@
 #define RECORD_HEADER_BYTES 72
 #define RECORD_ID_BYTES 32
 #define RECORD_SUITE 1
-/* Nonce and tag alone: format.md 5.2. */
-#define RECORD_SEALED_BYTES_MIN 40
+/* Nonce, tag and the head of an empty frame: format.md 5. */
+#define RECORD_SEALED_BYTES_MIN 52
 /* The smallest record. */
 #define RECORD_BYTES_MIN \
 	(RECORD_HEADER_BYTES + RECORD_SEALED_BYTES_MIN + HASH_BYTES)

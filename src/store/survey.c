@@ -179,7 +179,7 @@ salvage(
 			at += r.len;
 			continue;
 		}
-		next = memmem(p + at + 1, len - at - 1, "HSR0", 4);
+		next = memmem(p + at + 1, len - at - 1, "HSR1", 4);
 		if (next == NULL)
 			break;
 		at = (size_t)(next - p);

@@ -45,7 +45,7 @@ places()
 	        place(at, "header")
 	    footer, length = struct.unpack_from("<QI", data, len(data) - 16)
 	    at, first = 48, (4, 5, 6, 8, 12, 16, 20, 24, 71)
-	    while data[at:at + 4] == b"HSR0":
+	    while data[at:at + 4] == b"HSR1":
 	        refs, members, sealed = struct.unpack_from("<III", data,
 	                                                   at + 12)
 	        for o in (0, 40) + first:

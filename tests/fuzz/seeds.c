@@ -169,6 +169,7 @@ snapshots(void)
 {
 	static const uint8_t is_client[] = {0, 0}, is_file[] = {1, 0};
 	static const uint8_t zero[SNAPSHOT_SIGNATURE_BYTES];
+	static const uint8_t extra[] = {1, 0, 2, 0, 'a', 'b'};
 	struct entry in[OBJECT_FIXTURE_ENTRIES];
 	struct snapshot_envelope e = {.client_seq = 1};
 	struct snapshot_info s = {.client_seq = 1, .host = "h", .host_len = 1};
@@ -181,6 +182,8 @@ snapshots(void)
 	s.ntags = 2;
 	s.tags[0] = s.tags[1] = "tag";
 	s.tag_len[0] = s.tag_len[1] = 3;
+	s.extra = extra;
+	s.extra_len = sizeof(extra);
 	s.root = in[5]; /* the directory */
 	s.root.name_len = 0;
 	object_init(&o, OBJECT_SNAPSHOT);
@@ -223,9 +226,9 @@ static void packs(enum record_class class)
 
 		fixture_id(id, 10 + i);
 		if (class == RECORD_META)
-			fixture_meta(&all, id, ids, i, 41);
+			fixture_meta(&all, id, ids, i, 61);
 		else
-			fixture_data(&all, id, ids, i, 41);
+			fixture_data(&all, id, ids, i, 61);
 		check(record_decode(&r, all.data + at, all.len - at) == 0,
 		    "record");
 		put("record", &forms[1], 1, r.bytes, r.len - HASH_BYTES);

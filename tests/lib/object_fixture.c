@@ -84,6 +84,8 @@ object_fixture_entries(struct entry out[OBJECT_FIXTURE_ENTRIES])
 {
 	static const uint8_t xattrs[] = {2, 0, 6, 'u', 's', 'e', 'r', '.', 'a',
 	    1, 0, 0, 0, 'x', 6, 'u', 's', 'e', 'r', '.', 'b', 0, 0, 0, 0};
+	static const uint8_t extra[] = {
+	    0, 0, 0, 0, 1, 0xff, 3, 0, 'a', 'b', 'c'};
 	struct entry *e = out;
 
 	owned(e++, "a-empty", ADDRESS_FILE, ENTRY_AT_NONE, 0);
@@ -98,7 +100,9 @@ object_fixture_entries(struct entry out[OBJECT_FIXTURE_ENTRIES])
 	owned(e, "d-extents", ADDRESS_FILE, ENTRY_AT_EXTENTS, 0);
 	with_extents(e++);
 	owned(e, "e-map", ADDRESS_FILE, ENTRY_AT_MAP, UINT64_C(1) << 40);
-	e->flags = ENTRY_UNSTABLE | ENTRY_XATTR_REF;
+	e->flags = ENTRY_UNSTABLE | ENTRY_XATTR_REF | ENTRY_EXTRA;
+	e->extra = extra;
+	e->extra_len = sizeof(extra);
 	object_fixture_id(e->xattr_id, 77);
 	e++->level = 7;
 	owned(e, "f-directory", ADDRESS_DIR, ENTRY_AT_TREE, 12345);
@@ -110,6 +114,9 @@ object_fixture_entries(struct entry out[OBJECT_FIXTURE_ENTRIES])
 	e->major = 4095;
 	e++->minor = UINT32_MAX;
 	owned(e, "j-blockdev", ADDRESS_BLOCKDEV, ENTRY_AT_DEVICE, 0);
+	e->flags = ENTRY_EXTRA;
+	e->extra = extra + 4;
+	e->extra_len = sizeof(extra) - 4;
 	e++->major = 8;
 	owned(e, "k\xff\x01", ADDRESS_FILE, ENTRY_AT_EXTENTS, 7);
 	e->nextents = 1;

@@ -184,7 +184,7 @@ planter_file(
 	hash_bytes(e->address, data, len);
 	e->size = len;
 	e->location = len == 0 ? ENTRY_AT_NONE : ENTRY_AT_INLINE;
-	if (len > LIMIT_INLINE_BYTES) {
+	if (len > ENTRY_INLINE_BYTES) {
 		add_member(p, e, data, len);
 		return;
 	}

@@ -89,7 +89,7 @@ fixture_snapshot(struct buf *out, const struct fixture_mount *m,
 	size_t from = out->len;
 	int ret = 0;
 
-	ret |= buf_append(out, "HSS0", 4);
+	ret |= buf_append(out, "HSS1", 4);
 	ret |= buf_append32(out, 0);
 	ret |= buf_append(out, vault, 16);
 	ret |= buf_append(out, m->id, 16);
@@ -101,12 +101,12 @@ fixture_snapshot(struct buf *out, const struct fixture_mount *m,
 	ret |= buf_append(out, id, 32);
 	ret |= buf_append_zeros(out, 16);
 	ret |= buf_append32(out, 1);
-	ret |= buf_append32(out, 50);
+	ret |= buf_append32(out, 54);
 	ret |= buf_append(out, root, 32);
 	ret |= buf_append(out,
-	    "a sealed payload, made up, exactly as long "
+	    "a sealed payload, made up, and exactly as long "
 	    "as said",
-	    50);
+	    54);
 	assert(ret == 0);
 	sign_make(sig, m->seed, "hashstore snapshot v1", out->data + from,
 	    out->len - from);

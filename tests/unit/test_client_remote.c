@@ -129,7 +129,7 @@ test_everything_once(void **state)
 	/* Small ones, and some of a large segment of their own. */
 	for (i = 0; i < 40; i++)
 		stub_record(
-		    &records, ids + 32 * i, i, i % 10 == 9 ? 1500000 : 40 + i);
+		    &records, ids + 32 * i, i, i % 10 == 9 ? 1500000 : 60 + i);
 	assert_int_equal(s->ops->have(s, bitmap, ids, 39), 0);
 	assert_int_equal(bitmap[0] | bitmap[4], 0);
 	assert_int_equal(s->ops->put(s, records.data, records.len), 0);

@@ -53,7 +53,7 @@ open_scene(struct scene *x, const struct channel_policy *p)
 	x->o.policy = p;
 	assert_int_equal(remote_open(&x->s, &x->o), 0);
 	for (i = 0; i < OBJECTS; i++)
-		stub_record(&x->records, x->ids + 32 * i, i, 50);
+		stub_record(&x->records, x->ids + 32 * i, i, 60);
 	/* The last one stays absent. */
 	assert_int_equal(x->s->ops->put(x->s, x->records.data,
 			     x->records.len / OBJECTS * (OBJECTS - 1)),

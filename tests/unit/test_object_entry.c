@@ -72,6 +72,8 @@ same(const struct entry *a, const struct entry *b)
 	    b->xattr_len);
 	if (a->flags & ENTRY_XATTR_REF)
 		assert_memory_equal(a->xattr_id, b->xattr_id, 32);
+	same_text((const char *)a->extra, a->extra_len, (const char *)b->extra,
+	    b->extra_len);
 	assert_int_equal(a->location, b->location);
 	if (a->data != NULL)
 		assert_memory_equal(a->data, b->data, a->size);
@@ -182,13 +184,14 @@ test_names(void **state)
 		assert_int_equal(refs_uses(&refs), 0); \
 	} while (0)
 
-enum { EMPTY, INLINE, BUNDLE, EXTENTS, MAP, DIR, SYMLINK, FIFO, DEVICE };
+enum { EMPTY, INLINE, BUNDLE, EXTENTS, MAP, DIR, SYMLINK, FIFO, DEVICE, EXTRA };
 
 static void
 test_encoder_refuses(void **state)
 {
 	static const uint8_t bad_block[] = {1, 0, 1, 'a', 9, 0, 0, 0};
 	static const uint8_t no_block[] = {0, 0};
+	static const uint8_t twice[] = {1, 0, 0, 0, 1, 0, 0, 0};
 	struct entry in[OBJECT_FIXTURE_ENTRIES], e;
 	struct buf payload = BUF_INIT;
 	struct refs refs;
@@ -198,7 +201,12 @@ test_encoder_refuses(void **state)
 	refs_init(&refs);
 	REFUSE(EMPTY, e.kind = 0);
 	REFUSE(EMPTY, e.kind = 7);
-	REFUSE(EMPTY, e.flags = 16);
+	REFUSE(EMPTY, e.flags = 32);
+	REFUSE(EMPTY, e.flags = ENTRY_EXTRA); /* without items */
+	REFUSE(EXTRA, e.extra_len--);
+	REFUSE(EXTRA, e.extra_len = 3);
+	REFUSE(EXTRA, e.extra = twice; e.extra_len = sizeof(twice));
+	REFUSE(EXTRA, e.extra_len = 65536);
 	REFUSE(EMPTY, e.flags = ENTRY_XATTR_INLINE | ENTRY_XATTR_REF);
 	REFUSE(EMPTY, e.mode = 010000);
 	REFUSE(EMPTY, e.mtime_ns = 1000000000);
@@ -212,7 +220,7 @@ test_encoder_refuses(void **state)
 	REFUSE(INLINE, e.size = 0);
 	REFUSE(INLINE, e.size = LIMIT_INLINE_BYTES + 1);
 	REFUSE(BUNDLE, e.size = 0);
-	REFUSE(BUNDLE, e.size = (2u << 20) + 1);
+	REFUSE(BUNDLE, e.size = LIMIT_PAYLOAD_BYTES + 1);
 	REFUSE(BUNDLE, e.member = LIMIT_MEMBERS);
 	REFUSE(BUNDLE, e.xattr_len = LIMIT_XATTR_INLINE + 1);
 	REFUSE(BUNDLE, e.xattr = bad_block; e.xattr_len = sizeof(bad_block));
@@ -254,7 +262,9 @@ test_decoder_refuses(void **state)
 	    {EMPTY, 0, 0}, /* kinds */
 	    {EMPTY, 0, 7},
 	    {EMPTY, 0, ADDRESS_DIR},
-	    {EMPTY, 1, 0x10}, /* flags */
+	    {EMPTY, 1, 0x20}, /* flags */
+	    {EMPTY, 1, ENTRY_EXTRA},
+	    {EXTRA, 1, 0},
 	    {EMPTY, 1, 6},
 	    {DIR, 1, ENTRY_HARDLINK},
 	    {FIFO, 1, ENTRY_UNSTABLE},

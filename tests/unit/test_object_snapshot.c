@@ -147,7 +147,7 @@ test_envelope_refuses(void **state)
 	REFUSE(e.key_id[15] = 1);
 	REFUSE(e.nrefs = 0);
 	REFUSE(e.nrefs = UINT32_MAX);
-	REFUSE(e.sealed_len = 39);
+	REFUSE(e.sealed_len = 51);
 	REFUSE(e.sealed_len = UINT32_MAX);
 	REFUSE(e.sealed = large; e.sealed_len = LIMIT_SNAPSHOT_BYTES);
 	REFUSE(e.sealed = large;
@@ -171,6 +171,7 @@ static void
 make_info(struct snapshot_info *s)
 {
 	struct entry in[OBJECT_FIXTURE_ENTRIES];
+	static const uint8_t extra[] = {1, 0, 0, 0, 2, 0, 1, 0, 'x'};
 	unsigned i;
 
 	object_fixture_entries(in);
@@ -193,6 +194,8 @@ make_info(struct snapshot_info *s)
 		s->tags[i] = "nightly";
 		s->tag_len[i] = (uint8_t)(7 - i);
 	}
+	s->extra = extra;
+	s->extra_len = sizeof(extra);
 	s->root = in[DIR_INDEX];
 	s->root.name_len = 0;
 	s->root.flags = ENTRY_XATTR_REF;
@@ -228,6 +231,8 @@ test_payload(void **state)
 	assert_int_equal(out.ntags, 3);
 	assert_int_equal(out.tag_len[2], 5);
 	assert_memory_equal(out.tags[2], "night", 5);
+	assert_int_equal(out.extra_len, in.extra_len);
+	assert_memory_equal(out.extra, in.extra, in.extra_len);
 	assert_int_equal(out.root.size, in.root.size);
 	assert_memory_equal(out.root.id, in.root.id, 32);
 	again_break(again_info, &a, o.payload.data, o.payload.len);
@@ -272,6 +277,8 @@ test_payload_refuses(void **state)
 	REFUSE_INFO(s.root.name_len = 1; s.root.name = "x");
 	REFUSE_INFO(s.root.kind = ADDRESS_FILE);
 	REFUSE_INFO(s.root.level = 8);
+	REFUSE_INFO(s.extra_len--);
+	REFUSE_INFO(s.extra_len = 65536);
 	make_info(&s);
 	s.dir = text;
 	s.dir_len = 4096;

@@ -138,11 +138,11 @@ backup(struct world *w)
 	}
 	for (i = 0; i < OBJECTS; i++) {
 		fixture_id(id, OBJECT(i));
-		fixture_data(&b, id, NULL, 0, 40);
+		fixture_data(&b, id, NULL, 0, 60);
 		assert_int_equal(buf_append(&refs, id, 32), 0);
 	}
 	fixture_id(id, ROOT);
-	fixture_meta(&b, id, refs.data, (uint32_t)(refs.len / 32), 40);
+	fixture_meta(&b, id, refs.data, (uint32_t)(refs.len / 32), 60);
 	ret = session_open(&s, w->v, w->m.id, w->m.public_key);
 	if (ret == 0)
 		ret = session_put(s, b.data, b.len, 0);

@@ -140,9 +140,9 @@ put(struct world *w, unsigned i)
 	}
 	fixture_id(id, i);
 	if (n > 0)
-		fixture_meta(&b, id, refs, n, 45);
+		fixture_meta(&b, id, refs, n, 60);
 	else
-		fixture_data(&b, id, id, 1, 45);
+		fixture_data(&b, id, id, 1, 60);
 	assert_int_equal(session_put(w->s, b.data, b.len, 0), 0);
 	buf_release(&b);
 }

@@ -155,7 +155,7 @@ test_every_flip(void **state)
 	uint8_t name[32];
 	size_t i;
 
-	write_pack(name, w->b, 3, 41);
+	write_pack(name, w->b, 3, 61);
 	pack_path(path, name);
 	read_whole(&b, w->b, path);
 	assert_true(whole_is_good(name, b.data, b.len));

@@ -109,6 +109,15 @@ test_rules(void **state)
 	bytes_put32(b.data + 16, 3);
 	hash_bytes(b.data + b.len - 32, b.data, b.len - 32);
 	assert_int_equal(record_decode(&r, b.data, b.len), ERR_DAMAGED);
+	/* No frame is below 12 bytes, so none is sealed in fewer than 52. */
+	buf_reset(&b);
+	fixture_data(&b, swap, NULL, 0, 52);
+	assert_int_equal(record_decode(&r, b.data, b.len), 0);
+	bytes_put32(b.data + 20, 51);
+	hash_bytes(b.data + b.len - 33, b.data, b.len - 33);
+	assert_int_equal(record_decode(&r, b.data, b.len - 1), ERR_DAMAGED);
+	buf_reset(&b);
+	make_meta(&b);
 	/* Counts beyond the limits are refused before memory is looked at. */
 	bytes_put32(b.data + 16, 0);
 	bytes_put32(b.data + 12, LIMIT_REFS + 1);

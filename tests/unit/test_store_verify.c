@@ -51,7 +51,7 @@ backup(struct world *w, uint64_t root)
 
 	for (i = 1; i <= 3; i++) {
 		fixture_id(id, i);
-		fixture_data(&b, id, NULL, 0, 50);
+		fixture_data(&b, id, NULL, 0, 60);
 	}
 	fixture_id(ids, 71);
 	fixture_id(ids + 32, 72);
@@ -60,15 +60,15 @@ backup(struct world *w, uint64_t root)
 	fixture_id(ids, 1);
 	fixture_id(ids + 32, 2);
 	fixture_id(id, 10);
-	fixture_meta(&b, id, ids, 2, 40);
+	fixture_meta(&b, id, ids, 2, 60);
 	fixture_id(ids, 3);
 	fixture_id(ids + 32, 4);
 	fixture_id(id, 11);
-	fixture_meta(&b, id, ids, 2, 40);
+	fixture_meta(&b, id, ids, 2, 60);
 	fixture_id(ids, 10);
 	fixture_id(ids + 32, 11);
 	fixture_id(id, root);
-	fixture_meta(&b, id, ids, 2, 40);
+	fixture_meta(&b, id, ids, 2, 60);
 	assert_int_equal(session_open(&s, w->v, w->m.id, w->m.public_key), 0);
 	assert_int_equal(session_put(s, b.data, b.len, 0), 0);
 	fixture_snapshot(&client, &w->m, vault_id, id);

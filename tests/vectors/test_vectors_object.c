@@ -243,6 +243,27 @@ test_tree(void **state)
 	buf_release(&b);
 }
 
+static void
+test_extra(void **state)
+{
+	static const uint8_t items[] = {1, 0xff, 3, 0, 'a', 'b', 'c'};
+	struct buf b = BUF_INIT;
+	struct refs refs;
+	struct entry e;
+
+	(void)state;
+	owned(&e, "p", ADDRESS_FIFO, ENTRY_AT_NONE, 0644);
+	e.flags = ENTRY_EXTRA;
+	e.extra = items;
+	e.extra_len = sizeof(items);
+	hash_bytes(e.address, "", 0);
+	refs_init(&refs);
+	assert_int_equal(entry_encode(&b, &refs, &e), 0);
+	check_buf("entry with an extra item", &b);
+	refs_release(&refs);
+	buf_release(&b);
+}
+
 /* The payload of the first snapshot of that directory. */
 static void
 make_payload(struct object *o, struct snapshot_info *s)
@@ -359,6 +380,7 @@ main(void)
 	    cmocka_unit_test(test_bundle),
 	    cmocka_unit_test(test_map),
 	    cmocka_unit_test(test_tree),
+	    cmocka_unit_test(test_extra),
 	    cmocka_unit_test(test_snapshot),
 	};
 

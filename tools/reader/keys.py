@@ -44,6 +44,7 @@ class Keys:
 
     def epoch(self, number):
         """(seal key, nonce key)"""
+        need(number == 0, "2.4", f"an unknown key epoch, {number}")
         if number not in self.epochs:
             more = struct.pack("<I", number)
             self.epochs[number] = (self.derive("seal", more=more),

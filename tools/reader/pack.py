@@ -47,7 +47,7 @@ def read_footer(tools, vault, path):
         need(sums[0].hex() == name, "3.2",
              "the pack's name is not the hash of its footer")
         r = Reader(header, "3.2")
-        need(r.take(4) == b"HSP0", "3.2", "the header's magic is wrong")
+        need(r.take(4) == b"HSP1", "3.2", "the header's magic is wrong")
         cls = r.u8()
         need(cls in (1, 2), "2.2", f"unknown class {cls}")
         r.zero(3)
@@ -81,7 +81,7 @@ def read_footer(tools, vault, path):
             need(not (e.nrefs if cls == 1 else e.nmembers), "3.1",
                  "refs in class data or members in class meta")
             sealed = e.length - 104 - 32 * (e.nrefs + e.nmembers)
-            need(40 <= sealed <= 4.5 * MIB, "3.1",
+            need(52 <= sealed <= 4.5 * MIB, "3.1",
                  f"a sealed length of {sealed}")
             pos += e.length
         f.seek(pos)
@@ -98,7 +98,7 @@ def read_record(entry, data, type_, checksum):
     need(checksum == entry.checksum, "3.2",
          "the record's checksum is not the footer's")
     r = Reader(data[:-32], "3.1")
-    need(r.take(4) == b"HSR0", "3.1", "the record's magic is wrong")
+    need(r.take(4) == b"HSR1", "3.1", "the record's magic is wrong")
     cls, suite = r.u8(), r.u8()
     r.zero(2)
     epoch, nrefs, nmembers, sealed = r.u32(), r.u32(), r.u32(), r.u32()

@@ -9,7 +9,7 @@ from reader.rules import MIB, TYPE_NAMES, ZERO16, Broken, Reader, need
 
 
 def aad(type_, epoch, vault, id_, refs, members):
-    return struct.pack("<4sBBHI", b"HSA0", 1, type_, 0, epoch) + vault + \
+    return struct.pack("<4sBBHI", b"HSA1", 1, type_, 0, epoch) + vault + \
         ZERO16 + id_ + struct.pack("<II", len(refs), len(members)) + \
         b"".join(refs) + b"".join(members)
 
@@ -87,6 +87,8 @@ def unseal(tools, keys, objects, strict):
         except CryptoError:
             o.error = f"format.md 5.2: does not authenticate as a " \
                 f"{TYPE_NAMES[o.type]}"
+        except Broken as e:
+            o.error = e.args[0]
     opened = [o for o in objects if not o.error]
     for epoch in {o.epoch for o in opened}:
         some = [o for o in opened if o.epoch == epoch]

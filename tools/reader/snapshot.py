@@ -9,7 +9,7 @@ from nacl.exceptions import CryptoError
 from reader.rules import DIRECTORY, MIB, SNAPSHOT, ZERO16, Broken, Reader, \
     need, sorted_unique
 from reader.seal import Sealed, unseal
-from reader.tree import Refs, read_entry
+from reader.tree import Refs, read_entry, read_extra
 
 
 class Snapshot:
@@ -25,7 +25,7 @@ class Snapshot:
         need(tools.blake3([data[:-32]])[0] == data[-32:], "8",
              "the checksum is wrong")
         r = Reader(data[:-32], "8")
-        need(r.take(4) == b"HSS0", "8", "the magic is wrong")
+        need(r.take(4) == b"HSS1", "8", "the magic is wrong")
         epoch = r.u32()
         need(r.take(16) == keys.vault, "8", "a snapshot of another vault")
         need(r.take(16) == mount["id"], "8", "a snapshot of another mount")
@@ -36,7 +36,7 @@ class Snapshot:
         need(r.take(16) == ZERO16, "8", "a key id that is not zero")
         nrefs, sealed = r.u32(), r.u32()
         need(1 <= nrefs <= 32768, "8", f"{nrefs} refs")
-        need(sealed >= 40, "8", f"a sealed length of {sealed}")
+        need(sealed >= 52, "8", f"a sealed length of {sealed}")
         refs, body = Refs(r.ids(nrefs)), r.take(sealed)
         need(sorted_unique(refs), "1.2", "refs are not sorted and unique")
         signed, signature = data[:r.pos], r.take(64)
@@ -61,7 +61,7 @@ class Snapshot:
 
     def read_payload(self, r, mount, refs):
         version = r.u8()
-        need(version == 0, "8.1", f"unknown version {version}")
+        need(version == 1, "8.1", f"unknown version {version}")
         r.zero(3)
         need(r.take(16) == mount["id"] and r.u64() == self.client_seq and
              r.take(32) == self.previous, "8.1",
@@ -80,6 +80,7 @@ class Snapshot:
         need(count <= 64, "1.3", f"{count} tags")
         for _ in range(count):
             r.text(r.u8())
+        read_extra(r.take(r.u16()))
         self.root = read_entry(r, refs, root=True)
         need(self.root.kind == DIRECTORY, "8.1", "the root is no directory")
         r.end()

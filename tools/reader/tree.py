@@ -1,7 +1,7 @@
 """Entries, trees (format.md 7) and extents (6.3)"""
 
-from reader.rules import CHANGED, DIRECTORY, FILE, HOLE, LINKED, LOCATIONS, \
-    MIB, XATTRS_CHUNK, XATTRS_INLINE, Reader, at, need, sorted_unique
+from reader.rules import CHANGED, DIRECTORY, EXTRA, FILE, HOLE, LINKED, \
+    LOCATIONS, MIB, XATTRS_CHUNK, XATTRS_INLINE, Reader, at, need, sorted_unique
 
 
 class Entry:
@@ -21,6 +21,16 @@ def read_xattrs(block):
     r.end()
     need(sorted_unique(names), "7.4", "attributes are not sorted and unique")
     return list(zip(names, values))
+
+
+def read_extra(area):
+    """7.5: {type: value} of what may be passed over"""
+    r, found = Reader(area, "7.5"), []
+    while r.pos < len(area):
+        found.append((r.u16(), r.take(r.u16())))
+    need(sorted_unique([kind for kind, _ in found]), "7.5",
+         "types are not sorted and unique")
+    return dict(found)
 
 
 def read_extents(r, count, refs):
@@ -56,10 +66,10 @@ def read_location(e, r, refs):
     if e.location == 0:
         need(e.size == 0, "7.3", "location 0 with a size")
     elif e.location == 1:
-        need(1 <= e.size <= 128, "7.3", f"{e.size} bytes inline")
+        need(1 <= e.size <= 4096, "7.3", f"{e.size} bytes inline")
         e.inline = r.take(e.size)
     elif e.location == 2:
-        need(1 <= e.size <= 2 * MIB, "7.3", f"{e.size} bytes in a bundle")
+        need(1 <= e.size <= 4 * MIB, "7.3", f"{e.size} bytes in a bundle")
         e.bundle, e.member = pick(refs, r.u32()), r.u32()
     elif e.location == 3:
         count = r.u32()
@@ -82,7 +92,7 @@ def read_entry(r, refs, root=False):
     e.mode, e.location = r.u16(), r.u8()
     r.zero(1)
     need(e.kind in LOCATIONS, "4", f"unknown kind {e.kind}")
-    need(e.flags < 16, "7.2", f"unknown flags {e.flags:#x}")
+    need(e.flags < 32, "7.2", f"unknown flags {e.flags:#x}")
     need(e.flags & 6 != 6, "7.2", "flags 2 and 4 together")
     need(not (e.flags & LINKED and e.kind == DIRECTORY), "7.2",
          "a directory with flag 1")
@@ -108,6 +118,8 @@ def read_entry(r, refs, root=False):
         e.xattrs = read_xattrs(r.take(length))
     elif e.flags & XATTRS_CHUNK:
         e.xattr_chunk = pick(refs, r.u32())
+    if e.flags & EXTRA:
+        need(read_extra(r.take(r.u16())), "7.5", "no extra items")
     read_location(e, r, refs)
     return e
 
