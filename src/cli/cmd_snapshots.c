@@ -29,14 +29,15 @@ print_text(const struct catalog_entry *e, int all)
 {
 	char when[32], size[16], dir[1024], label[256] = "", count[48];
 
-	format_time(when, e->receive_ns);
-	if (e->damage != NULL)
-		return cli_print("@%llu  %s  damaged: %s",
-		    (unsigned long long)e->server_seq, when,
-		    log_escape(dir, sizeof(dir), e->damage, strlen(e->damage)));
 	if (all && e->mount != NULL)
 		(void)log_escape(label, sizeof(label), e->mount->label,
 		    strlen(e->mount->label));
+	if (e->damage != NULL)
+		return cli_print("@%-4llu damaged: %s%s%s",
+		    (unsigned long long)e->server_seq,
+		    log_escape(dir, sizeof(dir), e->damage, strlen(e->damage)),
+		    all ? "  " : "", label);
+	format_time(when, e->receive_ns);
 	(void)log_escape(dir, sizeof(dir), e->info.dir, e->info.dir_len);
 	return cli_print("@%-4llu %s  %s  %14s  %10s  %s%s%s",
 	    (unsigned long long)e->server_seq, when, e->key,
@@ -52,7 +53,6 @@ print_json(const struct catalog_entry *e)
 
 	jsonl_begin(&l, "snapshot");
 	jsonl_int(&l, "seq", (int64_t)e->server_seq);
-	jsonl_time(&l, "receive", e->receive_ns);
 	if (e->mount != NULL) {
 		jsonl_hex(&l, "mount", e->mount->id, STORE_NAME_BYTES);
 		jsonl_text(&l, "label", e->mount->label);
@@ -61,6 +61,7 @@ print_json(const struct catalog_entry *e)
 		jsonl_text(&l, "damage", e->damage);
 		return jsonl_print(&l);
 	}
+	jsonl_time(&l, "receive", e->receive_ns);
 	jsonl_text(&l, "key", e->key);
 	jsonl_bytes(&l, "dir", i->dir, i->dir_len);
 	jsonl_bytes(&l, "host", i->host, i->host_len);

@@ -299,15 +299,19 @@ static int
 on_files(void *arg, const uint8_t *p, size_t len)
 {
 	struct listing *l = arg;
+	struct store_snapshot s;
 	struct body_items it;
-	const uint8_t *file;
-	size_t file_len;
+	struct body_file f;
 	int r;
 
 	body_items_init(&it, p, len);
-	while ((r = body_files_next(&file, &file_len, &it)) == 0) {
+	while ((r = body_files_next(&f, &it)) == 0) {
 		l->found++;
-		r = l->snapshot(l->arg, file, file_len);
+		memcpy(s.mount, f.mount, sizeof(s.mount));
+		s.seq = f.seq;
+		s.file = f.file;
+		s.len = f.len;
+		r = l->snapshot(l->arg, &s);
 		if (r != 0)
 			return r;
 	}

@@ -106,26 +106,27 @@ open_payload(struct catalog_entry *e, struct load *l,
 
 static int
 open_file(
-    struct catalog_entry *e, struct load *l, const uint8_t *file, size_t len)
+    struct catalog_entry *e, struct load *l, const struct store_snapshot *s)
 {
 	struct snapshot_envelope env;
 	int rc;
 
-	if (len > LIMIT_SNAPSHOT_BYTES)
+	if (l->mount != NULL &&
+	    memcmp(s->mount, l->mount, sizeof(s->mount)) != 0)
+		return err_set(ERR_DAMAGED, "of a mount not asked for");
+	if (s->len > LIMIT_SNAPSHOT_BYTES)
 		return err_set(ERR_DAMAGED, "larger than a snapshot may be");
-	rc = snapshot_decode_file(&env, file, len);
+	rc = snapshot_decode_file(&env, s->file, s->len);
 	if (rc != 0)
 		return rc;
-	e->mount = mount_of(l->c, env.mount);
+	if (memcmp(env.mount, s->mount, sizeof(env.mount)) != 0 ||
+	    env.server_seq != s->seq)
+		return err_set(ERR_DAMAGED, "another snapshot's file");
 	e->client_seq = env.client_seq;
-	e->server_seq = env.server_seq;
 	e->receive_ns = env.receive_ns;
-	if (l->mount != NULL &&
-	    memcmp(env.mount, l->mount, sizeof(env.mount)) != 0)
-		return err_set(ERR_DAMAGED, "of a mount not asked for");
-	rc = snapshot_hash(e->hash, file, len);
+	rc = snapshot_hash(e->hash, s->file, s->len);
 	if (rc == 0)
-		rc = check_signature(e->mount, &env, file);
+		rc = check_signature(e->mount, &env, s->file);
 	if (rc == 0)
 		rc = open_payload(e, l, &env);
 	if (rc == 0)
@@ -134,7 +135,7 @@ open_file(
 }
 
 static int
-snapshot_found(void *arg, const uint8_t *file, size_t len)
+snapshot_found(void *arg, const struct store_snapshot *s)
 {
 	struct load *l = arg;
 	struct catalog *c = l->c;
@@ -154,7 +155,9 @@ snapshot_found(void *arg, const uint8_t *file, size_t len)
 	memset(e, 0, sizeof(*e));
 	buf_init(&e->payload);
 	c->nentries++;
-	rc = open_file(e, l, file, len);
+	e->mount = mount_of(c, s->mount);
+	e->server_seq = s->seq;
+	rc = open_file(e, l, s);
 	if (rc == ERR_DAMAGED || rc == ERR_LIMIT) {
 		buf_release(&e->payload);
 		memset(&e->info, 0, sizeof(e->info));

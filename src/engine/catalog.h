@@ -26,8 +26,8 @@ struct catalog_mount {
 struct catalog_entry {
 	/*
 	 * NULL for a good snapshot.  Otherwise what is wrong with it; then
-	 * only mount, server_seq and receive_ns hold, as far as they could be
-	 * read, and catalog_resolve() never chooses it.
+	 * only mount and server_seq hold, its name in the store, and
+	 * catalog_resolve() never chooses it.
 	 */
 	char *damage;
 	const struct catalog_mount *mount; /* NULL: not known (damaged) */

@@ -228,30 +228,39 @@ body_items_next(struct body_item *out, struct body_items *it)
 }
 
 int
-body_file_encode(struct buf *out, const uint8_t *file, size_t len)
+body_file_encode(struct buf *out, const struct body_file *f)
 {
-	int r = buf_append32(out, (uint32_t)len);
+	int r = buf_append(out, f->mount, IDENT_BYTES);
 
-	return r < 0 ? r : buf_append(out, file, len);
+	if (r == 0)
+		r = buf_append64(out, f->seq);
+	if (r == 0)
+		r = buf_append32(out, (uint32_t)f->len);
+	return r < 0 ? r : buf_append(out, f->file, f->len);
 }
 
 int
-body_files_next(const uint8_t **file, size_t *len, struct body_items *it)
+body_files_next(struct body_file *out, struct body_items *it)
 {
 	struct bytes_reader r;
-	const uint8_t *p;
+	const uint8_t *mount, *p;
+	uint64_t seq;
 	uint32_t n;
 
 	if (it->left == 0)
 		return 1;
 	bytes_reader_init(&r, it->p, it->left);
+	mount = bytes_read(&r, IDENT_BYTES);
+	seq = bytes_read64(&r);
 	n = bytes_read32(&r);
 	p = bytes_read(&r, n);
 	if (r.failed || n > LIMIT_SNAPSHOT_BYTES)
 		return malformed("answer to snapshots");
 	advance(it, &r);
-	*file = p;
-	*len = n;
+	memcpy(out->mount, mount, IDENT_BYTES);
+	out->seq = seq;
+	out->file = p;
+	out->len = n;
 	return 0;
 }
 

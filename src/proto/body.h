@@ -80,11 +80,19 @@ void body_items_init(struct body_items *it, const uint8_t *p, size_t len);
 int body_items_next(struct body_item *out, struct body_items *it);
 
 /*
- * An item of the answer to snapshots: length u32, snapshot file.  One that the
- * store cannot read has no bytes: it is damaged, the others are not.
+ * An item of the answer to snapshots: mount [16], server's sequence u64,
+ * length u32, snapshot file.  One that the store cannot read has no bytes: it
+ * is damaged, the others are not.
  */
-int body_file_encode(struct buf *out, const uint8_t *file, size_t len);
-int body_files_next(const uint8_t **file, size_t *len, struct body_items *it);
+#define BODY_FILE_BYTES (IDENT_BYTES + 12u) /* before the file */
+struct body_file {
+	uint8_t mount[IDENT_BYTES];
+	uint64_t seq;
+	const uint8_t *file;
+	size_t len;
+};
+int body_file_encode(struct buf *out, const struct body_file *f);
+int body_files_next(struct body_file *out, struct body_items *it);
 
 /* snapshots: which u8 (0 all, 1 one), mount [16] with 1. */
 int body_snapshots_encode(struct buf *out, const uint8_t *mount);

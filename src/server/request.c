@@ -202,13 +202,15 @@ on_record(void *arg, enum store_got got, const uint8_t *id,
 }
 
 static int
-on_snapshot(void *arg, const uint8_t *file, size_t len)
+on_snapshot(void *arg, const struct store_snapshot *s)
 {
+	struct body_file f = {.seq = s->seq, .file = s->file, .len = s->len};
 	struct request *q = arg;
-	int r = make_room(q, 4 + len);
+	int r = make_room(q, BODY_FILE_BYTES + s->len);
 
+	memcpy(f.mount, s->mount, sizeof(f.mount));
 	if (r == 0)
-		r = body_file_encode(&q->out, file, len);
+		r = body_file_encode(&q->out, &f);
 	return r;
 }
 

@@ -58,8 +58,15 @@ enum store_got { STORE_GOT_RECORD = 0, STORE_GOT_ABSENT, STORE_GOT_DAMAGED };
 typedef int store_got_fn(void *arg, enum store_got got,
     const uint8_t id[STORE_ID_BYTES], const uint8_t *record, size_t len);
 
-/* A snapshot file, whole.  Nonzero ends the listing with that code. */
-typedef int store_snapshot_fn(void *arg, const uint8_t *file, size_t len);
+/* A snapshot: its name in the store, and its file, whole, or empty when the
+ * store cannot read it.  Nonzero ends the listing with that code. */
+struct store_snapshot {
+	uint8_t mount[STORE_NAME_BYTES];
+	uint64_t seq; /* the server's */
+	const uint8_t *file;
+	size_t len;
+};
+typedef int store_snapshot_fn(void *arg, const struct store_snapshot *s);
 
 /* A mount of this vault: id, public key, label. */
 typedef int store_mount_fn(void *arg, const uint8_t mount[STORE_NAME_BYTES],

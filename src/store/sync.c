@@ -570,8 +570,10 @@ check_heads(struct vault *v)
 	v->reload = 0;
 	pool_lock_leave(&v->lock);
 	ret = compare_heads(&c, v);
-	if (ret == 0 && c.older)
+	if (ret == 0 && c.older) {
+		v->went_back = 1;
 		ret = sync_renew(v, NULL);
+	}
 	return ret == 0 && (c.differ || c.older) ? write_heads(v) : ret;
 }
 

@@ -153,6 +153,7 @@ vault_snapshots(struct vault *v, const uint8_t mount[STORE_NAME_BYTES],
 {
 	struct buf list = BUF_INIT, file = BUF_INIT;
 	const struct heads_name *names;
+	struct store_snapshot s;
 	size_t i, n;
 	int ret = heads_list(&list, v->backend, mount);
 
@@ -162,8 +163,13 @@ vault_snapshots(struct vault *v, const uint8_t mount[STORE_NAME_BYTES],
 		buf_reset(&file);
 		ret = heads_read(&file, v->backend, names + i);
 		/* Damaged beyond reading: its reader finds it cut. */
-		if (ret == 0 || ret == ERR_DAMAGED)
-			ret = found(arg, file.data, file.len);
+		if (ret != 0 && ret != ERR_DAMAGED)
+			break;
+		memcpy(s.mount, names[i].mount, sizeof(s.mount));
+		s.seq = names[i].seq;
+		s.file = file.data;
+		s.len = file.len;
+		ret = found(arg, &s);
 	}
 	buf_release(&list);
 	buf_release(&file);

@@ -49,6 +49,7 @@ struct vault {
 	int reload; /* the heads may: a snapshot's put failed */
 	int created; /* the generation was made when the vault was opened */
 	uint32_t packs_damaged; /* footers that had to be salvaged, or worse */
+	int went_back; /* newer snapshots were here before than are now */
 };
 
 /*

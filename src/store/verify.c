@@ -398,9 +398,10 @@ static void
 check_chain(struct verify *y, const char *path, struct chain *c,
     const struct heads_name *name, const struct envelope *e)
 {
-	int same = memcmp(c->mount, name->mount, 16) == 0;
+	int same = c->seq != 0 && memcmp(c->mount, name->mount, 16) == 0;
 
-	if (same && c->seq != 0 && name->seq != c->seq + 1)
+	/* A mount's first one has the number 1. */
+	if (name->seq != (same ? c->seq : 0) + 1)
 		say(y, path, "the snapshot before it is gone");
 	else if (same && c->known && e != NULL &&
 		 (e->client_seq != c->client_seq + 1 ||
@@ -486,6 +487,9 @@ check_snapshots(struct verify *y)
 		return ret;
 	names = (const struct heads_name *)list.data;
 	n = list.len / sizeof(*names);
+	/* The index has forgotten them by now. */
+	if (y->v->went_back)
+		say(y, "snapshots", "the newest of a directory are gone");
 	ret = index_begin(&t, y->v->index, 0);
 	for (i = 0; i < n && ret == 0; i++)
 		ret = check_snapshot(y, &c, names + i, &file, &t);

@@ -59,8 +59,7 @@ streams(unsigned which, const uint8_t *p, size_t len)
 	struct body_item i;
 	struct body_mount m;
 	struct buf b = BUF_INIT;
-	const uint8_t *file;
-	size_t n;
+	struct body_file f;
 	int r = 0, e = 0;
 
 	body_items_init(&it, p, len);
@@ -71,9 +70,9 @@ streams(unsigned which, const uint8_t *p, size_t len)
 				e = body_item_encode(
 				    &b, i.status, i.id, i.record, i.len);
 		} else if (which == 6) {
-			r = body_files_next(&file, &n, &it);
+			r = body_files_next(&f, &it);
 			if (r == 0)
-				e = body_file_encode(&b, file, n);
+				e = body_file_encode(&b, &f);
 		} else {
 			r = body_mounts_next(&m, &it);
 			if (r == 0)

@@ -286,6 +286,7 @@ bodies(void)
 	static const uint8_t ids[64] = {1, 2, 3};
 	struct body_member members[9] = {[3] = {.found = 1, .member = 5}};
 	struct body_commit c = {.missing = 1, .count = 2, .ids = ids};
+	struct body_file f = {.seq = 7, .file = ids, .len = 64};
 	struct body_mount m = {.label = "desktop"};
 	struct buf b = BUF_INIT;
 
@@ -299,7 +300,7 @@ bodies(void)
 	    body_files_answer_encode(&b, ids, members, 9), &b);
 	put_message("proto_body", 5, 0,
 	    body_item_encode(&b, BODY_ITEM_RECORD, ids, ids, 64), &b);
-	put_message("proto_body", 6, 0, body_file_encode(&b, ids, 64), &b);
+	put_message("proto_body", 6, 0, body_file_encode(&b, &f), &b);
 	put_message("proto_body", 7, 0, body_mount_encode(&b, &m), &b);
 	put_message("proto_body", 8, 0, body_commit_encode(&b, &c), &b);
 	c.missing = 0;

@@ -271,13 +271,13 @@ struct newest {
 };
 
 static int
-keep_newest(void *arg, const uint8_t *file, size_t len)
+keep_newest(void *arg, const struct store_snapshot *s)
 {
 	struct newest *n = arg;
 
 	n->count++;
 	buf_reset(&n->file);
-	return buf_append(&n->file, file, len);
+	return buf_append(&n->file, s->file, s->len);
 }
 
 /* Open the payload of a snapshot file whose signature holds. */

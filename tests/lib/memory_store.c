@@ -173,13 +173,24 @@ snapshots(struct store *s, const uint8_t mount[STORE_NAME_BYTES],
 {
 	struct memory_store *m = self(s);
 	size_t i, n = count(&m->snapshots, sizeof(struct buf));
+	struct store_snapshot snapshot;
+	struct snapshot_envelope e;
 	struct buf *b;
 	int rc;
 
 	(void)mount; /* there is only one */
 	for (i = 0; i < n; i++) {
 		b = memory_store_snapshot(m, i);
-		rc = found(arg, b->data, b->len);
+		memcpy(snapshot.mount, s->info.mount, sizeof(snapshot.mount));
+		snapshot.seq = i + 1;
+		/* Tests move files about. */
+		if (snapshot_decode_file(&e, b->data, b->len) == 0) {
+			memcpy(snapshot.mount, e.mount, sizeof(e.mount));
+			snapshot.seq = e.server_seq;
+		}
+		snapshot.file = b->data;
+		snapshot.len = b->len;
+		rc = found(arg, &snapshot);
 		if (rc != 0)
 			return rc;
 	}

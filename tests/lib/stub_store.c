@@ -178,12 +178,18 @@ stub_snapshots(struct store *s, const uint8_t mount[STORE_NAME_BYTES],
     store_snapshot_fn *found, void *arg)
 {
 	struct stub_world *w = world(s);
+	struct store_snapshot snapshot;
 	uint32_t i;
 	int r = 0;
 
 	(void)mount; /* the stub has one history */
-	for (i = 0; i < w->nsnapshots && r == 0; i++)
-		r = found(arg, w->snapshots[i].data, w->snapshots[i].len);
+	memcpy(snapshot.mount, s->info.mount, sizeof(snapshot.mount));
+	for (i = 0; i < w->nsnapshots && r == 0; i++) {
+		snapshot.seq = i + 1;
+		snapshot.file = w->snapshots[i].data;
+		snapshot.len = w->snapshots[i].len;
+		r = found(arg, &snapshot);
+	}
 	return r;
 }
 

@@ -3,11 +3,12 @@
 
 usage: kills.py SHASH FOLDER HITS SEED
 
-In each run strace kills one of the two before its Nth system call of a kind
-that moves a backup on; N is drawn from a rehearsal's count.  The trace says in
-which phase the kill came.  Runs go on until every phase was hit HITS times.
-After each kill the next backup must succeed, and at the end every key that was
-ever acknowledged must restore to a directory with that key, and the store must
+In each run strace kills one of the two before its Nth system call of a kind.
+A rehearsal's trace tells which N lie in which phase; the trace of the run
+itself tells in which phase the kill came.  Runs go on until every phase was
+hit HITS times.  After each kill the next backup must succeed and say the key
+of the directory, as address.py finds it; at the end every key that was ever
+acknowledged must restore to a directory with that key, and the store must
 verify.  Prints a line per kill and the counts.
 """
 
@@ -21,40 +22,52 @@ import time
 
 SHASH, FOLDER, HITS, SEED = (sys.argv[1], sys.argv[2], int(sys.argv[3]),
                              int(sys.argv[4]))
-# What is traced, and before which of these calls each phase's kill is tried.
+ADDRESS = os.path.join(os.path.dirname(os.path.realpath(__file__)),
+                       "../lib/address.py")
+# What is traced, and so what a kill can come before.
 CALLS = {
-    "server": "fdatasync,fsync,renameat2,pwrite64,writev,sendmsg,recvfrom,"
-              "openat",
-    "client": "getdents64,newfstatat,sendto,recvfrom",
+    "server": ["fdatasync", "fsync", "renameat2", "pwrite64", "writev",
+               "sendmsg", "recvfrom"],
+    "client": ["getdents64", "newfstatat", "sendto", "recvfrom", "pwrite64",
+               "writev"],
 }
 PHASES = {
-    "server": {"put": "recvfrom,pwrite64", "pack close": "renameat2,fsync",
-               "index": "fdatasync,pwrite64", "commit": "fdatasync,renameat2",
-               "answer": "sendmsg,writev,recvfrom"},
-    "client": {"walk": "getdents64,newfstatat", "put": "sendto,recvfrom",
-               "commit": "sendto,recvfrom", "answer": "recvfrom"},
+    "server": ["put", "pack close", "index", "commit", "answer"],
+    "client": ["walk", "put", "commit", "answer"],
 }
-RUNS_MAX = 40 * HITS + 40
+RUNS_MAX = 5 * HITS + 20  # per phase
 PORT = 20000 + SEED % 20000 + os.getpid() % 10000
 rng = random.Random(SEED)
 acknowledged = []
 
 
-def shash(*args, check=True, trace=()):
-    """Run a command to its end: (exit code, stdout, stderr)."""
-    done = subprocess.run([*trace, SHASH, *args], stdout=subprocess.PIPE,
+def run(*command, check=True):
+    """Run a command to its end: (exit code, stdout)."""
+    done = subprocess.run(command, stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE, text=True, timeout=300)
     if check and done.returncode != 0:
-        raise SystemExit("%s: exit %d: %s" % (args, done.returncode,
+        raise SystemExit("%s: exit %d: %s" % (command, done.returncode,
                                               done.stderr))
-    return done.returncode, done.stdout.strip(), done.stderr
+    return done.returncode, done.stdout.strip()
 
 
-def tracer(victim, calls, when, log):
-    inject = [] if when is None else [
-        "-e", "inject=%s:signal=KILL:when=%d" % (calls, when)]
+def shash(*args, check=True):
+    return run(SHASH, *args, check=check)
+
+
+def tracer(victim, kill, log):
+    inject = [] if kill is None else [
+        "-e", "inject=%s:signal=KILL:when=%d" % kill]
     return ["strace", "-f", "-y", "-s", "40", "-o", log,
-            "-e", "trace=" + CALLS[victim], *inject]
+            "-e", "trace=" + ",".join(CALLS[victim]), *inject]
+
+
+def listens(port):
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        with open(table) as f:
+            if re.search(":%04X 0+:0000 0A" % port, f.read()):
+                return True
+    return False
 
 
 class Server:
@@ -64,32 +77,22 @@ class Server:
         self.process = subprocess.Popen(
             [SHASH, "start", "--store_dir", "store", "--port", str(PORT)],
             stdout=self.log, stderr=self.log)
-        for _ in range(400):
-            if "listens" in open("server.err").read()[self.log.tell():]:
-                break
-            if subprocess.run(["bash", "-c", ": </dev/tcp/127.0.0.1/%d" % PORT],
-                              stderr=subprocess.DEVNULL).returncode == 0:
-                break
-            if self.process.poll() is not None:
-                break
-            time.sleep(0.02)
+        while not listens(PORT) and self.process.poll() is None:
+            time.sleep(0.01)
 
-    def trace(self, calls, when, log):
+    def trace(self, kill, log):
         """Attach strace, once the vault is open: its opening is no phase."""
         shash("snapshots", "--dir", "work")
-        command = tracer("server", calls, when, log)
         self.tracer = subprocess.Popen(
-            [*command, "-p", str(self.process.pid)], stderr=self.log)
+            [*tracer("server", kill, log), "-p", str(self.process.pid)],
+            stderr=self.log)
         status = "/proc/%d/status" % self.process.pid
         while re.search(r"TracerPid:\t0\n", open(status).read()):
             time.sleep(0.01)
         time.sleep(0.1)
 
-    def gone(self):
-        return self.process.poll() is not None
-
     def end(self):
-        if not self.gone():
+        if self.process.poll() is None:
             shash("stop", "--store_dir", "store", check=False)
         self.process.wait(60)
         if self.tracer is not None:
@@ -97,11 +100,15 @@ class Server:
         self.log.close()
 
 
-def change():
-    """Something new in the source: small files, large ones, a rename."""
-    name = "work/d%d" % rng.randrange(12)
+def change(little=False):
+    """Something new in the source: small files and a large one, or a file."""
+    name = "work/d%d" % rng.randrange(6)
+    if little and os.path.exists(name):
+        with open(name + "/little", "wb") as f:
+            f.write(rng.randbytes(5000))
+        return
     shutil.rmtree(name, ignore_errors=True)
-    for sub in range(4):
+    for sub in range(2):
         os.makedirs("%s/s%d" % (name, sub))
         for i in range(25):
             with open("%s/s%d/f%d" % (name, sub, i), "wb") as f:
@@ -110,133 +117,156 @@ def change():
         f.write(rng.randbytes(1500000))
 
 
+class ServerWatch:
+    """Follows a trace of the server: in which phase is it?"""
+
+    def __init__(self):
+        self.state = "start"
+        self.snapshot = None  # the temporary file of it
+
+    def feed(self, line):
+        if "POST /v1/put" in line and self.state == "start":
+            self.state = "put"
+        elif "POST /v1/commit" in line:
+            self.state = "pack close"
+        if self.state in ("start", "put", "answer"):
+            return self.state
+        if "sendmsg(" in line and "HTTP/1.1 200" in line:
+            self.state = "answer"
+            return self.state
+        if '"HSS0' in line and "pwrite64(" in line:
+            self.snapshot = re.search(r"put-\w+", line).group()
+        if "data.mdb" in line:
+            return "index"
+        if "/snapshots" in line or (self.snapshot is not None and
+                                    self.snapshot in line):
+            return "commit"
+        return "pack close"
+
+
+class ClientWatch:
+    def __init__(self):
+        self.state = "walk"
+
+    def feed(self, line):
+        if "POST /v1/put" in line and self.state == "walk":
+            self.state = "put"
+        elif "POST /v1/commit" in line:
+            self.state = "commit"
+        elif "recvfrom(" in line and self.state == "commit":
+            self.state = "answer"
+        return self.state
+
+
+WATCH = {"server": ServerWatch, "client": ClientWatch}
+
+
+def trace_lines(log):
+    """Of the calls: (thread, call or None for a resumed one, line)."""
+    with open(log, errors="replace") as f:
+        for line in f:
+            m = re.match(r"(\d+) +(?:(\w+)\(|<\.\.\. )", line)
+            if m:
+                yield m.group(1), m.group(2), line
+
+
 def phase_of(victim, log):
     """The phase in which the trace ends; None when nothing was killed."""
     with open(log, errors="replace") as f:
-        lines = f.read().split("\n")
-    if not any("killed by SIGKILL" in line for line in lines[-40:]):
-        return None
-    body = [line for line in lines if "+++" not in line]
-    if victim == "client":
-        sent = [m.group(1) for line in body
-                for m in [re.search(r'sendto\(.*"POST /v1/(\w+)', line)] if m]
-        if "commit" not in sent:
-            return "put" if "put" in sent else "walk"
-        after = next(i for i, line in enumerate(body)
-                     if "POST /v1/commit" in line)
-        return "answer" if any("recvfrom(" in line and "HTTP/1.1 200" in line
-                               for line in body[after:]) else "commit"
-    routes = re.findall(r"POST /v1/(\w+)", "\n".join(body))
-    if "commit" not in routes:
-        return "put" if "put" in routes else "start"
-    after = body[next(i for i, line in enumerate(body)
-                      if "POST /v1/commit" in line):]
-    last = [line for line in after if line][-1]
-    if any(re.search(r"renameat2\(.*snapshots/.*= 0", x) for x in after):
-        return "index" if "data.mdb" in last else "answer"
-    if "data.mdb" in last:
-        return "index"
-    if any("/snapshots" in line for line in after):
-        return "commit"
-    return "pack close"
+        if "killed by SIGKILL" not in f.read():
+            return None
+    watch, phase = WATCH[victim](), None
+    for _, _, line in trace_lines(log):
+        phase = watch.feed(line)
+    return phase
 
 
-def back_up():
-    _, key, _ = shash("backup", "--dir", "work")
-    acknowledged.append(key)
-    return key
+def plan(victim, log):
+    """Which kills come in which phase: {phase: [(call, N)]}.
 
-
-def call_range(log, calls, phase):
-    """Where a phase's calls stand in a trace: (first, last) of a thread.
-
-    strace counts the calls of each thread by themselves.  The phase begins in
-    the thread that handles its request.
+    strace counts the calls of each thread and each kind by themselves; the
+    first thread to get there is killed.
     """
-    begins = {"walk": None, "put": r"POST /v1/put"}.get(
-        phase, r"POST /v1/commit")
-    counts, found = {}, {}
-    with open(log, errors="replace") as f:
-        for line in f:
-            m = re.match(r"(\d+) +(\w+)\(", line)
-            if not m:
-                continue
-            thread = m.group(1)
-            if m.group(2) in calls.split(","):
-                counts[thread] = counts.get(thread, 0) + 1
-            if thread not in found and (begins is None or
-                                        re.search(begins, line)):
-                found[thread] = max(counts.get(thread, 0), 1)
-    wide = max(found, key=lambda t: counts.get(t, 0) - found[t])
-    return found[wide], max(counts.get(wide, 0), found[wide])
+    watch, counts, most, kills = WATCH[victim](), {}, {}, {}
+    for thread, call, line in trace_lines(log):
+        phase = watch.feed(line)
+        if call is None:
+            continue
+        n = counts[thread, call] = counts.get((thread, call), 0) + 1
+        if n > most.get(call, 0):
+            most[call] = n
+            kills.setdefault(phase, []).append((call, n))
+    return kills
 
 
-def rehearse(victim):
-    """Leave the trace of a whole backup in the file `rehearsal`."""
-    change()
+def back_up(checked=True):
+    _, key = shash("backup", "--dir", "work")
+    acknowledged.append(key)
+    if checked and key != run(ADDRESS, "work")[1]:
+        raise SystemExit("%s is not the key of the directory" % key)
+
+
+def rehearse(victim, little):
+    """Trace a whole backup: what plan() says of it."""
+    change(little)
+    server = Server()
     if victim == "client":
-        server = Server()
-        _, key, _ = shash("backup", "--dir", "work",
-                          trace=tracer("client", None, None, "rehearsal"))
+        _, key = run(*tracer("client", None, "rehearsal"), SHASH, "backup",
+                     "--dir", "work")
         acknowledged.append(key)
     else:
-        server = Server()
-        server.trace(None, None, "rehearsal")
+        server.trace(None, "rehearsal")
         back_up()
     server.end()
+    return plan(victim, "rehearsal")
 
 
-def kill_once(victim, calls, when):
-    change()
-    if victim == "server":
-        server = Server()
-        server.trace(calls, when, "trace")
-        rc, key, _ = shash("backup", "--dir", "work", check=False)
-    else:
-        server = Server()
-        rc, key, _ = shash("backup", "--dir", "work", check=False,
-                           trace=tracer("client", calls, when, "trace"))
+def kill_client(server, kill):
+    rc, key = run(*tracer("client", kill, "trace"), SHASH, "backup", "--dir",
+                  "work", check=False)
+    if rc == 0:
+        acknowledged.append(key)
+    back_up()
+    return server
+
+
+def kill_server(server, kill):
+    server.trace(kill, "trace")
+    rc, key = shash("backup", "--dir", "work", check=False)
     if rc == 0:
         acknowledged.append(key)
     server.end()
-    return phase_of(victim, "trace")
-
-
-def main():
-    os.chdir(FOLDER)
-    os.makedirs("work")
-    change()
     server = Server()
-    _, invitation, _ = shash("invite", "--store_dir", "store")
-    shash("register", "--dir", "work", "--url", "http://127.0.0.1:%d/" % PORT,
-          "--invitation", invitation)
     back_up()
     server.end()
-    hits = {(v, p): 0 for v in PHASES for p in PHASES[v]}
-    for victim, phases in PHASES.items():
-        rehearse(victim)
-        for _ in range(RUNS_MAX):
-            wanted = [p for p in phases if hits[victim, p] < HITS]
-            if not wanted:
-                break
-            calls = phases[wanted[0]]
-            first, last = call_range("rehearsal", calls, wanted[0])
-            when = rng.randint(first, last + 1)
-            phase = kill_once(victim, calls, when)
-            if phase is not None:
-                hits[victim, phase] = hits.get((victim, phase), 0) + 1
-                print("killed %s before call %d of %d to %d (%s): %s" %
-                      (victim, when, first, last, calls, phase),
-                      flush=True)
-            server = Server()
-            back_up()
-            server.end()
-    check_all()
-    for (victim, phase), n in hits.items():
-        print("%-7s %-11s %d kills" % (victim, phase, n))
-    short = [(v, p) for v in PHASES for p in PHASES[v] if hits[v, p] < HITS]
-    if short:
-        raise SystemExit("not hit often enough: %s" % short)
+    return Server()
+
+
+KILL = {"client": kill_client, "server": kill_server}
+
+
+def kill_in(victim, wanted, hits):
+    """Until a phase was hit often enough; others may be hit on the way."""
+    # The client's main thread commits.  When there is much to put, others have
+    # made more calls by then.
+    little = victim == "client" and wanted in ("commit", "answer")
+    kills = rehearse(victim, little).get(wanted)
+    if not kills:
+        raise SystemExit("the rehearsal has no %s of the %s" % (wanted,
+                                                                victim))
+    server = Server()
+    for _ in range(RUNS_MAX):
+        if hits[victim, wanted] >= HITS:
+            break
+        change(little)
+        kill = rng.choice(kills)
+        server = KILL[victim](server, kill)
+        phase = phase_of(victim, "trace")
+        if phase is not None:
+            hits[victim, phase] = hits.get((victim, phase), 0) + 1
+        print("%s before %s %d: %s" % (victim, *kill, phase or "not killed"),
+              flush=True)
+    server.end()
 
 
 def check_all():
@@ -244,7 +274,7 @@ def check_all():
     server = Server()
     for key in sorted(set(acknowledged)):
         shash("restore", "--dir", "work", "--udk", key, "--dest", "copy")
-        _, found, _ = shash("scan", "--dir", "copy")
+        _, found = run(ADDRESS, "copy")
         if found != key:
             raise SystemExit("%s restored as %s" % (key, found))
         shutil.rmtree("copy")
@@ -252,6 +282,28 @@ def check_all():
     shash("verify", "--store_dir", "store")
     print("%d acknowledged snapshots restored, the store verifies" %
           len(set(acknowledged)))
+
+
+def main():
+    os.chdir(FOLDER)
+    os.makedirs("work")
+    change()
+    server = Server()
+    _, invitation = shash("invite", "--store_dir", "store")
+    shash("register", "--dir", "work", "--url", "http://127.0.0.1:%d/" % PORT,
+          "--invitation", invitation)
+    back_up()
+    server.end()
+    hits = {(v, p): 0 for v in PHASES for p in PHASES[v]}
+    for victim, phases in PHASES.items():
+        for wanted in phases:
+            kill_in(victim, wanted, hits)
+    check_all()
+    for (victim, phase), n in hits.items():
+        print("%-7s %-11s %d kills" % (victim, phase, n))
+    short = [(v, p) for v in PHASES for p in PHASES[v] if hits[v, p] < HITS]
+    if short:
+        raise SystemExit("not hit often enough: %s" % short)
 
 
 main()

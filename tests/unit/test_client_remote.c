@@ -55,11 +55,11 @@ on_got(void *arg, enum store_got got, const uint8_t *id, const uint8_t *record,
 }
 
 static int
-count_snapshot(void *arg, const uint8_t *file, size_t len)
+count_snapshot(void *arg, const struct store_snapshot *s)
 {
-	assert_int_equal(len, 1000);
-	assert_int_equal(file[0], 's');
-	++*(unsigned *)arg;
+	assert_int_equal(s->len, 1000);
+	assert_int_equal(s->file[0], 's');
+	assert_int_equal(s->seq, ++*(unsigned *)arg);
 	return 0;
 }
 

@@ -184,6 +184,9 @@ flipped_bytes(void **state)
 		load(f);
 		assert_int_equal(2, f->c->nentries);
 		assert_non_null(f->c->entries[1].damage);
+		assert_int_equal(2, f->c->entries[1].server_seq);
+		assert_ptr_equal(f->c->mounts, f->c->entries[1].mount);
+		assert_int_equal(ERR_DAMAGED, resolve(f, "@2"));
 		assert_null(f->c->entries[0].damage);
 		assert_true(f->warnings[0] != '\0');
 		assert_int_equal(ERR_DAMAGED, resolve(f, "latest"));

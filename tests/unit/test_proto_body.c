@@ -125,10 +125,10 @@ static void
 test_lists(void **state)
 {
 	struct body_mount m, got;
+	struct body_file f, g;
 	struct body_items it;
 	const uint8_t *p;
 	struct buf b = BUF_INIT;
-	size_t len;
 
 	(void)state;
 	assert_int_equal(body_snapshots_encode(&b, NULL), 0);
@@ -142,23 +142,36 @@ test_lists(void **state)
 	assert_int_equal(body_snapshots_decode(&p, b.data, 0), ERR_DAMAGED);
 
 	buf_reset(&b);
-	assert_int_equal(body_file_encode(&b, ids, 100), 0);
+	memset(&f, 0, sizeof(f));
+	memset(f.mount, 3, sizeof(f.mount));
+	f.seq = 1234567890123;
+	f.file = ids;
+	f.len = 100;
+	assert_int_equal(body_file_encode(&b, &f), 0);
+	assert_int_equal(b.len, BODY_FILE_BYTES + 100);
 	body_items_init(&it, b.data, b.len);
-	assert_int_equal(body_files_next(&p, &len, &it), 0);
-	assert_int_equal(len, 100);
-	assert_int_equal(body_files_next(&p, &len, &it), 1);
+	assert_int_equal(body_files_next(&g, &it), 0);
+	assert_memory_equal(g.mount, f.mount, sizeof(g.mount));
+	assert_int_equal(g.seq, f.seq);
+	assert_int_equal(g.len, 100);
+	assert_memory_equal(g.file, ids, 100);
+	assert_int_equal(body_files_next(&g, &it), 1);
 	body_items_init(&it, b.data, b.len - 1);
-	assert_int_equal(body_files_next(&p, &len, &it), ERR_DAMAGED);
+	assert_int_equal(body_files_next(&g, &it), ERR_DAMAGED);
+	body_items_init(&it, b.data, BODY_FILE_BYTES - 1);
+	assert_int_equal(body_files_next(&g, &it), ERR_DAMAGED);
 
 	/* An empty snapshot file is damage of that one, no bad answer. */
 	buf_reset(&b);
-	assert_int_equal(body_file_encode(&b, ids, 0), 0);
-	assert_int_equal(body_file_encode(&b, ids, 7), 0);
+	f.len = 0;
+	assert_int_equal(body_file_encode(&b, &f), 0);
+	f.len = 7;
+	assert_int_equal(body_file_encode(&b, &f), 0);
 	body_items_init(&it, b.data, b.len);
-	assert_int_equal(body_files_next(&p, &len, &it), 0);
-	assert_int_equal(len, 0);
-	assert_int_equal(body_files_next(&p, &len, &it), 0);
-	assert_int_equal(len, 7);
+	assert_int_equal(body_files_next(&g, &it), 0);
+	assert_int_equal(g.len, 0);
+	assert_int_equal(body_files_next(&g, &it), 0);
+	assert_int_equal(g.len, 7);
 
 	buf_reset(&b);
 	memset(&m, 0, sizeof(m));

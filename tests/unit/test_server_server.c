@@ -123,11 +123,10 @@ count_records(void *arg, enum store_got got, const uint8_t *id,
 }
 
 static int
-count_files(void *arg, const uint8_t *file, size_t len)
+count_files(void *arg, const struct store_snapshot *s)
 {
-	(void)file;
-	assert_true(len > 100);
-	++*(unsigned *)arg;
+	assert_true(s->len > 100);
+	assert_int_equal(s->seq, ++*(unsigned *)arg);
 	return 0;
 }
 

@@ -319,21 +319,61 @@ test_bad_sector(void **state)
 	}
 }
 
+/* Lose the snapshot file of this name. */
 static void
-test_chain(void **state)
+lose(struct world *w, const char *seq)
 {
-	struct world *w = *state;
 	struct names k = {.n = 0};
 	unsigned i;
 
-	backup(w, 20);
 	assert_int_equal(w->b->ops->list(w->b, "snapshots", note_name, &k), 0);
 	for (i = 0; i < k.n; i++) {
-		if (strstr(k.name[i], "0000000002.snap") != NULL)
+		if (strstr(k.name[i], seq) != NULL)
 			break;
 	}
 	assert_true(i < k.n);
 	assert_int_equal(w->b->ops->remove(w->b, k.name[i]), 0);
+}
+
+static void
+test_first_snapshot(void **state)
+{
+	struct world *w = *state;
+
+	lose(w, "0000000001.snap");
+	assert_int_equal(findings(w, 0), 1);
+	assert_non_null(strstr(w->last, "gone"));
+	/* Still so after a restart. */
+	vault_close(w->v);
+	open_vault(w);
+	assert_int_equal(findings(w, 0), 1);
+}
+
+/* The newest ones leave no gap: the index knows of them, once. */
+static void
+test_last_snapshot(void **state)
+{
+	struct world *w = *state;
+
+	lose(w, "0000000002.snap");
+	vault_close(w->v);
+	open_vault(w);
+	assert_int_equal(findings(w, 0), 1);
+	assert_non_null(strstr(w->last, "newest"));
+	lose(w, "0000000001.snap");
+	vault_close(w->v);
+	open_vault(w);
+	assert_int_equal(findings(w, 0), 1);
+	assert_non_null(strstr(w->last, "newest"));
+}
+
+static void
+test_chain(void **state)
+{
+	struct world *w = *state;
+
+	backup(w, 20);
+	lose(w, "0000000002.snap");
 	assert_int_equal(findings(w, 0), 1);
 	assert_non_null(strstr(w->last, "gone"));
 	/* Another key than the one that signed. */
@@ -352,6 +392,8 @@ main(void)
 	    TEST(test_mark_and_heal),
 	    TEST(test_missing_things),
 	    TEST(test_bad_sector),
+	    TEST(test_first_snapshot),
+	    TEST(test_last_snapshot),
 	    TEST(test_chain),
 	};
 
