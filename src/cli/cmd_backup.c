@@ -163,12 +163,15 @@ finish(const struct connect *c, const struct backup_result *result,
 int
 cmd_backup(int argc, char **argv)
 {
-	const char *dir = ".", *state_dir = NULL;
+	struct connect_options where;
 	int lock = -1, rc;
 	const struct args_option options[] = {
-	    {"dir", ARGS_TEXT, &dir, "D", "registered directory [.]", 0, 0},
-	    {"state_dir", ARGS_TEXT, &state_dir, "S",
+	    {"dir", ARGS_TEXT, &where.dir, "D", "registered directory [.]", 0,
+		0},
+	    {"state_dir", ARGS_TEXT, &where.state_dir, "S",
 		"where its state is [DIR/.shamo]", 0, 0},
+	    {"retry", ARGS_DURATION, &where.retry_seconds, "T",
+		"how long to try a server that is down [5m]", 0, 0},
 	    {NULL, ARGS_FLAG, NULL, NULL, NULL, 0, 0}};
 	const struct args_command command = {"backup", "[--dir D]",
 	    "Back up a registered directory and print its key.",
@@ -183,11 +186,13 @@ cmd_backup(int argc, char **argv)
 	int64_t start_ns = clock_mono_ns();
 	size_t operands;
 
-	rc = args_parse(&operands, &command, argc, argv);
+	rc = connect_defaults(&where, CONNECT_RETRY_LONG);
+	if (rc == 0)
+		rc = args_parse(&operands, &command, argc, argv);
 	if (rc != 0)
 		return rc;
 	cli_catch_interrupts();
-	rc = connect_prepare(&c, dir, state_dir);
+	rc = connect_prepare(&c, &where);
 	if (rc == 0)
 		rc = shamo_lock(&lock, &c.state);
 	if (rc == 0)

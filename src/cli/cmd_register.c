@@ -33,6 +33,7 @@ struct request {
 	const char *dir, *state_dir, *url, *invitation, *recovery_key;
 	const char *label, *recovery_file;
 	int new_vault;
+	struct channel_policy policy;
 };
 
 struct job {
@@ -54,7 +55,7 @@ find_store(struct job *j)
 
 	if (path == NULL) {
 		rc = register_hello(
-		    j->state.store_public, &insecure, j->q->url, NULL);
+		    j->state.store_public, &insecure, j->q->url, &j->q->policy);
 		if (rc == 0 && j->q->invitation == NULL && !insecure)
 			rc = err_set(ERR_REFUSED,
 			    "this server needs an invitation: --invitation I "
@@ -134,6 +135,7 @@ ask_remote(struct job *j, const struct header *h)
 
 	memset(&o, 0, sizeof(o));
 	o.url = j->q->url;
+	o.policy = &j->q->policy;
 	o.invitation = j->q->invitation;
 	memcpy(o.mount_seed, j->state.mount_seed, sizeof(o.mount_seed));
 	memcpy(o.join_seed, j->keys.join_seed, sizeof(o.join_seed));
@@ -346,6 +348,7 @@ int
 cmd_register(int argc, char **argv)
 {
 	struct request q = {.dir = "."};
+	struct connect_options where;
 	const struct args_option options[] = {
 	    {"url", ARGS_TEXT, &q.url, "U",
 		"the store: http://HOST:PORT/ or file:///PATH", 0, 0},
@@ -362,6 +365,8 @@ cmd_register(int argc, char **argv)
 		"join the vault of this recovery key", 0, 0},
 	    {"recovery_file", ARGS_TEXT, &q.recovery_file, "F",
 		"write a new vault's recovery key to F", 0, 0},
+	    {"retry", ARGS_DURATION, &where.retry_seconds, "T",
+		"how long to try a server that is down [10s]", 0, 0},
 	    {NULL, ARGS_FLAG, NULL, NULL, NULL, 0, 0}};
 	const struct args_command command = {"register",
 	    "--url U [--invitation I] [--dir D] [OPTIONS]",
@@ -371,11 +376,14 @@ cmd_register(int argc, char **argv)
 	    "recovery key.",
 	    options, 0};
 	size_t operands;
-	int rc = args_parse(&operands, &command, argc, argv);
+	int rc = connect_defaults(&where, CONNECT_RETRY_SHORT);
 
 	if (rc == 0)
-		rc = check(&q);
-	else
+		rc = args_parse(&operands, &command, argc, argv);
+	if (rc != 0)
 		return rc;
+	cli_catch_interrupts();
+	connect_policy(&q.policy, where.retry_seconds);
+	rc = check(&q);
 	return rc == 0 ? run(&q) : rc;
 }

@@ -113,7 +113,7 @@ restore(struct connect *c, const struct request *q)
 int
 cmd_restore(int argc, char **argv)
 {
-	const char *dir = ".", *state_dir = NULL;
+	struct connect_options where;
 	struct request q = {"latest", NULL, NULL, NULL, 0, clock_mono_ns()};
 	int rc;
 	const struct args_option options[] = {
@@ -123,9 +123,12 @@ cmd_restore(int argc, char **argv)
 		"snapshot: its key, 8 digits of it, @SEQ, [latest]", 0, 0},
 	    {"mount", ARGS_TEXT, &q.mount, "M",
 		"another directory of the vault: label or id", 0, 0},
-	    {"dir", ARGS_TEXT, &dir, "D", "registered directory [.]", 0, 0},
-	    {"state_dir", ARGS_TEXT, &state_dir, "S",
+	    {"dir", ARGS_TEXT, &where.dir, "D", "registered directory [.]", 0,
+		0},
+	    {"state_dir", ARGS_TEXT, &where.state_dir, "S",
 		"where its state is [DIR/.shamo]", 0, 0},
+	    {"retry", ARGS_DURATION, &where.retry_seconds, "T",
+		"how long to try a server that is down [5m]", 0, 0},
 	    {NULL, ARGS_FLAG, NULL, NULL, NULL, 0, 0}};
 	const struct args_command command = {"restore",
 	    "[--dir D] [--udk KEY] [--mount M] --dest DEST [PATH...]",
@@ -136,7 +139,9 @@ cmd_restore(int argc, char **argv)
 	    options, 4096};
 	struct connect c;
 
-	rc = args_parse(&q.npaths, &command, argc, argv);
+	rc = connect_defaults(&where, CONNECT_RETRY_LONG);
+	if (rc == 0)
+		rc = args_parse(&q.npaths, &command, argc, argv);
 	if (rc != 0)
 		return rc;
 	q.paths = (const char *const *)argv + 1;
@@ -144,7 +149,8 @@ cmd_restore(int argc, char **argv)
 		return err_set(ERR_USAGE,
 		    "restore needs a folder to restore into: --dest DEST");
 	cli_catch_interrupts();
-	rc = connect_open(&c, dir, state_dir);
+	where.reads = 1;
+	rc = connect_open(&c, &where);
 	if (rc == 0)
 		rc = restore(&c, &q);
 	connect_close(&c);

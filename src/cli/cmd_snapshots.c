@@ -97,14 +97,17 @@ print_catalog(const struct catalog *c, int all)
 int
 cmd_snapshots(int argc, char **argv)
 {
-	const char *dir = ".", *state_dir = NULL;
+	struct connect_options where;
 	int all = 0, rc;
 	const struct args_option options[] = {
-	    {"dir", ARGS_TEXT, &dir, "D", "registered directory [.]", 0, 0},
-	    {"state_dir", ARGS_TEXT, &state_dir, "S",
+	    {"dir", ARGS_TEXT, &where.dir, "D", "registered directory [.]", 0,
+		0},
+	    {"state_dir", ARGS_TEXT, &where.state_dir, "S",
 		"where its state is [DIR/.shamo]", 0, 0},
 	    {"all", ARGS_FLAG, &all, NULL, "of every directory of the vault", 0,
 		0},
+	    {"retry", ARGS_DURATION, &where.retry_seconds, "T",
+		"how long to try a server that is down [10s]", 0, 0},
 	    {NULL, ARGS_FLAG, NULL, NULL, NULL, 0, 0}};
 	const struct args_command command = {"snapshots", "[--dir D] [--all]",
 	    "List the snapshots, oldest first.",
@@ -115,10 +118,13 @@ cmd_snapshots(int argc, char **argv)
 	struct catalog *catalog = NULL;
 	size_t operands;
 
-	rc = args_parse(&operands, &command, argc, argv);
+	rc = connect_defaults(&where, CONNECT_RETRY_SHORT);
+	if (rc == 0)
+		rc = args_parse(&operands, &command, argc, argv);
 	if (rc != 0)
 		return rc;
-	rc = connect_open(&c, dir, state_dir);
+	where.reads = 1;
+	rc = connect_open(&c, &where);
 	if (rc == 0)
 		rc = catalog_load(&catalog, c.store, &c.keys,
 		    all ? NULL : c.state.mount, cli_warn_line, NULL);

@@ -1,15 +1,22 @@
 #include "cli/connect.h"
 
+#include "base/clock.h"
+#include "base/duration.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "cli/cli.h"
 #include "cli/keyring.h"
 #include "cli/vaultkey.h"
 #include "client/remote.h"
 #include "hash/hash.h"
 
+#include <limits.h>
+#include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define FILE_SCHEME "file://"
+#define WAITING_NS (60 * 1000000000ll)
 
 const char *
 connect_file(const char *url)
@@ -17,6 +24,45 @@ connect_file(const char *url)
 	size_t len = strlen(FILE_SCHEME);
 
 	return strncmp(url, FILE_SCHEME, len) == 0 ? url + len : NULL;
+}
+
+int
+connect_defaults(struct connect_options *o, int64_t seconds)
+{
+	const char *text = getenv("SHASH_RETRY");
+
+	memset(o, 0, sizeof(*o));
+	o->dir = ".";
+	o->retry_seconds = seconds;
+	if (text == NULL || duration_parse(&o->retry_seconds, text) == 0)
+		return 0;
+	return err_prefix(ERR_USAGE, "SHASH_RETRY");
+}
+
+/* Several calls may wait for one server: say it once, and then each minute. */
+static void
+say_waiting(void *arg, unsigned left_ms)
+{
+	static atomic_llong said_ns;
+	long long last = atomic_load(&said_ns), now = clock_mono_ns();
+	char words[32];
+
+	(void)arg; /* there is one command in a process */
+	if ((last == 0 || now - last > WAITING_NS) &&
+	    atomic_compare_exchange_strong(&said_ns, &last, now))
+		log_warn("%s; trying again for %s", err_text(),
+		    duration_words(words, (left_ms + 999) / 1000));
+}
+
+void
+connect_policy(struct channel_policy *out, int64_t retry_seconds)
+{
+	*out = channel_policy_default;
+	out->retry.for_ms = retry_seconds < UINT_MAX / 1000
+				? (unsigned)retry_seconds * 1000
+				: UINT_MAX;
+	out->retry.interrupt = &cli_interrupted;
+	out->retry.waiting = say_waiting;
 }
 
 static int
@@ -38,10 +84,14 @@ log_in_local(struct header *header, struct connect *c, const char *path)
 static int
 log_in_remote(struct header *header, struct connect *c)
 {
+	struct channel_policy policy;
 	struct remote_options o;
 	int rc;
 
+	connect_policy(&policy, c->o.retry_seconds);
 	memset(&o, 0, sizeof(o));
+	o.policy = &policy;
+	o.renew = c->o.reads;
 	o.url = c->state.url;
 	memcpy(o.mount, c->state.mount, sizeof(o.mount));
 	memcpy(o.mount_seed, c->state.mount_seed, sizeof(o.mount_seed));
@@ -95,14 +145,15 @@ log_in(struct connect *c)
 }
 
 int
-connect_prepare(struct connect *c, const char *dir, const char *state_dir)
+connect_prepare(struct connect *c, const struct connect_options *o)
 {
 	uint8_t master[KEYS_BYTES];
 	int rc;
 
 	memset(c, 0, sizeof(*c));
+	c->o = *o;
 	shamo_init(&c->state);
-	rc = shamo_locate(&c->state, dir, state_dir);
+	rc = shamo_locate(&c->state, o->dir, o->state_dir);
 	if (rc == 0)
 		rc = shamo_load(&c->state);
 	if (rc == 0)
@@ -115,9 +166,9 @@ connect_prepare(struct connect *c, const char *dir, const char *state_dir)
 }
 
 int
-connect_open(struct connect *c, const char *dir, const char *state_dir)
+connect_open(struct connect *c, const struct connect_options *o)
 {
-	int rc = connect_prepare(c, dir, state_dir);
+	int rc = connect_prepare(c, o);
 
 	return rc == 0 ? log_in(c) : rc;
 }

@@ -14,15 +14,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 /* Calls under way at once; more wait. */
 #define CHANNEL_CONNECTIONS 8
 
 const struct channel_policy channel_policy_default = {
-    .tries = 4,
-    .pause_ms = 250,
-    .pause_ms_max = 4000,
+    .retry = {.for_ms = 10000, .pause_ms = 250, .pause_ms_max = 10000},
     .connect_ms = 10000,
     .stall_seconds = 120,
     .commit_stall_seconds = 900,
@@ -44,32 +41,6 @@ struct channel {
 	struct http_client *clients[CHANNEL_CONNECTIONS]; /* idle ones */
 };
 
-void
-channel_retry_init(struct channel_retry *t, const struct channel_policy *p)
-{
-	t->policy = p;
-	t->tried = 0;
-	t->pause_ms = p->pause_ms;
-}
-
-int
-channel_retry_again(struct channel_retry *t, int r)
-{
-	struct timespec ts;
-
-	t->tried++;
-	if ((r != ERR_UNREACHABLE && r != ERR_BUSY) ||
-	    t->tried >= t->policy->tries)
-		return 0;
-	ts.tv_sec = t->pause_ms / 1000;
-	ts.tv_nsec = (long)(t->pause_ms % 1000) * 1000000l;
-	(void)nanosleep(&ts, NULL); /* shorter is fine, too */
-	t->pause_ms *= 2;
-	if (t->pause_ms > t->policy->pause_ms_max)
-		t->pause_ms = t->policy->pause_ms_max;
-	return 1;
-}
-
 /* Collect an answer outside of sessions. */
 static int
 on_plain(void *arg, const struct http_client_call *call, const uint8_t *p,
@@ -90,13 +61,13 @@ channel_plain(struct buf *out, const char *url, enum route route,
 {
 	struct http_client_call call;
 	struct http_client *c;
-	struct channel_retry t;
+	struct retry t;
 	struct buf b = BUF_INIT;
-	int r = http_client_open(&c, url);
+	int foreign = 0, r = http_client_open(&c, url);
 
 	if (r < 0)
 		return r;
-	channel_retry_init(&t, p);
+	retry_init(&t, &p->retry);
 	do {
 		buf_reset(&b);
 		memset(&call, 0, sizeof(call));
@@ -112,13 +83,15 @@ channel_plain(struct buf *out, const char *url, enum route route,
 		call.arg = &b;
 		r = http_client_do(c, &call);
 		if (r == 0 && call.status != 200 &&
-		    fault_decode(b.data, b.len) == ERR_UNREACHABLE)
+		    fault_decode(b.data, b.len) == ERR_UNREACHABLE) {
 			r = err_set(ERR_UNREACHABLE,
 			    "%s is not a hashstore server (HTTP %u)", url,
 			    call.status);
-		else if (r == 0 && call.status != 200)
+			/* A gateway may stand in for ours while it is down. */
+			foreign = call.status < 502 || call.status > 504;
+		} else if (r == 0 && call.status != 200)
 			r = fault_decode(b.data, b.len);
-	} while (channel_retry_again(&t, r));
+	} while (!foreign && retry_again(&t, &r));
 	if (r == 0)
 		r = buf_append(out, b.data, b.len);
 	buf_release(&b);
@@ -188,9 +161,19 @@ channel_used_ns(struct channel *ch)
 	return ns;
 }
 
-/* A connection nobody else uses, and the number of the request. */
+void
+channel_rekey(struct channel *ch, const struct mac_session *keys)
+{
+	pool_lock_enter(&ch->lock);
+	ch->keys = *keys;
+	pool_lock_leave(&ch->lock);
+}
+
+/* A connection nobody else uses, the number of the request, and the keys of
+ * the session as it is now. */
 static int
-take_client(struct http_client **out, uint64_t *number, struct channel *ch)
+take_client(struct http_client **out, uint64_t *number,
+    struct mac_session *keys, struct channel *ch)
 {
 	struct http_client *c = NULL;
 	int r = 0;
@@ -200,6 +183,7 @@ take_client(struct http_client **out, uint64_t *number, struct channel *ch)
 		pool_cond_wait(&ch->given_back, &ch->lock);
 	ch->in_use++;
 	*number = ++ch->number;
+	*keys = ch->keys;
 	ch->used_ns = clock_mono_ns();
 	if (ch->idle > 0)
 		c = ch->clients[--ch->idle];
@@ -229,6 +213,7 @@ give_client(struct channel *ch, struct http_client *c)
 
 /* One answer as it comes in. */
 struct reception {
+	struct mac_session keys;
 	struct segment_key key;
 	struct segment_reader reader;
 	struct buf refusal; /* an answer with a signature */
@@ -280,7 +265,7 @@ take_refusal(const struct channel *ch, const struct reception *rx,
 	size_t len = b->len - SIGN_BYTES;
 
 	if (b->len < SIGN_BYTES || call->status == 200 ||
-	    mac_refusal_check(b->data + len, ch->store_public, ch->keys.session,
+	    mac_refusal_check(b->data + len, ch->store_public, rx->keys.session,
 		rx->key.number, call->status, b->data, len) < 0)
 		return err_set(
 		    ERR_UNREACHABLE, "the server's answer fails its check");
@@ -305,15 +290,15 @@ channel_try(struct channel *ch, enum route route, const uint8_t *body,
 	struct reception rx = {.data = data, .arg = arg};
 	struct http_client_call call;
 	struct http_client *c;
-	int r = take_client(&c, &rx.key.number, ch);
+	int r = take_client(&c, &rx.key.number, &rx.keys, ch);
 
 	if (r < 0)
 		return r;
-	rx.key.session = &ch->keys;
+	rx.key.session = &rx.keys;
 	mac_request(
-	    rx.key.request_mac, &ch->keys, rx.key.number, route, body, len);
+	    rx.key.request_mac, &rx.keys, rx.key.number, route, body, len);
 	segment_reader_init(&rx.reader, &rx.key, SEGMENT_PAYLOAD_MAX);
-	hex_encode(hex, ch->keys.session, IDENT_BYTES);
+	hex_encode(hex, rx.keys.session, IDENT_BYTES);
 	(void)snprintf(session, sizeof(session), "%s: %s", ROUTE_HEADER_SESSION,
 	    hex); /* it fits */
 	(void)snprintf(number, sizeof(number), "%s: %llu", ROUTE_HEADER_NUMBER,
@@ -341,6 +326,7 @@ channel_try(struct channel *ch, enum route route, const uint8_t *body,
 		r = segment_reader_end(&rx.reader);
 	segment_reader_release(&rx.reader);
 	buf_release(&rx.refusal);
+	mac_wipe(&rx.keys);
 	give_client(ch, c);
 	return r;
 }
@@ -366,13 +352,13 @@ channel_call(struct buf *out, struct channel *ch, enum route route,
     const uint8_t *body, size_t len, size_t out_max)
 {
 	struct collection co = {out, out_max};
-	struct channel_retry t;
+	struct retry t;
 	int r;
 
-	channel_retry_init(&t, &ch->policy);
+	retry_init(&t, &ch->policy.retry);
 	do {
 		buf_reset(out);
 		r = channel_try(ch, route, body, len, on_collect, &co);
-	} while (channel_retry_again(&t, r));
+	} while (retry_again(&t, &r));
 	return r;
 }

@@ -10,6 +10,7 @@
  */
 
 #include "base/buf.h"
+#include "client/retry.h"
 #include "proto/mac.h"
 #include "proto/route.h"
 
@@ -18,9 +19,7 @@
 
 /* How long to wait and how often to try. */
 struct channel_policy {
-	unsigned tries; /* at least 1 */
-	unsigned pause_ms; /* before the second try; then twice as long... */
-	unsigned pause_ms_max; /* ... up to this */
+	struct retry_policy retry;
 	unsigned connect_ms;
 	unsigned stall_seconds; /* without a byte in either direction */
 	unsigned commit_stall_seconds; /* the server may have much to sync */
@@ -32,25 +31,11 @@ struct channel_policy {
 
 extern const struct channel_policy channel_policy_default;
 
-/* Where one call is in its tries. */
-struct channel_retry {
-	const struct channel_policy *policy;
-	unsigned tried;
-	unsigned pause_ms;
-};
-
-void channel_retry_init(
-    struct channel_retry *t, const struct channel_policy *p);
-/*
- * A try ended with `r`.  Returns nonzero, after a pause, when it should be
- * made again: the server did not answer or was busy, and tries are left.
- */
-int channel_retry_again(struct channel_retry *t, int r);
-
 /*
  * One request outside of sessions, tried as the policy says: GET without
  * `body`, else POST.  Returns 0 and appends the body of a 200 answer (at most
- * LIMIT_JSON_BYTES) to `out`; ERR_UNREACHABLE; what an error answer says.
+ * LIMIT_JSON_BYTES) to `out`; ERR_UNREACHABLE; what an error answer says.  What
+ * is no server of ours is not asked again.
  */
 int channel_plain(struct buf *out, const char *url, enum route route,
     const struct buf *body, const struct channel_policy *p);
@@ -64,6 +49,9 @@ int channel_open(struct channel **out, const char *url,
 void channel_close(struct channel *ch); /* NULL is fine */
 
 const struct channel_policy *channel_policy(const struct channel *ch);
+
+/* The keys of another session of the same mount, for calls that begin now. */
+void channel_rekey(struct channel *ch, const struct mac_session *keys);
 
 /* With `on` nonzero calls end soon as ERR_UNREACHABLE; with 0 no more. */
 void channel_cancel(struct channel *ch, int on);

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/fs.h"
 #include "base/limits.h"
 #include "base/pool.h"
 #include "hash/hash.h"
@@ -24,7 +25,11 @@ struct remote {
 	struct store base; /* first */
 	struct channel *channel;
 	struct header header;
+	struct remote_options o; /* with copies of what it points to */
+	char *url;
+	struct pool_lock renewing; /* held over a log-in; before `lock` */
 	struct pool_lock lock;
+	unsigned sessions; /* that followed the first */
 	struct pool_cond stop;
 	int stopping;
 	struct pool_thread *heart; /* NULL without heartbeats */
@@ -51,6 +56,101 @@ check_generation(const struct remote *m, const uint8_t *generation)
 		IDENT_GENERATION_BYTES) != 0)
 		return err_set(ERR_STALE, "the store has changed meanwhile");
 	return 0;
+}
+
+/* The round trip of the log-in, checked. */
+static int
+log_in(struct login_answer *a, struct mac_session *keys,
+    const struct remote_options *o, const struct channel_policy *p)
+{
+	uint8_t secret[SIGN_DH_BYTES];
+	struct buf body = BUF_INIT, answer = BUF_INIT;
+	struct login_request rq;
+	int r;
+
+	memset(&rq, 0, sizeof(rq));
+	memcpy(rq.store, o->store_public, sizeof(rq.store));
+	memcpy(rq.mount, o->mount, sizeof(rq.mount));
+	sign_dh_pair(secret, rq.dh);
+	login_request_make(&rq, o->mount_seed);
+	r = login_request_encode(&body, &rq);
+	if (r == 0)
+		r = channel_plain(&answer, o->url, ROUTE_LOGIN, &body, p);
+	if (r == 0)
+		r = login_answer_decode(a, answer.data, answer.len);
+	if (r == ERR_DAMAGED)
+		r = err_set(
+		    ERR_UNREACHABLE, "%s is not a hashstore server", o->url);
+	if (r == 0) {
+		r = login_answer_check(a, &rq, o->store_public);
+		if (r == ERR_REFUSED)
+			r = err_set(r,
+			    "%s is another store than the one "
+			    "that was registered",
+			    o->url);
+	}
+	if (r == 0)
+		r = login_session(keys, &rq, a, secret, a->dh);
+	hash_wipe(secret, sizeof(secret));
+	buf_release(&body);
+	buf_release(&answer);
+	return r;
+}
+
+/* Which session it is: the first, the second... */
+static unsigned
+sessions_of(struct remote *m)
+{
+	unsigned n;
+
+	pool_lock_enter(&m->lock);
+	n = m->sessions;
+	pool_lock_leave(&m->lock);
+	return n;
+}
+
+/* Log in anew after session number `session` ended, unless another thread did
+ * so already. */
+static int
+renew(struct remote *m, unsigned session)
+{
+	struct mac_session keys;
+	struct login_answer a;
+	int r = 0;
+
+	memset(&keys, 0, sizeof(keys));
+	pool_lock_enter(&m->renewing);
+	if (sessions_of(m) == session) {
+		r = log_in(&a, &keys, &m->o, channel_policy(m->channel));
+		if (r == 0) {
+			channel_rekey(m->channel, &keys);
+			pool_lock_enter(&m->lock);
+			m->sessions++;
+			pool_lock_leave(&m->lock);
+		}
+	}
+	pool_lock_leave(&m->renewing);
+	mac_wipe(&keys);
+	return r;
+}
+
+/*
+ * As retry_again(), for calls that only read: what they read is checked by its
+ * content, so any session will do, and one that ended is replaced.
+ */
+static int
+again(struct remote *m, struct retry *t, int *r, unsigned session)
+{
+	int ended = *r == ERR_STALE && m->o.renew;
+
+	if (ended)
+		*r = err_set(
+		    ERR_UNREACHABLE, "the server has ended the session");
+	if (!retry_again(t, r))
+		return 0;
+	if (ended)
+		*r = renew(m, session);
+	return !ended || *r == 0;
 }
 
 static int
@@ -232,7 +332,8 @@ remote_get(struct store *s, const uint8_t *ids, uint32_t n, store_got_fn *got,
 {
 	struct remote *m = remote_of(s);
 	struct fetch f = {.n = n, .left = n, .got = got, .arg = arg};
-	struct channel_retry t;
+	struct retry t;
+	unsigned session;
 	uint32_t i;
 	int r;
 
@@ -247,14 +348,15 @@ remote_get(struct store *s, const uint8_t *ids, uint32_t n, store_got_fn *got,
 		memcpy(f.wanted[i].id, ids + (size_t)i * STORE_ID_BYTES,
 		    STORE_ID_BYTES);
 	qsort(f.wanted, n, sizeof(*f.wanted), compare_wanted);
-	channel_retry_init(&t, channel_policy(m->channel));
+	retry_init(&t, &channel_policy(m->channel)->retry);
 	do {
 		uint32_t before = f.left;
 
+		session = sessions_of(m);
 		r = fetch_rest(m, &f);
 		if (f.left < before)
-			t.tried = 0; /* it went on: not the same failure */
-	} while (channel_retry_again(&t, r));
+			retry_reset(&t);
+	} while (again(m, &t, &r, session));
 	free(f.wanted);
 	return r;
 }
@@ -347,14 +449,16 @@ static int
 list(struct remote *m, enum route route, const struct buf *body,
     channel_data_fn *data, struct listing *l)
 {
-	struct channel_retry t;
+	struct retry t;
+	unsigned session;
 	int r;
 
-	channel_retry_init(&t, channel_policy(m->channel));
-	do
+	retry_init(&t, &channel_policy(m->channel)->retry);
+	do {
+		session = sessions_of(m);
 		r = channel_try(
 		    m->channel, route, body->data, body->len, data, l);
-	while (l->found == 0 && channel_retry_again(&t, r));
+	} while (l->found == 0 && again(m, &t, &r, session));
 	return r;
 }
 
@@ -446,6 +550,14 @@ stop_heart(struct remote *m)
 }
 
 static void
+remote_free(struct remote *m)
+{
+	hash_wipe(&m->o, sizeof(m->o));
+	free(m->url);
+	free(m);
+}
+
+static void
 remote_close(struct store *s)
 {
 	struct remote *m = remote_of(s);
@@ -456,7 +568,8 @@ remote_close(struct store *s)
 	channel_close(m->channel);
 	pool_cond_release(&m->stop);
 	pool_lock_release(&m->lock);
-	free(m);
+	pool_lock_release(&m->renewing);
+	remote_free(m);
 }
 
 static const struct store_ops remote_ops = {
@@ -470,45 +583,6 @@ static const struct store_ops remote_ops = {
     .report = remote_report,
     .close = remote_close,
 };
-
-/* The round trip of the log-in, checked. */
-static int
-log_in(struct login_answer *a, struct mac_session *keys,
-    const struct remote_options *o, const struct channel_policy *p)
-{
-	uint8_t secret[SIGN_DH_BYTES];
-	struct buf body = BUF_INIT, answer = BUF_INIT;
-	struct login_request rq;
-	int r;
-
-	memset(&rq, 0, sizeof(rq));
-	memcpy(rq.store, o->store_public, sizeof(rq.store));
-	memcpy(rq.mount, o->mount, sizeof(rq.mount));
-	sign_dh_pair(secret, rq.dh);
-	login_request_make(&rq, o->mount_seed);
-	r = login_request_encode(&body, &rq);
-	if (r == 0)
-		r = channel_plain(&answer, o->url, ROUTE_LOGIN, &body, p);
-	if (r == 0)
-		r = login_answer_decode(a, answer.data, answer.len);
-	if (r == ERR_DAMAGED)
-		r = err_set(
-		    ERR_UNREACHABLE, "%s is not a hashstore server", o->url);
-	if (r == 0) {
-		r = login_answer_check(a, &rq, o->store_public);
-		if (r == ERR_REFUSED)
-			r = err_set(r,
-			    "%s is another store than the one "
-			    "that was registered",
-			    o->url);
-	}
-	if (r == 0)
-		r = login_session(keys, &rq, a, secret, a->dh);
-	hash_wipe(secret, sizeof(secret));
-	buf_release(&body);
-	buf_release(&answer);
-	return r;
-}
 
 static void
 fill_info(struct store_info *info, const struct remote_options *o,
@@ -538,11 +612,16 @@ remote_open(struct store **out, const struct remote_options *o)
 	if (m == NULL)
 		return err_nomem(sizeof(*m));
 	memset(&keys, 0, sizeof(keys));
-	r = log_in(&a, &keys, o, p);
+	m->o = *o;
+	m->url = fs_printf("%s", o->url);
+	m->o.url = m->url;
+	m->o.policy = NULL; /* the channel has it */
+	r = m->url == NULL ? ERR_NOMEM : log_in(&a, &keys, o, p);
 	if (r == 0)
 		r = channel_open(
 		    &m->channel, o->url, p, &keys, o->store_public);
 	if (r == 0) {
+		pool_lock_init(&m->renewing);
 		pool_lock_init(&m->lock);
 		pool_cond_init(&m->stop);
 		/* Without a thread the session may end while we work. */
@@ -552,10 +631,10 @@ remote_open(struct store **out, const struct remote_options *o)
 		m->header = a.header;
 		fill_info(&m->base.info, o, &a);
 		*out = &m->base;
-		m = NULL;
+	} else {
+		remote_free(m);
 	}
 	mac_wipe(&keys);
-	free(m);
 	return r;
 }
 

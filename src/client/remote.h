@@ -22,6 +22,9 @@ struct remote_options {
 	/* The store's key as it was when the mount was registered. */
 	uint8_t store_public[SIGN_PUBLIC_BYTES];
 	const struct channel_policy *policy; /* NULL: the default one */
+	/* The session only reads: where it ends, as with a server that starts
+	 * anew, get and the listings open another one and go on. */
+	int renew;
 };
 
 /*

@@ -15,6 +15,8 @@ scenario_begin()
 	url=
 	proxy=
 	export LC_ALL=C.UTF-8 XDG_CONFIG_HOME=$folder/config
+	# Servers that are down here mostly stay so.
+	export SHASH_RETRY=2s
 	PATH=${SHASH%/*}:$PATH
 	cd "$folder" || return 1
 }

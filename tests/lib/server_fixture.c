@@ -13,9 +13,7 @@
 #include <cmocka.h>
 
 const struct channel_policy server_fixture_policy = {
-    .tries = 1,
-    .pause_ms = 1,
-    .pause_ms_max = 1,
+    .retry = {.for_ms = 0, .pause_ms = 1, .pause_ms_max = 1},
     .connect_ms = 2000,
     .stall_seconds = 5,
     .commit_stall_seconds = 5,

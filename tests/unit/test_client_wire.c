@@ -20,9 +20,7 @@
 
 /* Tampered lengths make the client wait: not for long. */
 static const struct channel_policy impatient = {
-    .tries = 1,
-    .pause_ms = 1,
-    .pause_ms_max = 1,
+    .retry = {.for_ms = 0, .pause_ms = 1, .pause_ms_max = 1},
     .connect_ms = 2000,
     .stall_seconds = 1,
     .commit_stall_seconds = 1,
@@ -198,7 +196,7 @@ test_tries_again(void **state)
 	struct scene x;
 
 	(void)state;
-	p.tries = 3;
+	p.retry.for_ms = 300;
 	open_scene(&x, &p);
 	plan.cut_down = 400; /* in the middle of the second record */
 	tamper_set(x.t, &plan);
