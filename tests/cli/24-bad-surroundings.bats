@@ -1,0 +1,162 @@
+#!/usr/bin/env bats
+# Goal: whatever the surroundings do, there is one clear line, the documented
+# exit code, and nothing is lost.
+
+load ../lib/scenario
+
+setup()
+{
+	scenario_begin
+	mkdir work
+	echo one >work/one
+	head -c 300000 /dev/urandom >work/large
+}
+
+teardown()
+{
+	scenario_end
+}
+
+# lines N: the stderr of the last `exits` is at most N lines of printable text
+lines()
+{
+	[ "$(wc -l <err)" -le "$1" ] || { cat err; return 1; }
+	[ "$(LC_ALL=C tr -d '\n\t\40-\176' <err | wc -c)" -eq 0 ]
+}
+
+# web ANSWER: an HTTP server that is none of ours, in place of a hashstore
+# server: each request gets the file ANSWER as its body.  Sets $url.
+web()
+{
+	port=$(scenario_free_port)
+	python3 - "$port" "$1" 2>/dev/null 3>&- <<-'END' &
+	import http.server, sys
+	body = open(sys.argv[2], "rb").read()
+	class Web(http.server.BaseHTTPRequestHandler):
+	    protocol_version = "HTTP/1.1"
+	    def do_GET(self):
+	        left = int(self.headers.get("Content-Length", 0))
+	        self.rfile.read(left)
+	        self.send_response(200)
+	        self.send_header("Content-Length", str(len(body)))
+	        self.end_headers()
+	        self.wfile.write(body)
+	    do_POST = do_PUT = do_GET
+	    def log_message(self, *args):
+	        pass
+	http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])),
+	                                Web).serve_forever()
+	END
+	server=$!
+	scenario_wait scenario_listens "$port"
+	url=http://127.0.0.1:$port/
+}
+
+@test "a server that is not a hashstore server" {
+	echo '<html>It works!</html>' >page
+	: >nothing
+	head -c 3000000 /dev/urandom >noise
+	for body in page nothing noise; do
+		web "$body"
+		exits 11 shash register --dir work --url "$url" --invitation \
+		    9d739ff3-c218-4a52-a6c3-22fb669c74df
+		says 'hashstore|answer is too long'
+		lines 2
+		kill "$server"
+		wait "$server" || true
+		[ ! -e work/.shamo/config.json ]
+	done
+	# The store's server has gone, and something else has its port.
+	scenario_serve store
+	scenario_register work
+	shash backup --dir work
+	scenario_stop
+	web page
+	# shellcheck disable=SC2153 # register has it
+	sed -i "s|http://[^\"]*|$url|" work/.shamo/config.json
+	exits 11 shash backup --dir work
+	says 'hashstore'
+	lines 2
+}
+
+@test "the state of a directory: newer, unreadable, copied" {
+	scenario_nobody true
+	shash register --dir work --url "file://$folder/store"
+	cp -a work/.shamo state
+	sed -i 's/"format": [0-9]*/"format": 99/' work/.shamo/config.json
+	exits 10 shash backup --dir work
+	says 'newer|format 99|another version'
+	lines 1
+	cp state/config.json work/.shamo/config.json
+	[ "$EUID" -ne 0 ] || chown -R 65534:65534 work config store
+	for file in config.json mount.key .; do
+		chmod 000 "work/.shamo/$file"
+		rc=0
+		scenario_nobody env XDG_CONFIG_HOME="$folder/config" \
+		    shash backup --dir work >out 2>err || rc=$?
+		chmod 700 "work/.shamo/$file"
+		[ "$rc" -eq 10 ] || [ "$rc" -eq 1 ]
+		says 'ermission'
+		lines 1
+	done
+	chmod 600 work/.shamo/*.*
+	exits 0 scenario_nobody env XDG_CONFIG_HOME="$folder/config" \
+	    shash backup --dir work
+}
+
+@test "a store that cannot be written" {
+	scenario_root
+	shash register --dir work --url "file://$folder/store"
+	key=$(shash backup --dir work)
+	echo more >work/two
+	unshare --mount bash -e -c '
+		mount --bind store store
+		mount -o remount,bind,ro store
+		rc=0
+		shash backup --dir work >out 2>err || rc=$?
+		[ "$rc" -eq 1 ]
+		grep -qi "read-only" err
+		[ "$(wc -l <err)" -le 2 ]'
+	exits 0 shash backup --dir work
+	exits 0 shash restore --dir work --dest copy
+	scenario_same work copy
+	exits 0 shash restore --dir work --udk "$key" --dest before
+	[ ! -e before/two ]
+}
+
+@test "a destination that cannot be written, or is full" {
+	scenario_root
+	shash register --dir work --url "file://$folder/store"
+	head -c 5000000 /dev/urandom >work/larger
+	shash backup --dir work
+	mkdir disk
+	unshare --mount bash -e -c '
+		mount -t tmpfs -o size=1m none disk
+		rc=0
+		shash restore --dir work --dest disk/copy >out 2>err || rc=$?
+		[ "$rc" -eq 1 ]
+		grep -qi "no space" err
+		[ "$(wc -l <err)" -le 4 ]
+		mount -o remount,ro disk
+		rc=0
+		shash restore --dir work --dest disk/second >out 2>err || rc=$?
+		[ "$rc" -eq 1 ]
+		grep -qi "read-only" err
+		[ "$(wc -l <err)" -le 2 ]'
+	exits 0 shash restore --dir work --dest copy
+	scenario_same work copy
+}
+
+@test "a store of a newer format" {
+	shash register --dir work --url "file://$folder/store"
+	shash backup --dir work
+	sed -i 's/"format": [0-9]*/"format": 99/' store/store.json
+	for command in 'verify --store_dir store' 'invite --store_dir store' \
+	    'reindex --store_dir store' 'backup --dir work' \
+	    'restore --dir work --dest copy' 'start --store_dir store'; do
+		# shellcheck disable=SC2086 # words of a command
+		exits 10 shash $command
+		says 'newer'
+		lines 1
+	done
+}
