@@ -1,5 +1,6 @@
 /*
- * What do compressing and padding cost, per level, and what do they save?
+ * What do compressing and padding cost, per level and with what is chosen for
+ * bundles and chunks, and what do they save?
  *
  * usage: compress [FILE]    (default: made-up text; noise as well)
  */
@@ -13,6 +14,7 @@
 struct work {
 	const uint8_t *data;
 	struct frame *frame;
+	enum frame_kind kind;
 	struct buf out; /* the frames end to end */
 	size_t ends[BYTES / PIECE];
 	struct buf plain;
@@ -27,7 +29,8 @@ pack_all(void *arg)
 
 	buf_reset(&w->out);
 	for (i = 0; i < BYTES / PIECE && r == 0; i++) {
-		r = frame_pack(&w->out, w->frame, w->data + i * PIECE, PIECE);
+		r = frame_pack(
+		    &w->out, w->frame, w->kind, w->data + i * PIECE, PIECE);
 		w->ends[i] = w->out.len;
 	}
 	return r;
@@ -50,14 +53,12 @@ unpack_all(void *arg)
 }
 
 static void
-run_level(const char *kind, const uint8_t *data, int level, int pad)
+run(const char *text, const uint8_t *data, enum frame_kind kind, int level,
+    int pad)
 {
-	struct work w = {.data = data};
-	char text[64];
+	struct work w = {.data = data, .kind = kind};
 
 	bench_must(frame_new(&w.frame, level, pad));
-	(void)snprintf(text, sizeof(text), "compress %s, level %d%s", kind,
-	    level, pad ? ", padded" : ""); /* it fits */
 	bench_run(text, "byte", BYTES, NULL, pack_all, &w);
 	printf("%-36s %10.4f of the bytes\n", "  leaves",
 	    (double)w.out.len / BYTES);
@@ -65,6 +66,16 @@ run_level(const char *kind, const uint8_t *data, int level, int pad)
 	frame_free(w.frame);
 	buf_release(&w.out);
 	buf_release(&w.plain);
+}
+
+static void
+run_level(const char *what, const uint8_t *data, int level, int pad)
+{
+	char text[64];
+
+	(void)snprintf(text, sizeof(text), "compress %s, level %d%s", what,
+	    level, pad ? ", padded" : ""); /* it fits */
+	run(text, data, FRAME_META, level, pad);
 }
 
 int
@@ -81,6 +92,8 @@ main(int argc, char **argv)
 	for (i = 0; i < sizeof(levels) / sizeof(levels[0]); i++)
 		run_level(argc > 1 ? "file" : "text", data, levels[i], 0);
 	run_level(argc > 1 ? "file" : "text", data, 3, 1);
+	run("compress as a bundle", data, FRAME_BUNDLE, 0, 0);
+	run("compress as a chunk", data, FRAME_CHUNK, 0, 0);
 	bench_noise(data, BYTES, 1);
 	run_level("noise", data, 3, 1);
 	free(data);

@@ -29,30 +29,82 @@
 #define SAMPLE_EVERY_BYTES (64u << 10)
 
 struct frame {
-	ZSTD_CCtx *cctx;
+	ZSTD_CCtx *cctx[FRAME_KINDS];
 	ZSTD_DCtx *dctx;
 	int pad;
 };
 
+/*
+ * Compressing is most of a backup's work.  Bundles are much text, where level 1
+ * takes two thirds of the time of level 3 for a tenth more bytes.  Chunks are
+ * often programs, where that tenth counts: they get the two tables of level 3,
+ * so small that they stay in the processor's nearest caches, and short matches.
+ * The curves are in bench/RESULTS.md, "Compression, bundles".
+ */
+struct tuning {
+	int level;
+	int strategy; /* 0 here and below: as the level has it */
+	int hash_log;
+	int chain_log;
+	int match_min;
+};
+
+static const struct tuning tunings[FRAME_KINDS] = {
+    [FRAME_META] = {.level = 3},
+    [FRAME_BUNDLE] = {.level = 1},
+    [FRAME_CHUNK] = {.level = 3,
+	.strategy = ZSTD_dfast,
+	.hash_log = 15,
+	.chain_log = 14,
+	.match_min = 4},
+};
+
 static int
-set_parameters(ZSTD_CCtx *cctx, int level)
+set(ZSTD_CCtx *cctx, ZSTD_cParameter what, int value)
+{
+	return ZSTD_isError(ZSTD_CCtx_setParameter(cctx, what, value));
+}
+
+static int
+set_parameters(ZSTD_CCtx *cctx, const struct tuning *t)
 {
 	/* The record's checksum and the cipher's tag are checksums enough. */
-	return ZSTD_isError(ZSTD_CCtx_setParameter(
-		   cctx, ZSTD_c_compressionLevel, level)) ||
-	       ZSTD_isError(
-		   ZSTD_CCtx_setParameter(cctx, ZSTD_c_checksumFlag, 0)) ||
-	       ZSTD_isError(
-		   ZSTD_CCtx_setParameter(cctx, ZSTD_c_dictIDFlag, 0)) ||
-	       ZSTD_isError(
-		   ZSTD_CCtx_setParameter(cctx, ZSTD_c_contentSizeFlag, 1));
+	return set(cctx, ZSTD_c_compressionLevel, t->level) ||
+	       set(cctx, ZSTD_c_strategy, t->strategy) ||
+	       set(cctx, ZSTD_c_hashLog, t->hash_log) ||
+	       set(cctx, ZSTD_c_chainLog, t->chain_log) ||
+	       set(cctx, ZSTD_c_minMatch, t->match_min) ||
+	       set(cctx, ZSTD_c_checksumFlag, 0) ||
+	       set(cctx, ZSTD_c_dictIDFlag, 0) ||
+	       set(cctx, ZSTD_c_contentSizeFlag, 1);
+}
+
+/* A context for each kind: it keeps its tables from one payload to the next. */
+static int
+new_contexts(struct frame *f, int level)
+{
+	const struct tuning same = {.level = level};
+	unsigned i;
+
+	f->dctx = ZSTD_createDCtx();
+	if (f->dctx == NULL)
+		return err_set(ERR_NOMEM, "no memory for zstd");
+	for (i = 0; i < FRAME_KINDS; i++) {
+		f->cctx[i] = ZSTD_createCCtx();
+		if (f->cctx[i] == NULL)
+			return err_set(ERR_NOMEM, "no memory for zstd");
+		if (set_parameters(
+			f->cctx[i], level == 0 ? &tunings[i] : &same))
+			return err_set(ERR_FAIL, "zstd refuses its parameters");
+	}
+	return 0;
 }
 
 int
 frame_new(struct frame **out, int level, int pad)
 {
 	struct frame *f = NULL;
-	int err = 0;
+	int err;
 
 	if (level < LEVEL_MIN || level > LEVEL_MAX)
 		return err_set(ERR_USAGE,
@@ -62,29 +114,24 @@ frame_new(struct frame **out, int level, int pad)
 	if (f == NULL)
 		return err_nomem(sizeof(*f));
 	f->pad = pad;
-	f->cctx = ZSTD_createCCtx();
-	f->dctx = ZSTD_createDCtx();
-	if (f->cctx == NULL || f->dctx == NULL) {
-		err = err_set(ERR_NOMEM, "no memory for zstd");
-		goto out;
-	}
-	if (set_parameters(f->cctx, level)) {
-		err = err_set(ERR_FAIL, "zstd refuses its parameters");
-		goto out;
+	err = new_contexts(f, level);
+	if (err) {
+		frame_free(f);
+		return err;
 	}
 	*out = f;
-	f = NULL;
-out:
-	frame_free(f);
-	return err;
+	return 0;
 }
 
 void
 frame_free(struct frame *f)
 {
+	unsigned i;
+
 	if (f == NULL)
 		return;
-	ZSTD_freeCCtx(f->cctx);
+	for (i = 0; i < FRAME_KINDS; i++)
+		ZSTD_freeCCtx(f->cctx[i]);
 	ZSTD_freeDCtx(f->dctx);
 	free(f);
 }
@@ -168,14 +215,14 @@ looks_incompressible(const uint8_t *p, size_t len)
  * ERR_FAIL.
  */
 static int
-compress(size_t *packed_len, struct frame *f, uint8_t *dst, size_t dst_len,
+compress(size_t *packed_len, ZSTD_CCtx *cctx, uint8_t *dst, size_t dst_len,
     const uint8_t *payload, size_t len)
 {
 	size_t n;
 
 	if (len == 0 || looks_incompressible(payload, len))
 		return 1;
-	n = ZSTD_compress2(f->cctx, dst, dst_len, payload, len);
+	n = ZSTD_compress2(cctx, dst, dst_len, payload, len);
 	if (ZSTD_isError(n)) {
 		if (ZSTD_getErrorCode(n) == ZSTD_error_memory_allocation)
 			return err_set(ERR_NOMEM, "no memory for zstd");
@@ -189,7 +236,8 @@ compress(size_t *packed_len, struct frame *f, uint8_t *dst, size_t dst_len,
 }
 
 int
-frame_pack(struct buf *out, struct frame *f, const uint8_t *payload, size_t len)
+frame_pack(struct buf *out, struct frame *f, enum frame_kind kind,
+    const uint8_t *payload, size_t len)
 {
 	uint8_t *p;
 	size_t packed_len = 0, frame_len, total;
@@ -204,7 +252,7 @@ frame_pack(struct buf *out, struct frame *f, const uint8_t *payload, size_t len)
 	if (rc)
 		return rc;
 	p = out->data + out->len;
-	rc = compress(&packed_len, f, p + SEAL_FRAME_HEADER_BYTES,
+	rc = compress(&packed_len, f->cctx[kind], p + SEAL_FRAME_HEADER_BYTES,
 	    ZSTD_compressBound(len), payload, len);
 	if (rc < 0)
 		return rc;

@@ -15,7 +15,18 @@
 
 struct frame; /* codec contexts */
 
-/* Level of zstd (-5 .. 19, else ERR_USAGE); `pad` nonzero: Padme. */
+/* What a payload is, for compression is tuned to it. */
+enum frame_kind {
+	FRAME_META = 0, /* trees, chunk maps, snapshots */
+	FRAME_BUNDLE, /* small files end to end: much of it text */
+	FRAME_CHUNK, /* a piece of a large file */
+	FRAME_KINDS
+};
+
+/*
+ * Level of zstd (-5 .. 19, else ERR_USAGE) for every kind, 0: what was measured
+ * to suit each; `pad` nonzero: Padme.
+ */
 int frame_new(struct frame **out, int level, int pad);
 void frame_free(struct frame *f); /* NULL is fine */
 
@@ -26,8 +37,8 @@ size_t frame_bound(size_t len);
  * Append the frame of the payload to `out`, raw when it looks or turns out
  * incompressible.  Returns 0; ERR_NOMEM; ERR_LIMIT.
  */
-int frame_pack(
-    struct buf *out, struct frame *f, const uint8_t *payload, size_t len);
+int frame_pack(struct buf *out, struct frame *f, enum frame_kind kind,
+    const uint8_t *payload, size_t len);
 
 /*
  * Append the payload of the frame of `len` bytes at `p` to `out`.  Trusts

@@ -21,7 +21,7 @@ _Static_assert(SEAL_NONCE_BYTES == CIPHER_NONCE_BYTES &&
 		   KEYS_BYTES == CIPHER_KEY_BYTES,
     "seal.h and cipher.h agree");
 
-const struct seal_options seal_default = {.level = 3, .pad = 1};
+const struct seal_options seal_default = {.level = 0, .pad = 1};
 
 struct seal {
 	const struct keys *keys;
@@ -114,6 +114,20 @@ make_nonce(uint8_t nonce[SEAL_NONCE_BYTES], const uint8_t key[KEYS_BYTES],
 	hash_wipe(&h, sizeof(h)); /* holds the key */
 }
 
+/* By the type of object, format.md 2.2: that layer is above this one. */
+static enum frame_kind
+kind_of(uint8_t type)
+{
+	switch (type) {
+	case 1:
+		return FRAME_CHUNK;
+	case 2:
+		return FRAME_BUNDLE;
+	default:
+		return FRAME_META;
+	}
+}
+
 int
 seal_wrap(struct buf *out, struct seal *s, const struct seal_bind *bind,
     const uint8_t *payload, size_t len)
@@ -137,7 +151,7 @@ seal_wrap(struct buf *out, struct seal *s, const struct seal_bind *bind,
 	if (err)
 		return err;
 	out->len += SEAL_NONCE_BYTES;
-	err = frame_pack(out, s->frame, payload, len);
+	err = frame_pack(out, s->frame, kind_of(bind->type), payload, len);
 	if (err)
 		goto out;
 	nonce = out->data + before;

@@ -23,7 +23,7 @@
 struct seal; /* codec contexts */
 
 struct seal_options {
-	int level; /* zstd level, -5 .. 19 */
+	int level; /* zstd level, -5 .. 19; 0: by the type of object */
 	int pad; /* nonzero: Padme (Nikitin et al., PURBs, PoPETs 2019) */
 };
 extern const struct seal_options seal_default;

@@ -71,7 +71,7 @@ test_levels(void **state)
 {
 	struct frame *f = NULL;
 	struct buf out = BUF_INIT, back = BUF_INIT;
-	int level;
+	int level, kind;
 
 	(void)state;
 	assert_int_equal(frame_new(&f, -6, 0), ERR_USAGE);
@@ -80,15 +80,20 @@ test_levels(void **state)
 	fill_text(payload, 300000, 1);
 	for (level = -5; level <= 19; level++) {
 		assert_int_equal(frame_new(&f, level, level % 2), 0);
-		buf_reset(&out);
-		buf_reset(&back);
-		assert_int_equal(frame_pack(&out, f, payload, 300000), 0);
-		assert_int_equal(out.data[0], 1);
-		/* Read by a frame of another level. */
-		assert_int_equal(
-		    frame_unpack(&back, frame, out.data, out.len), 0);
-		assert_int_equal(back.len, 300000);
-		assert_memory_equal(back.data, payload, back.len);
+		for (kind = 0; kind < FRAME_KINDS; kind++) {
+			buf_reset(&out);
+			buf_reset(&back);
+			assert_int_equal(
+			    frame_pack(&out, f, (enum frame_kind)kind, payload,
+				300000),
+			    0);
+			assert_int_equal(out.data[0], 1);
+			/* Read by a frame of another level. */
+			assert_int_equal(
+			    frame_unpack(&back, frame, out.data, out.len), 0);
+			assert_int_equal(back.len, 300000);
+			assert_memory_equal(back.data, payload, back.len);
+		}
 		frame_free(f);
 	}
 	buf_release(&out);
@@ -106,7 +111,7 @@ round_trip(size_t len)
 
 	assert_int_equal(buf_append(&out, "before", 6), 0);
 	assert_int_equal(buf_append(&back, "in front", 8), 0);
-	assert_int_equal(frame_pack(&out, frame, payload, len), 0);
+	assert_int_equal(frame_pack(&out, frame, FRAME_META, payload, len), 0);
 	assert_memory_equal(out.data, "before", 6);
 	p = out.data + 6;
 	assert_true(out.len - 6 <= frame_bound(len));
@@ -160,8 +165,10 @@ test_too_large(void **state)
 	struct buf out = BUF_INIT;
 
 	(void)state;
-	assert_int_equal(frame_pack(&out, frame, payload, MAX + 1), ERR_LIMIT);
-	assert_int_equal(frame_pack(&out, frame, payload, SIZE_MAX), ERR_LIMIT);
+	assert_int_equal(
+	    frame_pack(&out, frame, FRAME_META, payload, MAX + 1), ERR_LIMIT);
+	assert_int_equal(
+	    frame_pack(&out, frame, FRAME_META, payload, SIZE_MAX), ERR_LIMIT);
 	assert_int_equal(out.len, 0);
 	assert_null(out.data);
 }
@@ -436,7 +443,8 @@ test_mutations(void **state)
 
 	(void)state;
 	fill_text(payload, 20000, 3);
-	assert_int_equal(frame_pack(&good, frame, payload, 20000), 0);
+	assert_int_equal(
+	    frame_pack(&good, frame, FRAME_META, payload, 20000), 0);
 	fill_init(&f, 4);
 	for (round = 0; round < 20000; round++) {
 		buf_reset(&b);

@@ -132,8 +132,9 @@ test_sealed_frame(void **state)
 	hash_final(&h, id);
 	bind.id = id;
 	assert_int_equal(frame_new(&frame, 3, 1), 0);
-	assert_int_equal(
-	    frame_pack(&b, frame, (const uint8_t *)HELLO, HELLO_BYTES), 0);
+	assert_int_equal(frame_pack(&b, frame, FRAME_META,
+			     (const uint8_t *)HELLO, HELLO_BYTES),
+	    0);
 	check_buf("frame", &b);
 	frame_free(frame);
 	buf_reset(&b);
