@@ -28,6 +28,12 @@
 #define RANDOM_PAIRS_MAX 75281u
 #define SAMPLE_EVERY_BYTES (64u << 10)
 
+/*
+ * From here on padding rounds to a quarter of Padme's steps: 0.3 % of the bytes
+ * instead of 1.2 % where nearly all of them are.  format.md 5.1.
+ */
+#define PAD_FINE_BYTES (64u << 10)
+
 struct frame {
 	ZSTD_CCtx *cctx[FRAME_KINDS];
 	ZSTD_DCtx *dctx;
@@ -152,6 +158,8 @@ frame_padded(size_t len)
 		return len;
 	e = log2_floor(len);
 	s = log2_floor(e) + 1;
+	if (len >= PAD_FINE_BYTES)
+		s += 2;
 	mask = ((size_t)1 << (e - s)) - 1;
 	return (len + mask) & ~mask;
 }

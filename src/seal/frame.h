@@ -25,7 +25,7 @@ enum frame_kind {
 
 /*
  * Level of zstd (-5 .. 19, else ERR_USAGE) for every kind, 0: what was measured
- * to suit each; `pad` nonzero: Padme.
+ * to suit each; `pad` nonzero: pad.
  */
 int frame_new(struct frame **out, int level, int pad);
 void frame_free(struct frame *f); /* NULL is fine */

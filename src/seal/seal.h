@@ -24,7 +24,9 @@ struct seal; /* codec contexts */
 
 struct seal_options {
 	int level; /* zstd level, -5 .. 19; 0: by the type of object */
-	int pad; /* nonzero: Padme (Nikitin et al., PURBs, PoPETs 2019) */
+	/* Nonzero: pad as format.md 5.1 has it, by Padme (Nikitin et al.,
+	 * PURBs, PoPETs 2019). */
+	int pad;
 };
 extern const struct seal_options seal_default;
 
