@@ -1,5 +1,7 @@
 #include "engine/restore_direct.h"
 
+#include "base/pool.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -13,11 +15,22 @@
 
 struct restore_direct {
 	int fd;
+	uint8_t *memory; /* of both buffers */
+	/* The thread's while a buffer is under way, else the caller's. */
 	int is_direct; /* the descriptor has O_DIRECT */
 	int refused; /* the file system does not take such writes after all */
-	uint64_t at; /* where the buffer begins; aligned while it is in use */
-	size_t len; /* bytes in it */
+	/* The buffer being filled. */
 	uint8_t *buffer;
+	uint64_t at; /* where it begins; aligned while it is in use */
+	size_t len; /* bytes in it */
+	struct pool_thread *thread; /* NULL: there is none to be had */
+	struct pool_lock lock; /* of what follows */
+	struct pool_cond changed;
+	uint8_t *other; /* the buffer under way, or the next to be filled */
+	uint64_t other_at;
+	size_t other_len; /* 0: it is not under way */
+	int error; /* errno of the first write that failed */
+	int stopping;
 };
 
 /* Switch O_DIRECT on or off.  0, or -1 with errno. */
@@ -38,6 +51,137 @@ set_direct(struct restore_direct *d, int on)
 	return 0;
 }
 
+static int
+write_all(struct restore_direct *d, const uint8_t *p, size_t len, uint64_t at)
+{
+	ssize_t n;
+
+	while (len > 0) {
+		n = pwrite(d->fd, p, len, (off_t)at);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -1;
+		p += n;
+		len -= (size_t)n;
+		at += (uint64_t)n;
+	}
+	return 0;
+}
+
+/* Through the cache: what is not aligned. */
+static int
+write_cached(
+    struct restore_direct *d, const uint8_t *p, size_t len, uint64_t at)
+{
+	if (len == 0)
+		return 0;
+	if (set_direct(d, 0) != 0)
+		return -1;
+	return write_all(d, p, len, at);
+}
+
+/* `len` bytes from the beginning of a buffer to `at`, both multiples of
+ * ALIGN. */
+static int
+write_direct(
+    struct restore_direct *d, const uint8_t *p, size_t len, uint64_t at)
+{
+	ssize_t n;
+
+	if (len == 0)
+		return 0;
+	if (d->refused || set_direct(d, 1) != 0)
+		return write_cached(d, p, len, at);
+	do {
+		n = pwrite(d->fd, p, len, (off_t)at);
+	} while (n < 0 && errno == EINTR);
+	if (n == (ssize_t)len)
+		return 0;
+	if (n < 0 && errno != EINVAL)
+		return -1;
+	/* Larger blocks than ours, or a full disk, which tells now. */
+	d->refused = n < 0;
+	return write_cached(d, p, len, at);
+}
+
+/* The thread: writes the buffers that it is given. */
+static void
+write_others(void *arg)
+{
+	struct restore_direct *d = arg;
+	int error;
+
+	pool_lock_enter(&d->lock);
+	while (!d->stopping || d->other_len > 0) {
+		if (d->other_len == 0) {
+			pool_cond_wait(&d->changed, &d->lock);
+			continue;
+		}
+		pool_lock_leave(&d->lock);
+		error = 0;
+		if (write_direct(d, d->other, d->other_len, d->other_at) != 0)
+			error = errno;
+		pool_lock_enter(&d->lock);
+		if (d->error == 0)
+			d->error = error;
+		d->other_len = 0;
+		pool_cond_wake_all(&d->changed);
+	}
+	pool_lock_leave(&d->lock);
+}
+
+/* Wait until no buffer is under way.  0, or -1 with the errno of any write
+ * until now. */
+static int
+settle(struct restore_direct *d)
+{
+	int error;
+
+	pool_lock_enter(&d->lock);
+	while (d->other_len > 0)
+		pool_cond_wait(&d->changed, &d->lock);
+	error = d->error;
+	pool_lock_leave(&d->lock);
+	errno = error;
+	return error == 0 ? 0 : -1;
+}
+
+/* The buffer is full: let it be written while the other one is filled. */
+static int
+hand_over(struct restore_direct *d)
+{
+	uint8_t *full = d->buffer;
+
+	if (settle(d) != 0)
+		return -1;
+	d->buffer = d->other;
+	d->len = 0;
+	pool_lock_enter(&d->lock);
+	d->other = full;
+	d->other_at = d->at;
+	d->other_len = BUFFER_BYTES;
+	pool_cond_wake_all(&d->changed);
+	pool_lock_leave(&d->lock);
+	d->at += BUFFER_BYTES;
+	return 0;
+}
+
+/* Write what the buffer holds. */
+static int
+flush(struct restore_direct *d)
+{
+	size_t len = d->len, aligned = len / ALIGN * ALIGN;
+	uint64_t at = d->at;
+
+	d->len = 0;
+	d->at += len;
+	if (settle(d) != 0 || write_direct(d, d->buffer, aligned, at) != 0)
+		return -1;
+	return write_cached(
+	    d, d->buffer + aligned, len - aligned, at + aligned);
+}
+
 int
 restore_direct_new(struct restore_direct **out, int fd, uint64_t size)
 {
@@ -47,9 +191,11 @@ restore_direct_new(struct restore_direct **out, int fd, uint64_t size)
 	if (d == NULL)
 		return 1;
 	d->fd = fd;
-	if (posix_memalign(&memory, ALIGN, BUFFER_BYTES) != 0)
+	pool_lock_init(&d->lock);
+	pool_cond_init(&d->changed);
+	if (posix_memalign(&memory, ALIGN, 2 * BUFFER_BYTES) != 0)
 		memory = NULL;
-	d->buffer = memory;
+	d->memory = memory;
 	if (memory == NULL || set_direct(d, 1) != 0) {
 		restore_direct_free(d);
 		return 1;
@@ -60,6 +206,10 @@ restore_direct_new(struct restore_direct **out, int fd, uint64_t size)
 		restore_direct_free(d);
 		return 1;
 	}
+	d->buffer = d->memory;
+	d->other = d->memory + BUFFER_BYTES;
+	if (pool_thread_start(&d->thread, write_others, d) != 0)
+		d->thread = NULL; /* then whoever hashes waits for the disk */
 	*out = d;
 	return 0;
 }
@@ -69,74 +219,15 @@ restore_direct_free(struct restore_direct *d)
 {
 	if (d == NULL)
 		return;
-	free(d->buffer);
+	pool_lock_enter(&d->lock);
+	d->stopping = 1;
+	pool_cond_wake_all(&d->changed);
+	pool_lock_leave(&d->lock);
+	pool_thread_join(d->thread);
+	pool_cond_release(&d->changed);
+	pool_lock_release(&d->lock);
+	free(d->memory);
 	free(d);
-}
-
-static int
-write_all(struct restore_direct *d, const uint8_t *p, size_t len)
-{
-	ssize_t n;
-
-	while (len > 0) {
-		n = pwrite(d->fd, p, len, (off_t)d->at);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -1;
-		p += n;
-		len -= (size_t)n;
-		d->at += (uint64_t)n;
-	}
-	return 0;
-}
-
-/* Through the cache: what is not aligned. */
-static int
-write_cached(struct restore_direct *d, const uint8_t *p, size_t len)
-{
-	if (len == 0)
-		return 0;
-	if (set_direct(d, 0) != 0)
-		return -1;
-	return write_all(d, p, len);
-}
-
-/* `len` bytes, a multiple of ALIGN, from the buffer's beginning. */
-static int
-write_direct(struct restore_direct *d, size_t len)
-{
-	uint64_t end = d->at + len;
-	ssize_t n;
-
-	if (len == 0)
-		return 0;
-	if (d->refused || set_direct(d, 1) != 0)
-		return write_cached(d, d->buffer, len);
-	do {
-		n = pwrite(d->fd, d->buffer, len, (off_t)d->at);
-	} while (n < 0 && errno == EINTR);
-	if (n == (ssize_t)len) {
-		d->at = end;
-		return 0;
-	}
-	if (n < 0 && errno != EINVAL)
-		return -1;
-	/* Larger blocks than ours, or a full disk, which tells now. */
-	d->refused = n < 0;
-	return write_cached(d, d->buffer, len);
-}
-
-/* Write what the buffer holds. */
-static int
-flush(struct restore_direct *d)
-{
-	size_t aligned = d->len / ALIGN * ALIGN, rest = d->len - aligned;
-
-	d->len = 0;
-	if (write_direct(d, aligned) != 0)
-		return -1;
-	return write_cached(d, d->buffer + aligned, rest);
 }
 
 int
@@ -149,8 +240,9 @@ restore_direct_write(struct restore_direct *d, const uint8_t *p, size_t len)
 		n = (size_t)(-d->at % ALIGN);
 		if (d->len == 0 && n > 0) {
 			n = len < n ? len : n;
-			if (write_cached(d, p, n) != 0)
+			if (settle(d) != 0 || write_cached(d, p, n, d->at) != 0)
 				return -1;
+			d->at += n;
 		} else {
 			n = BUFFER_BYTES - d->len;
 			n = len < n ? len : n;
@@ -159,7 +251,9 @@ restore_direct_write(struct restore_direct *d, const uint8_t *p, size_t len)
 		}
 		p += n;
 		len -= n;
-		if (d->len == BUFFER_BYTES && flush(d) != 0)
+		if (d->len < BUFFER_BYTES)
+			continue;
+		if ((d->thread != NULL ? hand_over(d) : flush(d)) != 0)
 			return -1;
 	}
 	return 0;

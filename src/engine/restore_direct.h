@@ -2,10 +2,11 @@
 #define HS_ENGINE_RESTORE_DIRECT_H
 
 /*
- * A large file written past the page cache, in aligned pieces from a buffer
- * that is used again and again.  The cache costs more time than everything
- * else that a restore does to a byte, and drives out of memory what the
- * machine needs.  Ends that are not aligned go through the cache.
+ * A large file written past the page cache, in aligned pieces from two buffers
+ * that are used again and again: a thread of its own writes one while the other
+ * is filled.  The cache costs more time than everything else that a restore
+ * does to a byte, and drives out of memory what the machine needs.  Ends that
+ * are not aligned go through the cache.
  *
  * Thread use: one thread at a time.
  */
@@ -24,10 +25,13 @@ struct restore_direct;
  * changed then).
  */
 int restore_direct_new(struct restore_direct **out, int fd, uint64_t size);
-void restore_direct_free(struct restore_direct *d); /* NULL is fine */
+/* Before the descriptor is closed.  NULL is fine. */
+void restore_direct_free(struct restore_direct *d);
 
-/* The next bytes; the next `len` bytes are a hole; all was said.  Each returns
- * 0, or -1 with errno. */
+/*
+ * The next bytes; the next `len` bytes are a hole; all was said.  Each returns
+ * 0, or -1 with errno, which may be that of a write begun before.
+ */
 int restore_direct_write(
     struct restore_direct *d, const uint8_t *p, size_t len);
 int restore_direct_skip(struct restore_direct *d, uint64_t len);

@@ -305,6 +305,8 @@ close_content(struct restore_file *f, struct stat *st)
 		failed(f, "look at it");
 	if (!f->bad)
 		restore_meta_set(f->job, &f->meta, f->fd, st, f->dir, f->name);
+	restore_direct_free(f->direct);
+	f->direct = NULL;
 	/* A network file system may tell only now that a write failed. */
 	if (close(f->fd) != 0 && !f->bad)
 		failed(f, "close it");

@@ -100,3 +100,19 @@ local_backup()
 	cmp work/large copy/large
 	[ "$(stat -c %b copy/large)" -lt 80000 ]
 }
+
+@test "a write that fails after it was begun ends the restore" {
+	mkdir work
+	head -c 40M /dev/urandom >work/large
+	local_backup
+	for error in ENOSPC EIO; do
+		rc=0
+		scenario_strace -e trace=pwrite64 \
+		    -e "inject=pwrite64:error=$error:when=20+" \
+		    shash restore --dir work --dest copy 2>err || rc=$?
+		[ "$rc" -eq 1 ]
+		grep -q 'large: cannot write it: ' err
+		[ ! -e copy/large ]
+		rm -r copy
+	done
+}
