@@ -11,7 +11,7 @@ packages=(
 	# test
 	libcmocka-dev bats libclang-rt-14-dev valgrind b3sum rsync attr acl
 	strace curl zstd xz-utils e2fsprogs util-linux procps python3
-	python3-nacl
+	python3-nacl openssl
 	diffutils git
 	# tidy
 	clang-format clang-tidy cppcheck shellcheck mandoc

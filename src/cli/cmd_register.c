@@ -31,7 +31,7 @@
 
 struct request {
 	const char *dir, *state_dir, *url, *invitation, *recovery_key;
-	const char *label, *recovery_file;
+	const char *label, *recovery_file, *chunker;
 	int new_vault;
 	struct channel_policy policy;
 };
@@ -87,6 +87,11 @@ choose_vault(struct job *j)
 			rc = keyring_find(vault, j->state.store_public);
 			if (rc == 0)
 				rc = keyring_need(master, vault);
+			if (rc == 0 && j->q->chunker != NULL)
+				rc = err_set(ERR_USAGE,
+				    "--chunker is for a new vault, and this "
+				    "directory joins yours, which has one: "
+				    "leave it out, or add --new_vault");
 		}
 	}
 	if (rc == 1) {
@@ -156,10 +161,12 @@ static int
 ask(struct job *j)
 {
 	struct header h;
-	struct gear_params chunker;
+	struct chunker_params chunker = chunker_default;
 	int rc;
 
-	vaultkey_header(&h, &j->keys);
+	if (j->q->chunker != NULL)
+		chunker.id = chunker_by_name(j->q->chunker);
+	vaultkey_header(&h, &j->keys, &chunker);
 	rc = j->local.account != NULL ? ask_local(j, &h) : ask_remote(j, &h);
 	if (rc == ERR_REFUSED || rc == ERR_EXIST || rc == ERR_NOENT) {
 		if (j->fresh)
@@ -223,6 +230,15 @@ show_recovery(const struct job *j)
 	hash_wipe(text, sizeof(text));
 }
 
+/* The vault's chunker, which restoring does not need to know. */
+static const char *
+chunker_text(const struct job *j)
+{
+	const char *name = chunker_name(j->answer.header.chunker_id);
+
+	return name != NULL ? name : "unknown to this shash";
+}
+
 static int
 print_json(const struct job *j)
 {
@@ -237,6 +253,7 @@ print_json(const struct job *j)
 	jsonl_hex(&l, "vault", j->keys.vault, KEYS_VAULT_BYTES);
 	jsonl_hex(&l, "mount", j->answer.mount, sizeof(j->answer.mount));
 	jsonl_bool(&l, "new_vault", j->fresh);
+	jsonl_text(&l, "chunker", chunker_text(j));
 	if (j->fresh && j->q->recovery_file == NULL) {
 		recovery_encode(text, j->keys.master);
 		jsonl_text(&l, "recovery_key", text);
@@ -258,12 +275,13 @@ report(const struct job *j)
 	if (j->local.account == NULL && j->q->invitation == NULL)
 		log_info("trusted the store's key on first use: %s", store);
 	if (j->fresh) {
-		log_info("opened a new vault, %s", vault);
+		log_info("opened a new vault, %s (chunker: %s)", vault,
+		    chunker_text(j));
 		show_recovery(j);
 	} else {
-		log_info("joined %s vault %s%s",
+		log_info("joined %s vault %s (chunker: %s)%s",
 		    j->q->recovery_key != NULL ? "the recovery key's" : "your",
-		    vault,
+		    vault, chunker_text(j),
 		    j->answer.created ? ", which this store did not have yet"
 				      : "");
 	}
@@ -338,6 +356,13 @@ check(const struct request *q)
 		return err_set(ERR_USAGE,
 		    "--recovery_key joins a vault, --new_vault declines to: "
 		    "give one of them");
+	if (q->chunker != NULL && chunker_by_name(q->chunker) == 0)
+		return err_set(ERR_USAGE,
+		    "no chunker '%s': there are gear and private", q->chunker);
+	if (q->chunker != NULL && q->recovery_key != NULL)
+		return err_set(ERR_USAGE,
+		    "--chunker is for a new vault, --recovery_key joins one: "
+		    "give one of them");
 	if (q->recovery_file != NULL && access(q->recovery_file, F_OK) == 0)
 		return err_set(
 		    ERR_USAGE, "%s is there already", q->recovery_file);
@@ -367,6 +392,8 @@ cmd_register(int argc, char **argv)
 		"write a new vault's recovery key to F", 0, 0},
 	    {"retry", ARGS_DURATION, &where.retry_seconds, "T",
 		"how long to try a server that is down [10s]", 0, 0},
+	    {"chunker", ARGS_TEXT, &q.chunker, "C",
+		"how a new vault cuts files: gear or private [gear]", 0, 0},
 	    {NULL, ARGS_FLAG, NULL, NULL, NULL, 0, 0}};
 	const struct args_command command = {"register",
 	    "--url U [--invitation I] [--dir D] [OPTIONS]",

@@ -36,7 +36,7 @@ struct connect {
 	struct connect_options o;
 	struct shamo state;
 	struct keys keys; /* of the state's vault */
-	struct gear_params chunker; /* as the vault's header says */
+	struct chunker_params chunker; /* as the vault's header says */
 	struct store *store;
 	struct localstore local; /* behind a file:// URL */
 };

@@ -10,14 +10,15 @@
 #include "proto/header.h"
 #include "seal/keys.h"
 
-/* The header of a vault with these keys and the default chunker. */
-void vaultkey_header(struct header *out, const struct keys *k);
+/* The header of a vault with these keys and this chunker. */
+void vaultkey_header(struct header *out, const struct keys *k,
+    const struct chunker_params *chunker);
 
 /*
  * Check a header that a store told with the vault's keys, and give the
  * chunker's parameters.  Returns 0; ERR_DAMAGED.
  */
-int vaultkey_check(
-    struct gear_params *chunker, const struct header *h, const struct keys *k);
+int vaultkey_check(struct chunker_params *chunker, const struct header *h,
+    const struct keys *k);
 
 #endif

@@ -1,6 +1,7 @@
 #include "cli/version.h"
 
 #include "backend/dir.h"
+#include "chunk/prf.h"
 #include "cli/cli.h"
 #include "hash/hash.h"
 #include "store/backend.h"
@@ -27,6 +28,9 @@ version_print(void)
 	if (rc == 0)
 		rc = cli_print("blake3: %s, SIMD degree %u", hash_simd_name(),
 		    hash_simd_degree());
+	if (rc == 0)
+		rc = cli_print(
+		    "private chunker: %s", prf_path_name(prf_path_best()));
 	if (rc == 0)
 		rc = cli_print("pack writes here: %s", write_path());
 	return rc;

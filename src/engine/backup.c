@@ -115,8 +115,8 @@ pass_init(struct pass *p, struct store *store, const struct keys *keys,
 	if (p->workers == NULL)
 		r = err_nomem(p->nworkers * sizeof(struct worker *));
 	if (r == 0)
-		r = gear_init(&run->gear, keys->chunker,
-		    o->chunker != NULL ? o->chunker : &gear_default);
+		r = chunker_init(&run->chunker, keys->chunker,
+		    o->chunker != NULL ? o->chunker : &chunker_default);
 	if (r == 0)
 		r = seal_new(&p->seal, keys, seal);
 	for (i = 0; r == 0 && i < p->nworkers; i++) {

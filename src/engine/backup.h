@@ -16,6 +16,7 @@
 
 #include <signal.h>
 
+struct chunker_params;
 struct keys;
 struct seal_options;
 
@@ -27,7 +28,7 @@ struct backup_options {
 	/* Where the stat cache is kept, on a local file system; NULL: none. */
 	const char *cache_path;
 	const uint8_t *mount_seed; /* signs the snapshot; SIGN_SEED_BYTES */
-	const struct gear_params *chunker; /* of the vault; NULL: default */
+	const struct chunker_params *chunker; /* of the vault; NULL: default */
 	const struct seal_options *seal; /* NULL: default */
 	const char *host; /* recorded; cut to their limits */
 	const char *dir;

@@ -190,7 +190,7 @@ cuts_try(size_t *chunk_len, uint8_t id[OBJECT_ID_BYTES], struct cuts *c,
 	if (!c->active)
 		return CUTS_NONE;
 	e = get(&c->levels[0], c->levels[0].at);
-	if (e->length > c->run->gear.max_bytes)
+	if (e->length > c->run->chunker.max_bytes)
 		goto lost;
 	if (e->length > len) {
 		if (!final)

@@ -30,6 +30,7 @@ struct large {
 	uint8_t *data; /* window of the file */
 	size_t len;
 	size_t cap;
+	size_t passed; /* of it, without a cut */
 	struct hash hash;
 	struct extent_writer *extents; /* NULL in a scan */
 	struct asker *asker;
@@ -63,9 +64,9 @@ large_new(struct large **out, struct worker *w)
 	object_init(&l->chunk, OBJECT_CHUNK);
 	l->run = w->run;
 	l->cap = READ_BYTES;
-	/* What gear_cut() leaves is shorter than the longest chunk. */
+	/* What chunker_cut() leaves is shorter than the longest chunk. */
 	if (w->run->store != NULL)
-		l->cap += w->run->gear.max_bytes;
+		l->cap += w->run->chunker.max_bytes;
 	l->data = malloc(l->cap);
 	if (l->data == NULL)
 		r = err_nomem(l->cap);
@@ -124,9 +125,11 @@ cut(struct large *l, int final)
 			if (r != 0)
 				return r;
 			at += n;
+			l->passed = 0;
 			continue;
 		}
-		n = gear_cut(&l->run->gear, l->data + at, l->len - at, final);
+		n = chunker_cut(&l->run->chunker, &l->passed, l->data + at,
+		    l->len - at, final);
 		if (n == 0)
 			break;
 		r = add_chunk(l, l->data + at, n);
@@ -152,6 +155,7 @@ read_data(struct large *l, int fd, uint64_t *pos, uint64_t end)
 	int r;
 
 	l->len = 0;
+	l->passed = 0;
 	do {
 		r = fate_check(&l->run->fate);
 		if (r != 0)

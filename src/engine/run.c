@@ -11,8 +11,8 @@
 int
 run_init(struct run *run, const struct run_options *o)
 {
-	const struct gear_params *chunker =
-	    o->chunker != NULL ? o->chunker : &gear_default;
+	const struct chunker_params *chunker =
+	    o->chunker != NULL ? o->chunker : &chunker_default;
 	int r;
 
 	memset(run, 0, sizeof(*run));
@@ -21,7 +21,7 @@ run_init(struct run *run, const struct run_options *o)
 	dir_set_init(&run->dirs, 0);
 	mounts_init(&run->mounts, o->clock_dir);
 	run->euid = geteuid();
-	run->small_bytes = chunker->min_bytes;
+	run->small_bytes = chunker->sizes.min_bytes;
 	r = owners_new(&run->owners);
 	if (r == 0)
 		r = flow_new(&run->flow, run);
@@ -41,7 +41,7 @@ run_release(struct run *run)
 	usage_release(&run->usage);
 	notes_release(&run->notes);
 	fate_release(&run->fate);
-	hash_wipe(&run->gear, sizeof(run->gear));
+	hash_wipe(&run->chunker, sizeof(run->chunker));
 }
 
 int

@@ -5,7 +5,7 @@
  * What all threads of one run share, and what each worker has for itself.
  */
 
-#include "chunk/gear.h"
+#include "chunk/chunker.h"
 #include "engine/crew.h"
 #include "engine/fate.h"
 #include "engine/flow.h"
@@ -38,7 +38,7 @@ struct run {
 	/* The rest only for a backup; a scan has no store (NULL). */
 	struct store *store;
 	const struct keys *keys;
-	struct gear gear;
+	struct chunker chunker;
 	struct sealer *sealer;
 	struct mounts mounts;
 	/* The stat cache (NULL: none) and what it knows, for the walker. */
@@ -63,7 +63,7 @@ struct worker {
 };
 
 struct run_options {
-	const struct gear_params *chunker; /* NULL: the default */
+	const struct chunker_params *chunker; /* NULL: the default */
 	struct notes_counts *counts;
 	notes_warn *warn;
 	void *warn_arg;

@@ -68,10 +68,10 @@ header_mac(
 
 	bytes_put32(p, KEYS_HEADER_FORMAT);
 	memcpy(p + 4, h->vault, KEYS_VAULT_BYTES);
-	bytes_put32(p + 20, h->chunker_id);
-	bytes_put32(p + 24, h->chunker.avg_bytes);
-	bytes_put32(p + 28, h->chunker.min_bytes);
-	bytes_put32(p + 32, h->chunker.max_bytes);
+	bytes_put32(p + 20, h->chunker.id);
+	bytes_put32(p + 24, h->chunker.sizes.avg_bytes);
+	bytes_put32(p + 28, h->chunker.sizes.min_bytes);
+	bytes_put32(p + 32, h->chunker.sizes.max_bytes);
 	memcpy(p + 36, h->join_public, SIGN_PUBLIC_BYTES);
 	/* Epoch 0, so no links, and the reserved bytes. */
 	hash_keyed(out, k->header, p, sizeof(p));
@@ -79,9 +79,8 @@ header_mac(
 
 void
 keys_header_make(struct keys_header *h, const struct keys *k,
-    const struct gear_params *chunker)
+    const struct chunker_params *chunker)
 {
-	h->chunker_id = GEAR_ID;
 	h->chunker = *chunker;
 	memcpy(h->vault, k->vault, KEYS_VAULT_BYTES);
 	memcpy(h->join_public, k->join_public, SIGN_PUBLIC_BYTES);

@@ -7,7 +7,7 @@
  */
 
 #include "base/buf.h"
-#include "chunk/gear.h"
+#include "chunk/chunker.h"
 #include "sign/sign.h"
 
 #include <stdint.h>
@@ -44,15 +44,14 @@ void keys_wipe(struct keys *k);
 #define KEYS_HEADER_FORMAT 1
 #define KEYS_HEADER_RESERVED 32
 struct keys_header {
-	uint32_t chunker_id; /* GEAR_ID */
-	struct gear_params chunker;
+	struct chunker_params chunker;
 	uint8_t vault[KEYS_VAULT_BYTES];
 	uint8_t join_public[SIGN_PUBLIC_BYTES];
 	uint8_t mac[KEYS_BYTES];
 };
 /* Fill vault, join key and MAC for a vault with these chunker parameters. */
 void keys_header_make(struct keys_header *h, const struct keys *k,
-    const struct gear_params *chunker);
+    const struct chunker_params *chunker);
 /* Returns 0; ERR_DAMAGED when `h` was not made with this master key. */
 int keys_header_check(const struct keys_header *h, const struct keys *k);
 

@@ -38,7 +38,8 @@ both()
 	diff <("$random_tree" holes "$4") <("$random_tree" holes second)
 }
 
-# random_store SEED: one tree, three snapshots, with a server and without
+# random_store SEED: one tree, three snapshots, with a server and without, by
+# each chunker
 random_store()
 {
 	local seed=$1 i
@@ -48,7 +49,8 @@ random_store()
 	    --invitation "$(shash invite --store_dir served)" \
 	    --recovery-file served.recovery
 	shash register --dir work --state_dir state2 \
-	    --url "file://$folder/local" --recovery-file local.recovery
+	    --url "file://$folder/local" --recovery-file local.recovery \
+	    --chunker private
 	for i in 1 2 3; do
 		shash backup --dir work --state_dir state1 >key1
 		shash backup --dir work --state_dir state2 >key2
@@ -57,6 +59,8 @@ random_store()
 		[ "$i" -eq 3 ] || "$random_tree" change work "$seed.$i"
 	done
 	scenario_stop
+	grep -Eq '"chunker": *1,' served/vaults/*/vault.json
+	grep -Eq '"chunker": *2,' local/vaults/*/vault.json
 	both state2 local 3 work
 	both state2 local 1 before
 	# The server's own process is gone; its folder is enough.

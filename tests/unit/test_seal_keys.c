@@ -107,7 +107,8 @@ test_wipe(void **state)
 static void
 test_header(void **state)
 {
-	const struct gear_params params = {1 << 16, 1 << 15, 1 << 18};
+	const struct chunker_params params = {
+	    CHUNKER_PRIVATE, {1 << 16, 1 << 15, 1 << 18}};
 	struct keys k, other;
 	struct keys_header h;
 	uint8_t other_master[KEYS_BYTES],
@@ -116,14 +117,14 @@ test_header(void **state)
 	(void)state;
 	keys_derive(&k, master, 3);
 	keys_header_make(&h, &k, &params);
-	assert_int_equal(h.chunker_id, GEAR_ID);
+	assert_int_equal(h.chunker.id, CHUNKER_PRIVATE);
 	assert_memory_equal(h.vault, k.vault, sizeof(h.vault));
 	assert_memory_equal(
 	    h.join_public, k.join_public, sizeof(h.join_public));
 	assert_int_equal(keys_header_check(&h, &k), 0);
 	/* docs/format.md 9.1: epoch 0, reserved bytes */
 	memcpy(bytes + 4, k.vault, 16);
-	bytes_put32(bytes + 20, 1);
+	bytes_put32(bytes + 20, 2);
 	bytes_put32(bytes + 24, 1 << 16);
 	bytes_put32(bytes + 28, 1 << 15);
 	bytes_put32(bytes + 32, 1 << 18);
@@ -148,7 +149,7 @@ test_header_bits(void **state)
 	/* No gaps in the struct, so every bit of it means something. */
 	_Static_assert(sizeof(h) == 4 + 12 + 16 + 32 + 32, "gaps");
 	keys_derive(&k, master, 0);
-	keys_header_make(&h, &k, &gear_default);
+	keys_header_make(&h, &k, &chunker_default);
 	for (i = 0; i < 8 * sizeof(h); i++) {
 		p[i / 8] ^= (uint8_t)(1 << i % 8);
 		assert_int_equal(keys_header_check(&h, &k), ERR_DAMAGED);

@@ -1,8 +1,10 @@
 /*
  * The examples of docs/format.md 2.1, 4, 5, 6.1, 9 and 10: keys, addresses,
- * sealing, chunker, vault header, recovery key.
+ * sealing, chunkers, vault header, recovery key.
  */
 
+#include "base/bytes.h"
+#include "chunk/chunker.h"
 #include "hash/address.h"
 #include "lib/vectors.h"
 #include "seal/frame.h"
@@ -150,34 +152,75 @@ test_sealed_frame(void **state)
 	buf_release(&back);
 }
 
+/* How the input of the examples is cut. */
 static void
-test_gear(void **state)
+check_cuts(const char *name, const struct chunker *c)
 {
 	enum { INPUT_BYTES = 1 << 20 };
-	struct gear gear;
 	struct hash h;
 	struct buf b = BUF_INIT;
 	uint8_t *input = malloc(INPUT_BYTES);
-	size_t done, n;
-	unsigned i;
+	size_t done, n, passed = 0;
 
-	(void)state;
 	assert_non_null(input);
-	assert_int_equal(gear_init(&gear, keys.chunker, &gear_default), 0);
-	for (i = 0; i < 256; i++)
-		if (i < 3 || i == 255)
-			assert_int_equal(buf_append64(&b, gear.table[i]), 0);
-	check_buf("gear table", &b);
-	buf_reset(&b);
 	hash_init(&h);
 	hash_final_len(&h, input, INPUT_BYTES);
 	for (done = 0; done < INPUT_BYTES; done += n) {
-		n = gear_cut(&gear, input + done, INPUT_BYTES - done, 1);
+		n = chunker_cut(
+		    c, &passed, input + done, INPUT_BYTES - done, 1);
 		assert_int_equal(buf_append32(&b, (uint32_t)n), 0);
 	}
-	check_buf("gear cuts", &b);
+	check_buf(name, &b);
 	buf_release(&b);
 	free(input);
+}
+
+static void
+test_gear(void **state)
+{
+	struct chunker c;
+	struct buf b = BUF_INIT;
+	unsigned i;
+
+	(void)state;
+	assert_int_equal(chunker_init(&c, keys.chunker, &chunker_default), 0);
+	for (i = 0; i < 256; i++)
+		if (i < 3 || i == 255)
+			assert_int_equal(
+			    buf_append64(&b, c.by.gear.table[i]), 0);
+	check_buf("gear table", &b);
+	check_cuts("gear cuts", &c);
+	buf_release(&b);
+}
+
+static void
+test_private(void **state)
+{
+	struct chunker_params params = chunker_default;
+	struct chunker c;
+	struct buf b = BUF_INIT;
+	uint64_t digest[TOEPLITZ_HALVES];
+	uint8_t derived[144], window[64], block[16];
+	unsigned i;
+
+	(void)state;
+	params.id = CHUNKER_PRIVATE;
+	assert_int_equal(chunker_init(&c, keys.chunker, &params), 0);
+	hash_derive(derived, sizeof(derived),
+	    "hashstore 2026 private chunker v1", keys.chunker, KEYS_BYTES);
+	vectors_check(vectors, "private keys", derived, sizeof(derived));
+	for (i = 0; i < sizeof(window); i++)
+		window[i] = (uint8_t)i;
+	toeplitz_digest(digest, &c.by.prf.toeplitz, window);
+	bytes_put64(block, digest[0]);
+	bytes_put64(block + 8, digest[1]);
+	add(&b, block, sizeof(block));
+	aes_encrypt(&c.by.prf.aes, block, block);
+	add(&b, block, sizeof(block));
+	check_buf("private value", &b);
+	assert_true(bytes_get64(block) == prf_value(&c.by.prf, window));
+	check_cuts("private cuts", &c);
+	buf_release(&b);
 }
 
 static void
@@ -186,7 +229,7 @@ test_vault_header(void **state)
 	struct keys_header h;
 
 	(void)state;
-	keys_header_make(&h, &keys, &gear_default);
+	keys_header_make(&h, &keys, &chunker_default);
 	vectors_check(vectors, "vault header MAC", h.mac, sizeof(h.mac));
 }
 
@@ -211,6 +254,7 @@ main(void)
 	    cmocka_unit_test(test_addresses),
 	    cmocka_unit_test(test_sealed_frame),
 	    cmocka_unit_test(test_gear),
+	    cmocka_unit_test(test_private),
 	    cmocka_unit_test(test_vault_header),
 	    cmocka_unit_test(test_recovery),
 	};

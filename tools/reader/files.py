@@ -1,9 +1,9 @@
 """The bytes of files: bundles and chunks (format.md 6)"""
 
 import os
-import struct
 from collections import OrderedDict
 
+from reader import chunkers
 from reader.pack import batches
 from reader.place import apply
 from reader.rules import BUNDLE, CHUNK, MIB, Reader, at, need
@@ -18,8 +18,9 @@ class Files:
         self.folder, self.bundles, self.cuts = folder, OrderedDict(), set()
         self.min, self.average, self.max = (
             contents.header["chunk_" + x] for x in ("min", "average", "max"))
-        self.gear = struct.unpack("<256Q", self.tools.blake3(
-            [b"gear"], key=self.keys.chunker, length=2048)[0])
+        self.chunker = chunkers.make(
+            self.tools, contents.header["chunker"], self.keys.chunker
+            ) if self.strict else None
 
     def stage(self, files):
         """Write {number: entry} as FOLDER/NUMBER, with all that they have."""
@@ -114,14 +115,11 @@ class Files:
     def check_cut(self, chunk, end):
         """6.1: a writer cuts exactly where it must; `end`: at a file's end,
         or before a hole"""
-        limit, mask = (1 << 64) // (self.average - self.min), (1 << 64) - 1
-        gear, h, n = self.gear, 0, self.min - 64
+        limit = (1 << 64) // (self.average - self.min)
         need(len(chunk) <= self.max, "6.1", "a chunk above the max")
-        for byte in chunk[n:]:
-            h = (h << 1) + gear[byte] & mask
-            n += 1
-            if h < limit and n >= self.min:
-                break
-        else:
-            need(end or len(chunk) == self.max, "6.1", "a cut at no mark")
-        need(n >= len(chunk), "6.1", "no cut at a mark")
+        for n, value in enumerate(self.chunker.values(chunk, self.min),
+                                  self.min):
+            if value < limit:
+                need(n == len(chunk), "6.1", "no cut at a mark")
+                return
+        need(end or len(chunk) == self.max, "6.1", "a cut at no mark")

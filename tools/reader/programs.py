@@ -1,4 +1,4 @@
-"""BLAKE3 and zstd, by the programs b3sum and zstd"""
+"""BLAKE3, zstd and AES, by the programs b3sum, zstd and openssl"""
 
 import os
 import shutil
@@ -47,6 +47,13 @@ class Tools:
         found = [bytes.fromhex(line) for line in out.stdout.decode().split()]
         assert len(found) == len(names)
         return found
+
+    @staticmethod
+    def aes128(key, blocks):
+        """Each block encrypted by itself"""
+        return subprocess.run(
+            ["openssl", "enc", "-aes-128-ecb", "-nopad", "-K", key.hex()],
+            input=blocks, stdout=subprocess.PIPE, check=True).stdout
 
     @staticmethod
     def unzstd(frames, lengths):
