@@ -59,6 +59,13 @@
 #define LIMIT_LABEL_BYTES 255u
 #define LIMIT_TAGS 64u
 
+/* One pattern of names or paths: a path is at most so long to the kernel. */
+#define LIMIT_PATTERN_BYTES 4096u
+/* A file of exclusion rules, and all that are in force in one directory: far
+ * above what people write, and an upper bound of the time for one entry. */
+#define LIMIT_RULES_BYTES (1u << 20)
+#define LIMIT_RULES_FORCE_BYTES (4u << 20)
+
 /* Requests: ids in one have or get; bytes of one put body; a JSON message. */
 #define LIMIT_HAVE_IDS 8192u
 #define LIMIT_GET_IDS 4096u

@@ -32,3 +32,17 @@ utf8_decode(uint32_t *out, const uint8_t *p, size_t len)
 	*out = c;
 	return n;
 }
+
+int
+utf8_is_text(const char *p, size_t len)
+{
+	uint32_t c;
+	size_t i, n;
+
+	for (i = 0; i < len; i += n) {
+		n = utf8_decode(&c, (const uint8_t *)p + i, len - i);
+		if (n == 0)
+			return 0;
+	}
+	return 1;
+}

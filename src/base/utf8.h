@@ -13,4 +13,7 @@
  */
 size_t utf8_decode(uint32_t *out, const uint8_t *p, size_t len);
 
+/* Nonzero when all of it is well-formed. */
+int utf8_is_text(const char *p, size_t len);
+
 #endif

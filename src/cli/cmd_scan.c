@@ -2,9 +2,11 @@
 
 #include "base/err.h"
 #include "base/log.h"
+#include "cli/choose.h"
 #include "cli/cli.h"
 #include "cli/jsonl.h"
 #include "cli/mode.h"
+#include "engine/chooser.h"
 #include "engine/scan.h"
 #include "hash/address.h"
 
@@ -92,18 +94,20 @@ int
 cmd_scan(int argc, char **argv)
 {
 	const char *dir = ".", *state_dir = NULL;
+	struct choose choose = {.one_file_system = 0};
 	const struct args_option options[] = {
 	    {"dir", ARGS_TEXT, &dir, "D", "directory, or one file, to read [.]",
 		0, 0},
+	    CHOOSE_OPTIONS(&choose),
 	    {"state_dir", ARGS_TEXT, &state_dir, "S",
 		"for temporary files of huge directories", 0, 0},
 	    {NULL, ARGS_FLAG, NULL, NULL, NULL, 0, 0}};
-	const struct args_command command = {"scan", "[--dir D]",
+	const struct args_command command = {"scan",
+	    "[--dir D] [--exclude P]...",
 	    "Read a directory and print its key, without any store.",
 	    "The key depends on names, kinds and contents only, so it is the "
-	    "same as\nbackup prints, on any machine and for a restored copy. A "
-	    "file's "
-	    "key is\nwhat b3sum prints.",
+	    "same as\nbackup prints, on any machine and for a restored copy, "
+	    "given the same\nexclusions. A file's key is what b3sum prints.",
 	    options, 0};
 	char key[ADDRESS_TEXT_BYTES], text[48];
 	struct notes_counts counts;
@@ -125,7 +129,11 @@ cmd_scan(int argc, char **argv)
 	o.warn = cli_warn_path;
 	o.counts = &counts;
 	o.interrupt = &cli_interrupted;
-	rc = scan_run(&result, &o);
+	o.walk.tell = mode.verbose ? choose_tell : NULL;
+	rc = choose_new(&o.walk.chooser, &choose);
+	if (rc == 0)
+		rc = scan_run(&result, &o);
+	chooser_free(o.walk.chooser);
 	if (rc != 0)
 		return rc;
 	address_text(key, ADDRESS_DIR, result.address);

@@ -24,10 +24,32 @@ format_time(char out[32], int64_t ns)
 		(void)snprintf(out, 32, "%lld", (long long)s);
 }
 
+/* "  [one, two]", cut when it is too long for a line; empty without tags. */
+static const char *
+join_tags(char *out, size_t cap, const struct catalog_entry *e)
+{
+	const struct snapshot_info *info = &e->info;
+	size_t at = 0;
+	uint32_t i;
+
+	out[0] = '\0';
+	for (i = 0; i < info->ntags && at + 8 < cap; i++) {
+		at +=
+		    (size_t)snprintf(out + at, cap - at, i == 0 ? "  [" : ", ");
+		(void)log_escape(
+		    out + at, cap - at - 1, info->tags[i], info->tag_len[i]);
+		at += strlen(out + at);
+	}
+	if (at > 0)
+		(void)snprintf(out + at, cap - at, "]"); /* one is left */
+	return out;
+}
+
 static int
 print_text(const struct catalog_entry *e, int all)
 {
 	char when[32], size[16], dir[1024], label[256] = "", count[48];
+	char tags[512];
 
 	if (all && e->mount != NULL)
 		(void)log_escape(label, sizeof(label), e->mount->label,
@@ -39,10 +61,11 @@ print_text(const struct catalog_entry *e, int all)
 		    all ? "  " : "", label);
 	format_time(when, e->receive_ns);
 	(void)log_escape(dir, sizeof(dir), e->info.dir, e->info.dir_len);
-	return cli_print("@%-4llu %s  %s  %14s  %10s  %s%s%s",
+	return cli_print("@%-4llu %s  %s  %14s  %10s  %s%s%s%s",
 	    (unsigned long long)e->server_seq, when, e->key,
 	    cli_count(count, e->info.files, "file ", "files"),
-	    cli_size(size, e->info.bytes), label, all ? "  " : "", dir);
+	    cli_size(size, e->info.bytes), label, all ? "  " : "", dir,
+	    join_tags(tags, sizeof(tags), e));
 }
 
 static int
@@ -69,6 +92,7 @@ print_json(const struct catalog_entry *e)
 	jsonl_int(&l, "dirs", (int64_t)i->dirs);
 	jsonl_int(&l, "bytes", (int64_t)i->bytes);
 	jsonl_int(&l, "unreadable", (int64_t)i->unreadable);
+	jsonl_texts(&l, "tags", i->tags, i->tag_len, i->ntags);
 	jsonl_time(&l, "start", i->start_ns);
 	jsonl_time(&l, "end", i->end_ns);
 	return jsonl_print(&l);

@@ -3,6 +3,8 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/json.h"
+#include "base/log.h"
+#include "base/utf8.h"
 #include "cli/cli.h"
 
 #include <stdio.h>
@@ -57,6 +59,32 @@ jsonl_bytes(struct jsonl *l, const char *name, const char *p, size_t len)
 {
 	if (l->rc == 0)
 		note(l, json_set_bytes(l->object, name, p, len));
+}
+
+void
+jsonl_texts(struct jsonl *l, const char *name, const char *const *texts,
+    const uint8_t *lens, size_t n)
+{
+	struct json *array;
+	char text[4 * UINT8_MAX + 1];
+	size_t i;
+
+	if (l->rc != 0)
+		return;
+	array = json_new_array();
+	if (array == NULL) {
+		note(l, ERR_NOMEM);
+		return;
+	}
+	for (i = 0; i < n && l->rc == 0; i++) {
+		if (utf8_is_text(texts[i], lens[i]))
+			(void)snprintf(text, sizeof(text), "%.*s", (int)lens[i],
+			    texts[i]); /* it fits */
+		else
+			(void)log_escape(text, sizeof(text), texts[i], lens[i]);
+		note(l, json_push_text(array, text));
+	}
+	note(l, json_set(l->object, name, array));
 }
 
 void

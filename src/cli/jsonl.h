@@ -28,6 +28,9 @@ void jsonl_hex(struct jsonl *l, const char *name, const uint8_t *p, size_t len);
  */
 void jsonl_text(struct jsonl *l, const char *name, const char *text);
 void jsonl_bytes(struct jsonl *l, const char *name, const char *p, size_t len);
+/* An array of texts; what is not UTF-8 in one is escaped as in the log. */
+void jsonl_texts(struct jsonl *l, const char *name, const char *const *texts,
+    const uint8_t *lens, size_t n);
 /* A time in ns since 1970: NAME in words (RFC 3339, UTC) and NAME_ns. */
 void jsonl_time(struct jsonl *l, const char *name, int64_t ns);
 

@@ -7,6 +7,7 @@
 #include "base/pool.h"
 #include "engine/assembler.h"
 #include "engine/cache.h"
+#include "engine/rehearsal.h"
 #include "engine/run.h"
 #include "engine/sealer.h"
 #include "engine/snap.h"
@@ -39,6 +40,7 @@ open_cache(struct pass *p, const struct buf *missing)
 	struct past_set *past = &p->run.past;
 	char machine[OS_MACHINE_ID_LEN + 1] = "";
 	struct cache_head head;
+	int r;
 
 	if (p->o->cache_path == NULL)
 		return;
@@ -51,8 +53,15 @@ open_cache(struct pass *p, const struct buf *missing)
 		memcpy(head.snapshot, at->parent_hash, sizeof(head.snapshot));
 	(void)os_machine_id(machine); /* without one all are the same */
 	hash_bytes(head.machine, machine, strlen(machine));
-	if (cache_open(
-		&p->cache, p->o->cache_path, p->run.keys->cache, &head) != 0) {
+	if (p->o->dry_run)
+		r = cache_look(
+		    &p->cache, p->o->cache_path, p->run.keys->cache, &head);
+	else
+		r = cache_open(
+		    &p->cache, p->o->cache_path, p->run.keys->cache, &head);
+	if (r > 0)
+		return;
+	if (r < 0) {
 		notes_tell(&p->run.notes, "stat cache", err_text());
 		return;
 	}
@@ -94,7 +103,7 @@ pass_init(struct pass *p, struct store *store, const struct keys *keys,
 	    .warn = o->warn,
 	    .warn_arg = o->warn_arg,
 	    .interrupt = o->interrupt,
-	    .clock_dir = o->state_path};
+	    .clock_dir = o->dry_run ? NULL : o->state_path};
 	const struct seal_options *seal =
 	    o->seal != NULL ? o->seal : &seal_default;
 	struct run *run = &p->run;
@@ -110,6 +119,7 @@ pass_init(struct pass *p, struct store *store, const struct keys *keys,
 		return r;
 	run->store = store;
 	run->keys = keys;
+	run->dry_run = o->dry_run;
 	open_cache(p, missing);
 	p->workers = calloc(p->nworkers, sizeof(struct worker *));
 	if (p->workers == NULL)
@@ -218,6 +228,16 @@ pass_commit(struct backup_result *out, struct buf *missing, struct pass *p)
 	return 0;
 }
 
+static struct backup_result
+rehearsed(const struct pass *p)
+{
+	struct backup_result res;
+
+	memset(&res, 0, sizeof(res));
+	memcpy(res.address, assembler_root(p->assembler)->address, HASH_BYTES);
+	return res;
+}
+
 /* A second walk counts anew what is in the snapshot. */
 static void
 reset_counts(struct notes_counts *c)
@@ -249,12 +269,12 @@ sort_ids(struct buf *ids)
 /*
  * Something was uploaded, and there are bundles of which most is unused: a
  * second walk lays what they hold into new ones.  It costs a walk, and the
- * reading of those files.
+ * reading of those files, which a dry run spares.
  */
 static int
 wants_relay(const struct pass *p)
 {
-	return !p->run.relay && p->run.usage.sparse.len > 0 &&
+	return !p->o->dry_run && !p->run.relay && p->run.usage.sparse.len > 0 &&
 	       atomic_load(&p->o->counts->objects) > 0;
 }
 
@@ -263,11 +283,16 @@ backup_run(struct backup_result *out, struct store *store,
     const struct keys *keys, const struct backup_options *o)
 {
 	struct buf missing = BUF_INIT, known = BUF_INIT;
+	struct rehearsal rehearsal;
 	int relay = 0, tries = 0, again = 1, r = 0;
 	struct pass p;
 
 	if (o->ntags > LIMIT_TAGS)
 		return err_set(ERR_USAGE, "more than %u tags", LIMIT_TAGS);
+	if (o->dry_run) {
+		rehearsal_init(&rehearsal, store);
+		store = &rehearsal.store;
+	}
 	while (again) {
 		r = pass_init(&p, store, keys, o, tries > 0 ? &known : NULL);
 		if (r != 0)
@@ -277,6 +302,8 @@ backup_run(struct backup_result *out, struct store *store,
 		again = r == 0 && wants_relay(&p);
 		if (again)
 			relay = 1;
+		else if (r == 0 && o->dry_run)
+			*out = rehearsed(&p);
 		else if (r == 0)
 			r = pass_commit(out, &missing, &p);
 		pass_release(&p);

@@ -34,6 +34,9 @@ struct backup_options {
 	const char *dir;
 	const char *const *tags; /* each at most LIMIT_LABEL_BYTES */
 	unsigned ntags; /* at most LIMIT_TAGS */
+	/* Do everything but store: nothing is put or committed, the cache is
+	 * only looked at; the counts say what would have been sent. */
+	int dry_run;
 	notes_warn *warn; /* may be NULL */
 	void *warn_arg;
 	struct notes_counts *counts; /* zero at first; may be read meanwhile */
@@ -48,9 +51,10 @@ struct backup_result {
 };
 
 /*
- * Returns 0: acknowledged (`counts->unreadable` says whether it is all
- * there); ERR_NOENT: the directory cannot be read; ERR_INTR; ERR_STALE: the
- * session ended, open a new one and run again; any error of the store.
+ * Returns 0: acknowledged, or after a dry run only `address` is set (the
+ * counts say whether it is all there); ERR_NOENT: the directory cannot be
+ * read; ERR_INTR; ERR_STALE: the session ended, open a new one and run again;
+ * any error of the store.
  */
 int backup_run(struct backup_result *out, struct store *store,
     const struct keys *keys, const struct backup_options *o);

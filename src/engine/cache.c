@@ -42,6 +42,7 @@ struct cache {
 	struct buf visited; /* DIR_KEY_BYTES each */
 	uint8_t check_key[HASH_BYTES];
 	struct cache_head head; /* what this run is bound to */
+	int looking; /* nothing is written */
 	int current;
 	uint8_t root[HASH_BYTES]; /* if current */
 	struct buf value; /* memory for encoding */
@@ -151,6 +152,8 @@ bind(struct cache *c)
 	}
 	kv_abort(c->view);
 	c->view = NULL;
+	if (c->looking)
+		return 1;
 	rc = empty(c);
 	return rc != 0 ? rc : kv_begin(&c->view, c->kv, 0);
 }
@@ -158,8 +161,8 @@ bind(struct cache *c)
 static int
 open_environment(struct cache *c, const char *path)
 {
-	int rc = kv_open(
-	    &c->kv, path, table_names, NULL, TABLES, KV_CREATE | KV_NOSYNC);
+	int rc = kv_open(&c->kv, path, table_names, NULL, TABLES,
+	    KV_NOSYNC | (c->looking ? 0 : KV_CREATE));
 
 	if (rc == 0)
 		rc = bind(c);
@@ -192,6 +195,28 @@ cache_open(struct cache **out, const char *path,
 	if (rc != 0) {
 		cache_close(c);
 		return err_prefix(rc, "stat cache %s", path);
+	}
+	*out = c;
+	return 0;
+}
+
+int
+cache_look(struct cache **out, const char *path,
+    const uint8_t check_key[HASH_BYTES], const struct cache_head *head)
+{
+	struct cache *c = calloc(1, sizeof(*c));
+	int rc;
+
+	if (c == NULL)
+		return err_nomem(sizeof(*c));
+	memcpy(c->check_key, check_key, HASH_BYTES);
+	c->head = *head;
+	c->looking = 1;
+	rc = open_environment(c, path);
+	if (rc != 0) {
+		cache_close(c);
+		/* Absent, or to be begun anew by the next backup. */
+		return rc == ERR_NOENT || rc == ERR_DAMAGED ? 1 : rc;
 	}
 	*out = c;
 	return 0;

@@ -45,6 +45,10 @@ struct cache;
  */
 int cache_open(struct cache **out, const char *path,
     const uint8_t check_key[HASH_BYTES], const struct cache_head *head);
+/* The same to look only: nothing is made or written.  1: there is no cache, or
+ * not of this `head`. */
+int cache_look(struct cache **out, const char *path,
+    const uint8_t check_key[HASH_BYTES], const struct cache_head *head);
 /* Without cache_finish() the last snapshot stays the one before. */
 void cache_close(struct cache *c); /* NULL is fine */
 

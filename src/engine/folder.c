@@ -38,7 +38,7 @@ folder_all_init(struct folder_all *fs, struct run *run, struct asker *asker)
 	memset(fs, 0, sizeof(*fs));
 	fs->run = run;
 	fs->asker = asker;
-	fs->cache = run->cache;
+	fs->cache = run->dry_run ? NULL : run->cache;
 	refs_init(&fs->refs);
 }
 

@@ -27,7 +27,7 @@ struct folder;
 struct folder_all {
 	struct run *run;
 	struct asker *asker; /* NULL in a scan */
-	struct cache *cache; /* NULL: none, or it failed */
+	struct cache *cache; /* to write; NULL: none, or it failed */
 	struct buf payload, refs_copy; /* of the leaf being emitted */
 	struct refs refs; /* scratch */
 };

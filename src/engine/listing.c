@@ -41,6 +41,7 @@ struct listing {
 	int temp; /* -1: none */
 	uint64_t temp_len;
 	struct buf runs; /* struct run each */
+	unsigned marks;
 	uint8_t current[PACKED_BYTES_MAX];
 };
 
@@ -154,6 +155,11 @@ add_name(struct listing *l, unsigned char type, const char *name)
 		return 0;
 	if (len == 0 || len > LIMIT_NAME_BYTES)
 		return err_set(ERR_SOURCE, "a name of %zu bytes", len);
+	/* Both names have 12 bytes. */
+	if (len == 12 && memcmp(name, LISTING_RULES_NAME, len) == 0)
+		l->marks |= LISTING_RULES;
+	if (len == 12 && memcmp(name, LISTING_TAG_NAME, len) == 0)
+		l->marks |= LISTING_TAG;
 	r = buf_extend(&p, &l->names, HEAD_BYTES + len + 1);
 	if (r != 0)
 		return r;
@@ -315,6 +321,12 @@ size_t
 listing_held(const struct listing *l)
 {
 	return count_held(l);
+}
+
+unsigned
+listing_marks(const struct listing *l)
+{
+	return l->marks;
 }
 
 int

@@ -36,6 +36,15 @@ int listing_new(
 void listing_free(struct listing *l); /* NULL is fine */
 /* Names held in memory. */
 size_t listing_held(const struct listing *l);
+/*
+ * Names that say something about the directory: which of them are in the
+ * listing, known before the first name is read from it.
+ */
+#define LISTING_RULES_NAME ".shashignore"
+#define LISTING_RULES 1u
+#define LISTING_TAG_NAME "CACHEDIR.TAG"
+#define LISTING_TAG 2u
+unsigned listing_marks(const struct listing *l);
 /* The next name.  0; 1 at the end; ERR_IO. */
 int listing_next(struct listing_name *out, struct listing *l);
 

@@ -45,6 +45,7 @@ struct run {
 	struct cache *cache;
 	struct past_set past;
 	struct usage usage;
+	int dry_run; /* the cache is only looked at */
 	int relay; /* files of sparse bundles are laid anew */
 };
 

@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "base/limits.h"
+#include "engine/chooser.h"
 #include "engine/large.h"
 #include "engine/listing.h"
 #include "engine/reader.h"
@@ -22,7 +23,7 @@
 struct frame {
 	struct dir *dir; /* one reference */
 	int is_open; /* and one use */
-	struct listing *names;
+	struct listing *names; /* NULL: left empty */
 	struct past past;
 };
 
@@ -144,8 +145,11 @@ pop(struct walk *w)
 {
 	struct frame *f = &w->frames[--w->depth];
 
-	w->names_held -= listing_held(f->names);
+	if (f->names != NULL)
+		w->names_held -= listing_held(f->names);
 	listing_free(f->names);
+	if (w->o->chooser != NULL)
+		chooser_leave(w->o->chooser);
 	past_end(&f->past);
 	frame_close(f);
 	dir_unref(f->dir);
@@ -194,6 +198,54 @@ begin_past(
 	return r;
 }
 
+/* Tell about the entry `name` of `d` (NULL: about `d` itself). */
+static int
+tell(struct walk *w, enum walk_news news, const struct dir *d, const char *name,
+    size_t name_len)
+{
+	int r;
+
+	if (news == WALK_EXCLUDED)
+		(void)atomic_fetch_add(&w->run->notes.counts->excluded, 1);
+	if (w->o->tell == NULL)
+		return 0;
+	r = dir_path(&w->path, d, name, name_len);
+	if (r == 0)
+		w->o->tell(w->o->tell_arg, news, (const char *)w->path.data,
+		    w->path.len);
+	return r;
+}
+
+/* The chooser comes along into the directory of the newest frame. */
+static int
+enter_chooser(struct walk *w, int fd)
+{
+	const struct frame *f = &w->frames[w->depth - 1];
+	int r;
+
+	if (w->o->chooser == NULL)
+		return 0;
+	r = chooser_enter(w->o->chooser, fd, f->dir->name, f->dir->name_len,
+	    f->names != NULL ? listing_marks(f->names) : 0);
+	if (r > 0) {
+		/* More than was wanted is backed up: the user must know. */
+		notes_unreadable(&w->run->notes, f->dir, LISTING_RULES_NAME,
+		    strlen(LISTING_RULES_NAME), 0);
+		r = 0;
+	}
+	if (r == 0 && f->names == NULL)
+		r = tell(w, WALK_EXCLUDED, f->dir, NULL, 0);
+	return r;
+}
+
+/* Is the directory to be stored without what is in it? */
+static int
+stays_empty(const struct walk *w, const struct stat *st)
+{
+	return w->o->chooser != NULL && w->depth > 0 &&
+	       chooser_stops(w->o->chooser, w->frames[0].dir->dev, st->st_dev);
+}
+
 /*
  * Begin the open directory `fd`, which is given away: list it, make its
  * frame and its ENTER slot.
@@ -211,7 +263,7 @@ enter(struct walk *w, int fd, const struct listing_name *n,
 	int r;
 
 	r = grow(w);
-	if (r == 0)
+	if (r == 0 && !stays_empty(w, st))
 		r = listing_new(&f.names, fd, w->o->temp_dir, most);
 	if (r != 0) {
 		(void)close(fd); /* only read from */
@@ -228,13 +280,16 @@ enter(struct walk *w, int fd, const struct listing_name *n,
 	f.dir->dev = st->st_dev;
 	f.dir->ino = st->st_ino;
 	r = begin_past(w, &f, fd, old);
-	w->names_held += listing_held(f.names);
+	if (f.names != NULL)
+		w->names_held += listing_held(f.names);
 	w->frames[w->depth++] = f;
 	if (w->depth - w->first_open > WALK_OPEN_MAX) {
 		if (w->first_open > 0)
 			frame_close(&w->frames[w->first_open]);
 		w->first_open++;
 	}
+	if (r == 0)
+		r = enter_chooser(w, fd);
 	if (r == 0)
 		r = emit(&s, w, SLOT_ENTER, f.dir, n, st);
 	if (r == 0 && old != NULL)
@@ -348,18 +403,18 @@ is_old(struct walk *w, const struct past *p, const struct past_entry *e,
 
 /* Returns 0; 1 when the entry is to be left out; ERR_NOMEM. */
 static int
-filtered(
-    struct walk *w, struct dir *d, const struct listing_name *n, int is_dir)
+excluded(struct walk *w, const struct listing_name *n, int is_dir)
 {
-	int r = dir_path(&w->path, d, n->name, n->len);
+	int r;
 
-	if (r != 0)
-		return r;
-	if (!w->o->filter(w->o->filter_arg, (const char *)w->path.data,
-		w->path.len, is_dir))
+	if (w->o->chooser == NULL)
 		return 0;
-	(void)atomic_fetch_add(&w->run->notes.counts->excluded, 1);
-	return 1;
+	r = chooser_excludes(w->o->chooser, n->name, n->len, is_dir);
+	if (r <= 0)
+		return r;
+	r = tell(
+	    w, WALK_EXCLUDED, w->frames[w->depth - 1].dir, n->name, n->len);
+	return r != 0 ? r : 1;
 }
 
 /* Is it to be laid into another bundle, most of its own being unused? */
@@ -395,6 +450,8 @@ visit_file(struct walk *w, const struct listing_name *n, const struct stat *st,
 	r = emit(&s, w, SLOT_ENTRY, f->dir, n, st);
 	if (r == 0)
 		s->relay = (uint8_t)relay;
+	if (r == 0 && S_ISREG(st->st_mode))
+		r = tell(w, WALK_READ, f->dir, n->name, n->len);
 	/* The chunks that a large file had are tried first. */
 	if (r == 0 && s->large != NULL && old != NULL &&
 	    (old->peek.location == ENTRY_AT_EXTENTS ||
@@ -425,11 +482,9 @@ visit(struct walk *w, const struct listing_name *n)
 		}
 		is_dir = S_ISDIR(st.st_mode);
 	}
-	if (w->o->filter != NULL) {
-		r = filtered(w, d, n, is_dir);
-		if (r != 0)
-			return r < 0 ? r : 0;
-	}
+	r = excluded(w, n, is_dir);
+	if (r != 0)
+		return r < 0 ? r : 0;
 	r = past_find(&old, &w->frames[w->depth - 1].past, n->name, n->len);
 	if (r < 0)
 		return r;
@@ -488,6 +543,14 @@ walk_root(struct walk *w)
 	return r == ERR_SOURCE ? err_prefix(ERR_NOENT, "%s", w->o->path) : r;
 }
 
+static int
+next_name(struct listing_name *out, struct walk *w)
+{
+	struct listing *names = w->frames[w->depth - 1].names;
+
+	return names == NULL ? 1 : listing_next(out, names);
+}
+
 int
 walk_run(struct run *run, const struct walk_options *o)
 {
@@ -495,13 +558,15 @@ walk_run(struct run *run, const struct walk_options *o)
 	struct listing_name n;
 	int r;
 
+	if (o->chooser != NULL)
+		chooser_reset(o->chooser);
 	r = run_worker_new(&w.worker, run);
 	if (r == 0)
 		r = walk_root(&w);
 	while (r == 0 && w.depth > 0) {
 		r = fate_check(&run->fate);
 		if (r == 0)
-			r = listing_next(&n, w.frames[w.depth - 1].names);
+			r = next_name(&n, &w);
 		if (r == 0)
 			r = visit(&w, &n);
 		else if (r == 1)

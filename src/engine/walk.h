@@ -5,7 +5,8 @@
  * Walks a directory depth first, the entries of each directory sorted by raw
  * name bytes, and fills blocks with slots in that order.  Works relative to
  * held descriptors, so it never meets a path that is too long, and never
- * follows a symlink.  `.shamo` and sockets, at any depth, do not exist.
+ * follows a symlink.  `.shamo` and sockets, at any depth, do not exist, nor
+ * does what the chooser leaves out.
  *
  * A deep tree does not run out of descriptors: only the deepest
  * WALK_OPEN_MAX directories (and the root) stay open for the walk, the others
@@ -17,18 +18,23 @@
 
 #define WALK_OPEN_MAX 64u
 
-/*
- * Whether to leave an entry out: nonzero to do so.  The path is relative to
- * the root.
- */
-typedef int walk_filter(
-    void *arg, const char *path, size_t path_len, int is_dir);
+struct chooser;
+
+enum walk_news {
+	WALK_EXCLUDED, /* left out */
+	WALK_READ /* is new or changed: its content is read */
+};
+/* Tell about the entry with this path, relative to the root.  Called by the
+ * thread that walks. */
+typedef void walk_tell(
+    void *arg, enum walk_news news, const char *path, size_t path_len);
 
 struct walk_options {
 	const char *path; /* of the directory */
 	const char *temp_dir; /* for large directories; may be NULL */
-	walk_filter *filter; /* may be NULL */
-	void *filter_arg;
+	struct chooser *chooser; /* NULL: everything is taken */
+	walk_tell *tell; /* may be NULL */
+	void *tell_arg;
 };
 
 /*

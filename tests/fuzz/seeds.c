@@ -2,7 +2,8 @@
  * Writes inputs that decode, for the fuzz targets to start from.
  *
  * usage: seeds FOLDER        (makes FOLDER/tree, map, bundle, snapshot,
- *                            envelope, record, pack, proto_json, proto_body)
+ *                            envelope, record, pack, proto_json, proto_body,
+ *                            ignore)
  */
 
 #include "backend/mem.h"
@@ -308,6 +309,28 @@ bodies(void)
 	buf_release(&b);
 }
 
+static void
+rules(void)
+{
+	static const char *const paths[] = {"a/b c/[d].o", "src/main.c"};
+	static const char *const texts[] = {
+	    "# objects\n*.o\n!keep.o\n/build/\n",
+	    "**/b*/**\n[[:alpha:][!x-z]?\\ \r\nsrc/**/*.[ch]\n",
+	    "!src/\na/**/\\[d\\].o\n[]-]*a*a*a*b"};
+	uint8_t head[2 + UINT8_MAX];
+	size_t i, n, len;
+
+	for (i = 0; i < 2; i++) {
+		len = strlen(paths[i]);
+		head[0] = (uint8_t)len;
+		head[1] = (uint8_t)i;
+		memcpy(head + 2, paths[i], len);
+		for (n = 0; n < 3; n++)
+			put("ignore", head, 2 + len, texts[n],
+			    strlen(texts[n]));
+	}
+}
+
 int
 main(int argc, char **argv)
 {
@@ -325,5 +348,6 @@ main(int argc, char **argv)
 	packs(RECORD_META);
 	messages();
 	bodies();
+	rules();
 	return 0;
 }

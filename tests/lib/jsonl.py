@@ -35,6 +35,8 @@ def check_value(o, name, kind):
         assert type(v) is int and 0 <= v < 2**63, (name, v)
     elif kind == "bool":
         assert type(v) is bool, (name, v)
+    elif kind == "texts":
+        assert type(v) is list and all(type(t) is str for t in v), (name, v)
     elif kind == "hex":
         assert re.fullmatch("(?:[0-9a-f]{2})+", v), (name, v)
     elif kind == "time":

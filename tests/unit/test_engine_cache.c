@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -375,6 +376,32 @@ crowd(void **state)
 	cache_close(c);
 }
 
+/* A look makes and empties nothing, whoever the cache belongs to. */
+static void
+look_only(void **state)
+{
+	struct fixture *f = *state;
+	char *absent = fs_join(f->dir, "absent");
+	struct cache_dir d;
+	struct cache *c;
+
+	assert_int_equal(cache_look(&c, absent, check_key, &f->head), 1);
+	assert_int_equal(access(absent, F_OK), -1);
+	fill(f, 5, abc);
+	assert_int_equal(cache_look(&c, f->dir, check_key, &f->head), 0);
+	assert_non_null(cache_root(c));
+	assert_int_equal(cache_dir(&d, c, 1, 5), 0);
+	expect_leaf(c, 5, "a", abc[0]);
+	cache_close(c);
+	f->head.machine[0] ^= 1;
+	assert_int_equal(cache_look(&c, f->dir, check_key, &f->head), 1);
+	f->head.machine[0] ^= 1;
+	c = open_cache(f);
+	assert_int_equal(cache_dir(&d, c, 1, 5), 0);
+	cache_close(c);
+	free(absent);
+}
+
 int
 main(void)
 {
@@ -389,6 +416,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(
 		broken_environment_begins_anew, setup, teardown),
 	    cmocka_unit_test_setup_teardown(crowd, setup, teardown),
+	    cmocka_unit_test_setup_teardown(look_only, setup, teardown),
 	    cmocka_unit_test(flips),
 	    cmocka_unit_test(stats_differ),
 	};

@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "base/fs.h"
 #include "base/pool.h"
+#include "engine/chooser.h"
 #include "engine/scan.h"
 #include "lib/source_tree.h"
 #include "lib/tempdir.h"
@@ -181,26 +182,35 @@ test_unreadable(void **state)
 	tempdir_free(dir);
 }
 
-static int
-leave_out(void *arg, const char *path, size_t len, int is_dir)
+static char excluded[100];
+
+static void
+tell(void *arg, enum walk_news news, const char *path, size_t len)
 {
 	(void)arg;
-	return (is_dir && len == 8 && memcmp(path, "sub/many", 8) == 0) ||
-	       (!is_dir && len == 5 && memcmp(path, "large", 5) == 0);
+	if (news == WALK_EXCLUDED)
+		(void)snprintf(excluded + strlen(excluded),
+		    sizeof(excluded) - strlen(excluded), "%.*s\n", (int)len,
+		    path);
 }
 
 static void
-test_filter(void **state)
+test_chooser(void **state)
 {
+	static const char *const exclude[] = {"sub/many/", "/large"};
+	const struct chooser_options c = {.exclude = exclude, .nexclude = 2};
 	char *dir = tempdir_new(), command[256];
-	struct scan_options o = {.walk = {.path = dir, .filter = leave_out}};
+	struct scan_options o = {.walk = {.path = dir, .tell = tell}};
 	uint8_t expected[HASH_BYTES], address[HASH_BYTES];
 	struct notes_counts counts;
 
 	(void)state;
 	source_tree_make(dir);
+	assert_int_equal(chooser_new(&o.walk.chooser, &c), 0);
 	assert_int_equal(scan(address, &counts, &o), 0);
 	assert_int_equal(counts.excluded, 2);
+	assert_string_equal(excluded, "large\nsub/many\n");
+	chooser_free(o.walk.chooser);
 	(void)snprintf(command, sizeof(command),
 	    "rm -rf '%s/sub/many' '%s/large'", dir, dir);
 	assert_int_equal(system(command), 0);
@@ -280,7 +290,7 @@ main(void)
 	    cmocka_unit_test(test_empty_and_absent),
 	    cmocka_unit_test(test_deep),
 	    cmocka_unit_test(test_unreadable),
-	    cmocka_unit_test(test_filter),
+	    cmocka_unit_test(test_chooser),
 	    cmocka_unit_test(test_unstable),
 	    cmocka_unit_test(test_interrupt),
 	};
