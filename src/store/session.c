@@ -33,7 +33,14 @@ struct session {
 	struct vault *v;
 	uint8_t public_key[32];
 	struct store_info info;
-	struct pool_lock lock; /* what follows */
+	/*
+	 * Who writes packs holds `writing`, from the first byte to the index
+	 * and across every wait for the disk.  What follows is changed with
+	 * both locks held, so that either is enough to look at it: questions
+	 * take `lock` alone and never wait for a disk.  `writing` first.
+	 */
+	struct pool_lock writing;
+	struct pool_lock lock;
 	struct open_pack data, meta;
 	struct idmap waiting; /* stored, not closed */
 	int failed; /* why nothing goes on: ERR_STALE after a fence, else the
@@ -59,6 +66,7 @@ session_open(struct session **out, struct vault *v,
 	s->v = v;
 	s->full = ret == ERR_NOSPACE;
 	memcpy(s->public_key, public_key, sizeof(s->public_key));
+	pool_lock_init(&s->writing);
 	pool_lock_init(&s->lock);
 	s->data.class = RECORD_DATA;
 	s->meta.class = RECORD_META;
@@ -178,12 +186,14 @@ admit(struct session *s, struct open_pack *op, struct index_pack *p)
 		idmap_release(&waiting);
 		return ret;
 	}
+	pool_lock_enter(&s->lock);
 	idmap_release(&s->waiting);
 	s->waiting = waiting;
+	pool_lock_leave(&s->lock);
 	return 0;
 }
 
-/* Make one pack durable and admit it; the session's lock is held. */
+/* Make one pack durable and admit it. */
 static int
 close_pack(struct session *s, struct open_pack *op)
 {
@@ -201,9 +211,11 @@ close_pack(struct session *s, struct open_pack *op)
 		if (ret < 0)
 			vault_suspect(s->v);
 	}
+	pool_lock_enter(&s->lock);
 	if (ret < 0)
 		s->failed = ret;
 	reset_pack(op);
+	pool_lock_leave(&s->lock);
 	return ret;
 }
 
@@ -333,7 +345,7 @@ note_record(struct open_pack *op, const struct record *r, uint32_t offset,
 	return ret;
 }
 
-/* Store one checked record; the lock is held. */
+/* Store one checked record. */
 static int
 store_record(struct session *s, const struct record *r, unsigned flags)
 {
@@ -346,13 +358,14 @@ store_record(struct session *s, const struct record *r, unsigned flags)
 	    (!pack_writer_fits(op->w, r->len) || op->n >= SESSION_RECORDS_MAX ||
 		op->ids.len + ids_len > SESSION_IDS_BYTES_MAX))
 		ret = op == &s->meta ? flush(s) : close_pack(s, op);
-	if (ret == 0)
-		ret = grow_items(op);
 	if (ret == 0 && op->w == NULL)
 		ret = pack_writer_open(
 		    &op->w, s->v->backend, op->class, s->v->id);
 	if (ret == 0)
 		ret = pack_writer_add(&offset, op->w, r);
+	pool_lock_enter(&s->lock);
+	if (ret == 0)
+		ret = grow_items(op);
 	if (ret == 0)
 		ret = note_record(op, r, offset, flags);
 	/* Half a record may be in the pack by now. */
@@ -360,6 +373,7 @@ store_record(struct session *s, const struct record *r, unsigned flags)
 		s->failed = ret;
 		reset_pack(op);
 	}
+	pool_lock_leave(&s->lock);
 	return ret;
 }
 
@@ -407,7 +421,7 @@ session_put(
 		    s->v, have.data, ids.data, (uint32_t)(ids.len / 32));
 	if (ret < 0)
 		goto out;
-	pool_lock_enter(&s->lock);
+	pool_lock_enter(&s->writing);
 	ret = check_writable(s);
 	for (at = 0, i = 0; at < len && ret == 0; at += r.len, i++) {
 		ret = record_parse(&r, records + at, len - at);
@@ -418,7 +432,7 @@ session_put(
 			continue;
 		ret = store_record(s, &r, flags);
 	}
-	pool_lock_leave(&s->lock);
+	pool_lock_leave(&s->writing);
 out:
 	buf_release(&ids);
 	buf_release(&have);
@@ -435,7 +449,7 @@ read_open(struct buf *out, struct session *s, const uint8_t *id)
 	uint8_t *to;
 	int ret;
 
-	pool_lock_enter(&s->lock);
+	pool_lock_enter(&s->writing);
 	if (idmap_get(&at, &op->at, id) != 0) {
 		op = &s->meta;
 		if (idmap_get(&at, &op->at, id) != 0) {
@@ -449,7 +463,7 @@ read_open(struct buf *out, struct session *s, const uint8_t *id)
 	if (ret == 0)
 		ret = pack_writer_read(op->w, to, it->length, it->offset);
 out:
-	pool_lock_leave(&s->lock);
+	pool_lock_leave(&s->writing);
 	return ret;
 }
 
@@ -489,14 +503,14 @@ session_commit(struct session *s, struct store_receipt *receipt,
 {
 	int ret;
 
-	pool_lock_enter(&s->lock);
+	pool_lock_enter(&s->writing);
 	ret = check_writable(s);
 	if (ret == 0)
 		ret = flush(s);
 	if (ret == 0)
 		ret = commit_snapshot(receipt, missing, s->v, s->info.mount,
 		    s->public_key, snapshot, len);
-	pool_lock_leave(&s->lock);
+	pool_lock_leave(&s->writing);
 	return ret;
 }
 
@@ -505,11 +519,11 @@ session_settle(struct session *s)
 {
 	int ret;
 
-	pool_lock_enter(&s->lock);
+	pool_lock_enter(&s->writing);
 	ret = check_usable(s);
 	if (ret == 0)
 		ret = flush(s);
-	pool_lock_leave(&s->lock);
+	pool_lock_leave(&s->writing);
 	return ret;
 }
 
@@ -544,13 +558,15 @@ session_report(struct session *s, const uint8_t id[STORE_ID_BYTES])
 void
 session_fence(struct session *s)
 {
-	pool_lock_enter(&s->lock);
+	pool_lock_enter(&s->writing);
 	if (!s->failed) {
 		/* Its packs are good; an error here only wastes them. */
 		(void)flush(s);
+		pool_lock_enter(&s->lock);
 		s->failed = ERR_STALE;
+		pool_lock_leave(&s->lock);
 	}
-	pool_lock_leave(&s->lock);
+	pool_lock_leave(&s->writing);
 }
 
 int
@@ -565,6 +581,7 @@ session_close(struct session *s)
 	reset_pack(&s->meta);
 	idmap_release(&s->waiting);
 	pool_lock_release(&s->lock);
+	pool_lock_release(&s->writing);
 	free(s);
 	return ret;
 }
