@@ -22,6 +22,13 @@ uint64_t os_mount_id(int fd);
  */
 int os_rename_new(int dirfd, const char *from, const char *to);
 
+/*
+ * Write out all that the file system of `fd` holds back, and wait for it.
+ * Returns 0, or -1 with errno: also when something that was written since `fd`
+ * was opened could not be put on the disk.
+ */
+int os_sync_fs(int fd);
+
 /* Nonzero when `len` bytes of addresses are free to be mapped. */
 int os_can_map(size_t len);
 

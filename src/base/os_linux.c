@@ -78,6 +78,12 @@ os_rename_new(int dirfd, const char *from, const char *to)
 }
 
 int
+os_sync_fs(int fd)
+{
+	return syncfs(fd);
+}
+
+int
 os_can_map(size_t len)
 {
 	void *p = mmap(NULL, len, PROT_NONE,

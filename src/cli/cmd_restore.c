@@ -95,6 +95,7 @@ restore(struct connect *c, const struct request *q)
 		o.dest = q->dest;
 		o.paths = q->paths;
 		o.npaths = q->npaths;
+		o.sync = 1;
 		o.warn = cli_warn_line;
 		o.interrupt = &cli_interrupted;
 		rc = restore_run(&result, c->store, &c->keys, &o);

@@ -92,6 +92,7 @@ struct run {
 	struct restore_work *work;
 	struct restore_dir *root;
 	struct restore_range range;
+	int dest_fd; /* opened before anything was written */
 };
 
 /*
@@ -170,6 +171,24 @@ begin_root(struct run *r, int fd)
 	return rc;
 }
 
+/*
+ * What was written is still in memory for the most part, and a disk that fails
+ * to take it would tell nobody: wait for it, so that success is the files on
+ * the disk.
+ */
+static void
+sync_dest(struct run *r)
+{
+	if (!r->job.o->sync || restore_job_poll(&r->job))
+		return;
+	if (os_sync_fs(r->dest_fd) != 0)
+		(void)restore_job_stop(&r->job,
+		    err_errno(errno == ENOSPC || errno == EDQUOT ? ERR_NOSPACE
+								 : ERR_IO,
+			"not all of %s could be put on its disk",
+			r->job.o->dest));
+}
+
 static int
 run(struct run *r)
 {
@@ -192,10 +211,20 @@ run(struct run *r)
 		    2 * (info->files + info->dirs) + ENTRIES_SLACK);
 	if (rc == 0)
 		rc = open_dest(&fd, o->dest, r->range.all);
+	if (rc == 0) {
+		/* Errors are told to descriptors that were open before. */
+		r->dest_fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+		if (r->dest_fd < 0) {
+			rc = err_errno(ERR_IO, "cannot open %s", o->dest);
+			(void)close(fd); /* only read */
+		}
+	}
 	if (rc == 0)
 		rc = begin_root(r, fd);
-	if (rc == 0)
+	if (rc == 0) {
 		go(r);
+		sync_dest(r);
+	}
 	return rc;
 }
 
@@ -230,6 +259,7 @@ restore_run(struct restore_result *out, struct store *store,
 	int rc;
 
 	memset(&r, 0, sizeof(r));
+	r.dest_fd = -1;
 	restore_job_init(&r.job, store, keys, o);
 	rc = run(&r);
 	(void)snprintf(text, sizeof(text), "%s", err_text());
@@ -239,6 +269,8 @@ restore_run(struct restore_result *out, struct store *store,
 	restore_walk_free(r.walk);
 	restore_dir_all_free(r.dirs);
 	restore_select_free(r.select);
+	if (r.dest_fd >= 0)
+		(void)close(r.dest_fd); /* only read */
 	*out = r.job.result;
 	if (rc == 0)
 		rc = outcome(&r.job);

@@ -42,6 +42,9 @@ struct restore_options {
 	 */
 	const char *const *paths;
 	size_t npaths;
+	/* Sync the file system of `dest` at the end: success then means that
+	 * all is on the disk. */
+	int sync;
 	unsigned threads; /* that write; 0: as many as processors, at least 2 */
 	/*
 	 * One line about an entry that could not be restored (NULL: nobody);
@@ -75,7 +78,7 @@ struct restore_result {
  * ERR_FAIL: the same for entries that this system could not take;
  * ERR_USAGE: `dest` is not empty, or a path is none; ERR_NOENT: the snapshot
  * has no such path (nothing was restored); ERR_INTR; any error of the store,
- * ERR_IO or ERR_NOSPACE of `dest`: stopped there.
+ * ERR_IO or ERR_NOSPACE of `dest`: stopped there, or at its sync.
  */
 int restore_run(struct restore_result *out, struct store *store,
     const struct keys *keys, const struct restore_options *o);

@@ -116,3 +116,20 @@ local_backup()
 		rm -r copy
 	done
 }
+
+@test "success is when the disk has taken it" {
+	mkdir work
+	echo content >work/file
+	local_backup
+	rc=0
+	scenario_strace -e trace=syncfs -e inject=syncfs:error=EIO \
+	    shash restore --dir work --dest copy 2>err || rc=$?
+	[ "$rc" -eq 1 ]
+	grep -q 'not all of copy could be put on its disk: ' err
+	rm -r copy
+	# Before the end, and when nothing follows that could fail later.
+	scenario_strace -e trace=utimensat,syncfs \
+	    shash restore --dir work --dest copy
+	grep -o 'utimensat\|syncfs' trace | tail -n 2 >order
+	[ "$(cat order)" = $'utimensat\nsyncfs' ]
+}
