@@ -1,6 +1,7 @@
 #include "base/log.h"
 
 #include "base/clock.h"
+#include "base/pool.h"
 #include "base/utf8.h"
 
 #include <errno.h>
@@ -14,8 +15,15 @@
 
 /* A line before escaping: a path of 4096 bytes and some words. */
 #define LINE_RAW_MAX 6144
-/* Each byte may become \xNN; the time stamp, "shash: " and the newline. */
-#define LINE_MAX_BYTES (4 * LINE_RAW_MAX + 64)
+/* The line at the foot of the terminal. */
+#define FOOT_MAX 512
+/* Each byte may become \xNN; the time stamp, "shash: ", the newline, and what
+ * clears the foot. */
+#define LINE_MAX_BYTES (4 * LINE_RAW_MAX + 64 + FOOT_MAX + 2)
+
+/* The line at the foot of the terminal, and what is written beside it. */
+static struct pool_lock foot_lock = POOL_LOCK_INIT;
+static size_t foot_len; /* characters that stand there; 0: none */
 
 static atomic_int log_level;
 static atomic_int log_stamps;
@@ -103,13 +111,68 @@ put_stamp(char *line, size_t cap)
 	return strftime(line, cap, "%Y-%m-%dT%H:%M:%SZ ", &tm);
 }
 
+/* All of it; the loop is for a short write only. */
+static void
+put(const char *p, size_t len)
+{
+	ssize_t w;
+
+	for (; len > 0; p += w, len -= (size_t)w) {
+		w = write(STDERR_FILENO, p, len);
+		if (w < 0 && errno == EINTR)
+			w = 0;
+		else if (w <= 0)
+			break; /* nobody is left to be told */
+	}
+}
+
+/* Append what overwrites the foot with blanks; under its lock. */
+static size_t
+erase_foot(char *out)
+{
+	size_t n = 0;
+
+	if (foot_len > 0) {
+		out[n++] = '\r';
+		memset(out + n, ' ', foot_len);
+		n += foot_len;
+		out[n++] = '\r';
+	}
+	foot_len = 0;
+	return n;
+}
+
+void
+log_foot(const char *text)
+{
+	char out[2 * FOOT_MAX + 2];
+	size_t len = text == NULL ? 0 : strlen(text), n = 0;
+
+	if (len > FOOT_MAX)
+		len = FOOT_MAX;
+	pool_lock_enter(&foot_lock);
+	if (len == 0) {
+		n = erase_foot(out);
+	} else {
+		out[n++] = '\r';
+		memcpy(out + n, text, len);
+		n += len;
+		if (foot_len > len) {
+			memset(out + n, ' ', foot_len - len);
+			n += foot_len - len;
+		}
+		foot_len = len;
+	}
+	put(out, n);
+	pool_lock_leave(&foot_lock);
+}
+
 static void
 put_line(const char *prefix, const char *fmt, va_list ap)
 {
 	int saved = errno, n;
 	char raw[LINE_RAW_MAX], line[LINE_MAX_BYTES];
-	size_t len, done;
-	ssize_t w;
+	size_t len, start;
 
 	n = vsnprintf(raw, sizeof(raw), fmt, ap);
 	if (n < 0)
@@ -118,21 +181,18 @@ put_line(const char *prefix, const char *fmt, va_list ap)
 		n = (int)sizeof(raw) - 1;
 		memcpy(raw + n - 3, "...", 3);
 	}
-	len = put_stamp(line, sizeof(line));
+	pool_lock_enter(&foot_lock);
+	/* Memory is there for it: FOOT_MAX + 2. */
+	start = erase_foot(line);
+	len = start + put_stamp(line + start, sizeof(line) - start);
 	memcpy(line + len, prefix, strlen(prefix));
 	len += strlen(prefix);
 	log_escape(line + len, sizeof(line) - len - 1, raw, (size_t)n);
 	len += strlen(line + len);
 	line[len++] = '\n';
 
-	/* One write() for the line; the loop is for a short one only. */
-	for (done = 0; done < len; done += (size_t)w) {
-		w = write(STDERR_FILENO, line + done, len - done);
-		if (w < 0 && errno == EINTR)
-			w = 0;
-		else if (w <= 0)
-			break; /* nobody is left to be told */
-	}
+	put(line, len); /* one write() */
+	pool_lock_leave(&foot_lock);
 	errno = saved;
 }
 

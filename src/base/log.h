@@ -20,6 +20,14 @@ void log_info(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* As log_info(), only after log_set_verbose(1). */
 void log_debug(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
+/*
+ * Keep `text` (harmless ASCII, shorter than the terminal is wide) at the foot
+ * of a terminal that is stderr: it is written over the one before, and cleared
+ * before any line of the log.  NULL clears it; who prints to stdout does that
+ * first, for both may be one terminal.
+ */
+void log_foot(const char *text);
+
 /* -1 quiet (log_info says nothing), 0 normal, 1 verbose. */
 void log_set_verbose(int level);
 

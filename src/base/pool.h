@@ -17,6 +17,12 @@ struct pool_cond {
 	pthread_cond_t c;
 };
 
+/* For one that lives as long as the process. */
+#define POOL_LOCK_INIT \
+	{ \
+		PTHREAD_MUTEX_INITIALIZER \
+	}
+
 /* These abort on misuse: a failing lock is our bug, not an input. */
 void pool_lock_init(struct pool_lock *l);
 void pool_lock_release(struct pool_lock *l);

@@ -37,6 +37,7 @@ cli_print(const char *fmt, ...)
 	va_list ap;
 	int n, rc = 0;
 
+	log_foot(NULL);
 	flockfile(stdout); /* warnings come from any thread */
 	va_start(ap, fmt);
 	n = vprintf(fmt, ap);

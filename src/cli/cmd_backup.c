@@ -9,6 +9,7 @@
 #include "cli/cli.h"
 #include "cli/connect.h"
 #include "cli/jsonl.h"
+#include "cli/meter.h"
 #include "cli/mode.h"
 #include "engine/backup.h"
 #include "engine/chooser.h"
@@ -103,6 +104,18 @@ print_json(const struct connect *c, const struct backup_result *r,
 	return jsonl_print(&l);
 }
 
+/* How far it is: what was as before, and what was read. */
+static void
+read_counts(void *arg, struct meter_sample *out)
+{
+	const struct notes_counts *n = arg;
+	uint64_t bytes = n->bytes, seen = n->bytes_kept + n->bytes_read;
+
+	/* What was read is added to the snapshot in its order, later. */
+	out->files = n->files > n->files_read ? n->files : n->files_read;
+	out->bytes = bytes > seen ? bytes : seen;
+}
+
 static int
 back_up(struct connect *c, struct backup_result *result,
     struct notes_counts *counts, const struct request *q,
@@ -138,7 +151,7 @@ back_up(struct connect *c, struct backup_result *result,
 	o.counts = counts;
 	o.interrupt = &cli_interrupted;
 	for (tries = 1;; tries++) {
-		memset(counts, 0, sizeof(*counts));
+		notes_zero(counts);
 		rc = backup_run(result, c->store, &c->keys, &o);
 		if (rc != ERR_STALE || tries == SESSIONS_MAX)
 			break;
@@ -208,10 +221,15 @@ finish(const struct connect *c, const struct backup_result *result,
     const struct notes_counts *counts, int64_t took_ns)
 {
 	char key[ADDRESS_TEXT_BYTES];
-	struct shamo_head head = {.client_seq = result->client_seq};
+	struct shamo_head head = {.client_seq = result->client_seq,
+	    .server_seq = result->receipt.server_seq,
+	    .receive_ns = result->receipt.receive_ns,
+	    .files = counts->files,
+	    .bytes = counts->bytes};
 	int rc;
 
 	memcpy(head.snapshot, result->snapshot, sizeof(head.snapshot));
+	memcpy(head.address, result->address, sizeof(head.address));
 	/* The snapshot is acknowledged whatever becomes of the note of it. */
 	if (shamo_save_head(&c->state, &head) != 0)
 		log_warn("%s", err_text());
@@ -246,11 +264,19 @@ run(struct connect *c, const struct request *q, struct chooser *chooser)
 	int64_t start_ns = clock_mono_ns();
 	struct backup_result result;
 	struct notes_counts counts;
+	struct shamo_head head;
+	struct meter *meter;
 	int rc;
 
+	notes_zero(&counts);
+	meter_start(&meter, "backup", "files", read_counts, &counts);
+	/* About as much as the last time; what is wrong comes out later. */
+	if (shamo_load_head(&head, &c->state) == 0)
+		meter_total(meter, head.bytes);
 	rc = connect_again(c);
 	if (rc == 0)
 		rc = back_up(c, &result, &counts, q, chooser);
+	meter_stop(meter);
 	if (rc == 0 && q->dry_run)
 		return finish_dry(
 		    c, &result, &counts, clock_mono_ns() - start_ns);

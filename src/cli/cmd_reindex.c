@@ -60,7 +60,7 @@ cmd_reindex(int argc, char **argv)
 	if (rc != 0)
 		return rc;
 	memset(&r, 0, sizeof(r));
-	rc = inspect_ask(&n, store_dir, "reindex", NULL, NULL);
+	rc = inspect_ask(&n, store_dir, "reindex", NULL, NULL, NULL);
 	if (rc == 0) {
 		r.vaults = n.vaults;
 		log_info("the server has rebuilt the index of %s",

@@ -6,6 +6,7 @@
 #include "cli/cli.h"
 #include "cli/connect.h"
 #include "cli/jsonl.h"
+#include "cli/meter.h"
 #include "cli/mode.h"
 #include "engine/catalog.h"
 #include "engine/restore.h"
@@ -64,8 +65,18 @@ print_json(const struct restore_result *r, const struct catalog_entry *e,
 	return jsonl_print(&l);
 }
 
+static void
+read_progress(void *arg, struct meter_sample *out)
+{
+	struct restore_progress *p = arg;
+
+	out->files = atomic_load(&p->files);
+	out->bytes = atomic_load(&p->bytes);
+}
+
 static int
-restore(struct connect *c, const struct request *q)
+restore(struct connect *c, const struct request *q,
+    struct restore_progress *progress, struct meter *meter)
 {
 	uint8_t mount[STORE_NAME_BYTES];
 	const struct catalog_entry *entry;
@@ -96,8 +107,11 @@ restore(struct connect *c, const struct request *q)
 		o.paths = q->paths;
 		o.npaths = q->npaths;
 		o.sync = 1;
+		o.progress = progress;
 		o.warn = cli_warn_line;
 		o.interrupt = &cli_interrupted;
+		if (q->npaths == 0)
+			meter_total(meter, entry->info.bytes);
 		rc = restore_run(&result, c->store, &c->keys, &o);
 		took_ns = clock_mono_ns() - q->start_ns;
 		if (rc == 0)
@@ -138,6 +152,8 @@ cmd_restore(int argc, char **argv)
 	    "are\nrelative to the backed-up directory, and come back at the "
 	    "same place\nbelow DEST.",
 	    options, 4096};
+	struct restore_progress progress;
+	struct meter *meter;
 	struct connect c;
 
 	rc = connect_defaults(&where, CONNECT_RETRY_LONG);
@@ -150,10 +166,13 @@ cmd_restore(int argc, char **argv)
 		return err_set(ERR_USAGE,
 		    "restore needs a folder to restore into: --dest DEST");
 	cli_catch_interrupts();
+	memset(&progress, 0, sizeof(progress));
+	meter_start(&meter, "restore", "files", read_progress, &progress);
 	where.reads = 1;
 	rc = connect_open(&c, &where);
 	if (rc == 0)
-		rc = restore(&c, &q);
+		rc = restore(&c, &q, &progress, meter);
+	meter_stop(meter);
 	connect_close(&c);
 	return rc;
 }

@@ -5,6 +5,7 @@
 #include "cli/choose.h"
 #include "cli/cli.h"
 #include "cli/jsonl.h"
+#include "cli/meter.h"
 #include "cli/mode.h"
 #include "engine/chooser.h"
 #include "engine/scan.h"
@@ -90,6 +91,17 @@ scan_file(const char *path)
 	return print_key(key, path, &counts);
 }
 
+static void
+read_counts(void *arg, struct meter_sample *out)
+{
+	const struct notes_counts *n = arg;
+	uint64_t bytes = n->bytes, seen = n->bytes_read;
+
+	/* What was read is added to the snapshot in its order, later. */
+	out->files = n->files > n->files_read ? n->files : n->files_read;
+	out->bytes = bytes > seen ? bytes : seen;
+}
+
 int
 cmd_scan(int argc, char **argv)
 {
@@ -112,6 +124,7 @@ cmd_scan(int argc, char **argv)
 	char key[ADDRESS_TEXT_BYTES], text[48];
 	struct notes_counts counts;
 	struct scan_result result;
+	struct meter *meter;
 	struct scan_options o;
 	size_t operands;
 	int rc = args_parse(&operands, &command, argc, argv);
@@ -122,7 +135,7 @@ cmd_scan(int argc, char **argv)
 	rc = scan_file(dir);
 	if (rc != 1)
 		return rc;
-	memset(&counts, 0, sizeof(counts));
+	notes_zero(&counts);
 	memset(&o, 0, sizeof(o));
 	o.walk.path = dir;
 	o.walk.temp_dir = state_dir;
@@ -131,8 +144,11 @@ cmd_scan(int argc, char **argv)
 	o.interrupt = &cli_interrupted;
 	o.walk.tell = mode.verbose ? choose_tell : NULL;
 	rc = choose_new(&o.walk.chooser, &choose);
-	if (rc == 0)
+	if (rc == 0) {
+		meter_start(&meter, "scan", "files", read_counts, &counts);
 		rc = scan_run(&result, &o);
+		meter_stop(meter);
+	}
 	chooser_free(o.walk.chooser);
 	if (rc != 0)
 		return rc;

@@ -1,15 +1,19 @@
 /* shash verify: check every byte of a store, without keys. */
 
+#include "backend/dir.h"
 #include "base/err.h"
 #include "base/hex.h"
 #include "base/log.h"
 #include "cli/cli.h"
 #include "cli/jsonl.h"
 #include "cli/localstore.h"
+#include "cli/meter.h"
 #include "cli/mode.h"
+#include "server/census.h"
 #include "server/inspect.h"
 #include "store/verify.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -17,6 +21,7 @@ struct check {
 	struct localstore store;
 	struct verify_counts counts; /* over all vaults */
 	size_t vaults;
+	atomic_ullong packs, bytes; /* read so far */
 	char hex[33]; /* the vault under way */
 };
 
@@ -49,6 +54,33 @@ found(void *arg, const char *where, const char *what)
 	    place, log_escape(text, sizeof(text), what, strlen(what)));
 }
 
+static void
+progress(void *arg, uint64_t bytes)
+{
+	struct check *c = arg;
+
+	atomic_fetch_add(&c->packs, 1);
+	atomic_fetch_add(&c->bytes, bytes);
+}
+
+static void
+progress_there(void *arg, uint64_t packs, uint64_t bytes)
+{
+	struct check *c = arg;
+
+	atomic_store(&c->packs, packs);
+	atomic_store(&c->bytes, bytes);
+}
+
+static void
+read_progress(void *arg, struct meter_sample *out)
+{
+	struct check *c = arg;
+
+	out->files = atomic_load(&c->packs);
+	out->bytes = atomic_load(&c->bytes);
+}
+
 static int
 find_key(void *arg, uint8_t public_key[32], const uint8_t mount[16])
 {
@@ -77,6 +109,7 @@ check_vault(void *arg, const uint8_t vault[16])
 		o.vault = c->store.vault;
 		o.found = found;
 		o.key = find_key;
+		o.progress = progress;
 		o.arg = c;
 		o.mark = 1;
 		rc = verify_vault(&n, &o);
@@ -104,7 +137,8 @@ static int
 ask_server(struct check *c, const char *store_dir)
 {
 	struct inspect_counts n;
-	int rc = inspect_ask(&n, store_dir, "verify", found_there, NULL);
+	int rc = inspect_ask(
+	    &n, store_dir, "verify", found_there, progress_there, c);
 
 	if (rc != 0)
 		return rc;
@@ -159,6 +193,43 @@ report(const struct check *c)
 	    c->counts.findings == 1 ? "" : "s");
 }
 
+/* Bytes of all packs; 0: not known, which costs only the share done. */
+static uint64_t
+pack_bytes(const char *store_dir)
+{
+	struct account *a;
+	struct census n;
+	uint64_t bytes = 0;
+
+	if (account_open(&a, store_dir, 0) != 0)
+		return 0;
+	if (census_take(&n, a, backend_dir_open) == 0) {
+		bytes = n.pack_bytes;
+		census_release(&n);
+	}
+	account_close(a);
+	return bytes;
+}
+
+static int
+check_store(struct check *c, const char *store_dir)
+{
+	struct meter *meter;
+	int rc;
+
+	meter_start(&meter, "verify", "packs", read_progress, c);
+	meter_total(meter, pack_bytes(store_dir));
+	rc = ask_server(c, store_dir);
+	if (rc == 1) {
+		rc = localstore_open(&c->store, store_dir, 0);
+		if (rc == 0)
+			rc = account_vaults(c->store.account, check_vault, c);
+		localstore_close(&c->store);
+	}
+	meter_stop(meter);
+	return rc;
+}
+
 int
 cmd_verify(int argc, char **argv)
 {
@@ -179,12 +250,6 @@ cmd_verify(int argc, char **argv)
 	if (rc != 0)
 		return rc;
 	memset(&c, 0, sizeof(c));
-	rc = ask_server(&c, store_dir);
-	if (rc == 1) {
-		rc = localstore_open(&c.store, store_dir, 0);
-		if (rc == 0)
-			rc = account_vaults(c.store.account, check_vault, &c);
-		localstore_close(&c.store);
-	}
+	rc = check_store(&c, store_dir);
 	return rc == 0 ? report(&c) : rc;
 }

@@ -336,11 +336,33 @@ out:
 	return path;
 }
 
+/* What of it is for people. */
+static int
+decode_news(struct shamo_head *h, const struct json *j)
+{
+	int64_t seq = 0, files = 0, bytes = 0;
+	int rc = json_get_hex(h->address, sizeof(h->address), j, "key");
+
+	if (rc == 0)
+		rc = json_get_int(&seq, j, "server_seq", 0, INT64_MAX);
+	if (rc == 0)
+		rc = json_get_int(
+		    &h->receive_ns, j, "receive_ns", INT64_MIN, INT64_MAX);
+	if (rc == 0)
+		rc = json_get_int(&files, j, "files", 0, INT64_MAX);
+	if (rc == 0)
+		rc = json_get_int(&bytes, j, "bytes", 0, INT64_MAX);
+	h->server_seq = (uint64_t)seq;
+	h->files = (uint64_t)files;
+	h->bytes = (uint64_t)bytes;
+	return rc;
+}
+
 int
 shamo_load_head(struct shamo_head *out, const struct shamo *s)
 {
 	struct buf text = BUF_INIT;
-	struct shamo_head h;
+	struct shamo_head h = {0};
 	struct json *j = NULL;
 	int64_t seq = 0;
 	int rc = read_state_file(&text, s, "head.json", LIMIT_JSON_BYTES);
@@ -352,6 +374,8 @@ shamo_load_head(struct shamo_head *out, const struct shamo *s)
 	if (rc == 0)
 		rc =
 		    json_get_hex(h.snapshot, sizeof(h.snapshot), j, "snapshot");
+	if (rc == 0 && json_has(j, "key"))
+		rc = decode_news(&h, j);
 	json_free(j);
 	buf_release(&text);
 	if (rc < 0)
@@ -374,6 +398,16 @@ shamo_save_head(const struct shamo *s, const struct shamo_head *h)
 	if (rc == 0)
 		rc = json_set_hex(
 		    j, "snapshot", h->snapshot, sizeof(h->snapshot));
+	if (rc == 0)
+		rc = json_set_hex(j, "key", h->address, sizeof(h->address));
+	if (rc == 0)
+		rc = json_set_int(j, "server_seq", (int64_t)h->server_seq);
+	if (rc == 0)
+		rc = json_set_int(j, "receive_ns", h->receive_ns);
+	if (rc == 0)
+		rc = json_set_int(j, "files", (int64_t)h->files);
+	if (rc == 0)
+		rc = json_set_int(j, "bytes", (int64_t)h->bytes);
 	if (rc == 0)
 		rc = write_state_json(s, "head.json", j);
 	json_free(j);

@@ -78,6 +78,11 @@ char *shamo_cache_path(const struct shamo *s);
 struct shamo_head {
 	uint64_t client_seq;
 	uint8_t snapshot[32]; /* its hash */
+	/* For people; zero in a file of an older version. */
+	uint64_t server_seq;
+	int64_t receive_ns;
+	uint64_t files, bytes;
+	uint8_t address[32]; /* the directory's key */
 };
 /* 0; 1 when there is none; ERR_*. */
 int shamo_load_head(struct shamo_head *out, const struct shamo *s);

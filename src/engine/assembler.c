@@ -353,8 +353,10 @@ add_old(struct assembler *a, const struct block *b, const struct slot *s)
 
 	make_old(&old, b, s);
 	(void)atomic_fetch_add(&counts->files, 1);
-	if (s->kind == ADDRESS_FILE)
+	if (s->kind == ADDRESS_FILE) {
 		(void)atomic_fetch_add(&counts->bytes, s->size);
+		(void)atomic_fetch_add(&counts->bytes_kept, s->size);
+	}
 	return folder_add_old(open_folder(a), &old);
 }
 

@@ -16,6 +16,17 @@ notes_init(
 }
 
 void
+notes_zero(struct notes_counts *c)
+{
+	_Atomic uint64_t *p = (_Atomic uint64_t *)(void *)c;
+	size_t i;
+
+	/* It has no members of another type. */
+	for (i = 0; i < sizeof(*c) / sizeof(*p); i++)
+		atomic_store(&p[i], 0);
+}
+
+void
 notes_release(struct notes *n)
 {
 	pool_lock_release(&n->lock);

@@ -20,6 +20,7 @@ struct notes_counts {
 	_Atomic uint64_t bytes; /* of the files' contents */
 	_Atomic uint64_t files_read; /* opened and read */
 	_Atomic uint64_t bytes_read;
+	_Atomic uint64_t bytes_kept; /* of files that are as they were */
 	_Atomic uint64_t unreadable; /* left out, or lacking an xattr */
 	_Atomic uint64_t unstable; /* changed while read, twice */
 	_Atomic uint64_t vanished; /* gone between listing and reading */
@@ -46,6 +47,8 @@ struct notes {
 void notes_init(
     struct notes *n, struct notes_counts *counts, notes_warn *warn, void *arg);
 void notes_release(struct notes *n);
+/* All counts to zero, also while somebody reads them. */
+void notes_zero(struct notes_counts *c);
 /* Say something about `what`, which is no entry. */
 void notes_tell(struct notes *n, const char *what, const char *text);
 /* Name the entry `name` of `d` (NULL: `d` itself) with a text. */

@@ -25,7 +25,7 @@
 
 /* Counted up while restore_run() runs; any thread may look. */
 struct restore_progress {
-	atomic_ullong entries; /* done: files, directories, everything */
+	atomic_ullong files; /* done: entries that are no directories */
 	atomic_ullong bytes; /* of file contents, holes included */
 };
 

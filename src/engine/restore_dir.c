@@ -302,10 +302,8 @@ finish(struct restore_dir *d)
 		restore_meta_set(job, &d->meta, fd, &st, d, NULL);
 	if (fd >= 0)
 		restore_dir_unpin(d);
-	if (!restore_job_stopped(job)) {
+	if (!restore_job_stopped(job))
 		restore_job_count(job, &job->result.dirs, 1);
-		restore_job_progress(job, 0);
-	}
 	pool_lock_enter(&d->all->lock);
 	if (d->fd >= 0) {
 		if (d->pins == 0)

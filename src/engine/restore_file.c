@@ -260,6 +260,8 @@ restore_file_write(struct restore_file *f, const uint8_t *p, size_t len)
 		failed(f, "write it");
 	f->at += len;
 	f->ends_in_hole = 0;
+	if (f->own_hash != NULL)
+		restore_job_progress(f->job, 0, len);
 }
 
 void
@@ -273,6 +275,8 @@ restore_file_hole(struct restore_file *f, uint64_t len)
 		failed(f, "write it");
 	f->at += len;
 	f->ends_in_hole = 1;
+	if (f->own_hash != NULL)
+		restore_job_progress(f->job, 0, len);
 	while (len > 0 && !restore_job_stopped(f->job)) {
 		n = len < ZEROS_BYTES ? (size_t)len : ZEROS_BYTES;
 		hash_update(f->hash, zeros, n);
@@ -343,6 +347,16 @@ count(struct restore_file *f)
 		restore_job_count(f->job, &r->unstable, 1);
 }
 
+/* It is done, well or not: tell what was not told while it was written. */
+static void
+progress(struct restore_file *f)
+{
+	uint64_t told = f->own_hash != NULL ? f->at : 0;
+
+	restore_job_progress(
+	    f->job, 1, f->kind == ADDRESS_FILE ? f->size - told : 0);
+}
+
 /* Find out what a link must lead to. */
 static int
 look(struct restore_file *f, struct stat *st)
@@ -380,7 +394,7 @@ restore_file_finish(struct restore_file *f)
 		restore_link_result(
 		    f->links, f->link, ok, st.st_dev, st.st_ino);
 	}
-	restore_job_progress(f->job, f->kind == ADDRESS_FILE ? f->size : 0);
+	progress(f);
 	restore_dir_done(f->dir);
 }
 
@@ -391,7 +405,7 @@ restore_file_linked(struct restore_file *f)
 	if (f->kind == ADDRESS_FILE)
 		restore_job_count(f->job, &f->job->result.links, 1);
 	count(f);
-	restore_job_progress(f->job, f->kind == ADDRESS_FILE ? f->size : 0);
+	progress(f);
 	restore_dir_done(f->dir);
 }
 

@@ -76,13 +76,15 @@ restore_job_direct(struct restore_job *j)
 }
 
 void
-restore_job_progress(struct restore_job *j, uint64_t bytes)
+restore_job_progress(struct restore_job *j, unsigned files, uint64_t bytes)
 {
 	struct restore_progress *p = j->o->progress;
 
 	if (p == NULL)
 		return;
-	atomic_fetch_add_explicit(&p->entries, 1, memory_order_relaxed);
+	if (files > 0)
+		atomic_fetch_add_explicit(
+		    &p->files, files, memory_order_relaxed);
 	atomic_fetch_add_explicit(&p->bytes, bytes, memory_order_relaxed);
 }
 

@@ -46,8 +46,10 @@ int restore_job_poll(struct restore_job *j);
 void restore_job_count(struct restore_job *j, uint64_t *count, uint64_t n);
 /* A file is being written past the page cache. */
 void restore_job_direct(struct restore_job *j);
-/* An entry of `bytes` content is done, well or not. */
-void restore_job_progress(struct restore_job *j, uint64_t bytes);
+/* So many entries that are no directories are done, well or not, and so many
+ * bytes of contents. */
+void restore_job_progress(
+    struct restore_job *j, unsigned files, uint64_t bytes);
 
 /* Tell about the entry `name` (NULL: the directory itself) in `dir`. */
 void restore_job_warn(struct restore_job *j, const struct restore_dir *dir,

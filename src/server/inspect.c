@@ -1,5 +1,6 @@
 #include "server/inspect.h"
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/hex.h"
 #include "base/log.h"
@@ -18,6 +19,7 @@
  * do not hold, for they are escaped):
  *
  *     finding WHERE WHAT
+ *     progress PACKS BYTES                 so far, of all vaults
  *     vault PACKS RECORDS BYTES SNAPSHOTS FINDINGS
  *     failed CODE TEXT                     and nothing more
  *     done                                 and nothing more
@@ -25,12 +27,16 @@
 
 #define WHERE_BYTES_MAX 512
 #define WHAT_BYTES_MAX 2048
+/* How often progress is told: for a line that somebody watches. */
+#define PROGRESS_NS 200000000
 
 struct work {
 	struct inspect *in;
 	struct control_peer *peer;
 	int verify; /* else reindex */
 	char hex[2 * IDENT_BYTES + 1]; /* the vault under way */
+	uint64_t packs, bytes; /* read so far */
+	int64_t told_ns; /* when that was said */
 };
 
 static void
@@ -42,6 +48,21 @@ say_finding(void *arg, const char *where, const char *what)
 	control_say(w->peer, "finding\tvaults/%s/%s\t%s", w->hex,
 	    log_escape(place, sizeof(place), where, strlen(where)),
 	    log_escape(text, sizeof(text), what, strlen(what)));
+}
+
+static void
+say_progress(void *arg, uint64_t bytes)
+{
+	struct work *w = arg;
+	int64_t now = clock_mono_ns();
+
+	w->packs++;
+	w->bytes += bytes;
+	if (now - w->told_ns < PROGRESS_NS)
+		return;
+	w->told_ns = now;
+	control_say(
+	    w->peer, "progress\t%" PRIu64 "\t%" PRIu64, w->packs, w->bytes);
 }
 
 static int
@@ -70,6 +91,7 @@ work_on(struct work *w, struct vault *vault)
 		o.vault = vault;
 		o.found = say_finding;
 		o.key = find_key;
+		o.progress = say_progress;
 		o.arg = w;
 		o.mark = 1;
 		r = verify_vault(&n, &o);
@@ -129,6 +151,7 @@ inspect_command(void *arg, struct control_peer *peer, const char *command)
 struct answer {
 	struct inspect_counts counts;
 	inspect_found_fn *found;
+	inspect_progress_fn *progress;
 	void *arg;
 	int done;
 };
@@ -160,6 +183,10 @@ on_line(void *arg, const char *line)
 	} else if (strcmp(text, "finding") == 0 && a->found != NULL) {
 		what = split(rest);
 		a->found(a->arg, rest, what);
+	} else if (strcmp(text, "progress") == 0 &&
+		   sscanf(rest, "%" SCNu64 "\t%" SCNu64, &packs, &bytes) == 2) {
+		if (a->progress != NULL)
+			a->progress(a->arg, packs, bytes);
 	} else if (strcmp(text, "vault") == 0 &&
 		   sscanf(rest,
 		       "%" SCNu64 "\t%" SCNu64 "\t%" SCNu64 "\t%" SCNu64
@@ -183,9 +210,9 @@ on_line(void *arg, const char *line)
 
 int
 inspect_ask(struct inspect_counts *out, const char *dir, const char *command,
-    inspect_found_fn *found, void *arg)
+    inspect_found_fn *found, inspect_progress_fn *progress, void *arg)
 {
-	struct answer a = {.found = found, .arg = arg};
+	struct answer a = {.found = found, .progress = progress, .arg = arg};
 	int r = control_lines(dir, command, 0, on_line, &a);
 
 	if (r == 0 && !a.done)

@@ -30,15 +30,18 @@ struct inspect_counts {
 
 /* A finding: where it is, and what. */
 typedef void inspect_found_fn(void *arg, const char *where, const char *what);
+/* So many packs and bytes of them were read so far. */
+typedef void inspect_progress_fn(void *arg, uint64_t packs, uint64_t bytes);
 
 /*
  * Ask the server of the store `dir` for `command`, "verify" or "reindex".
- * Both texts of a finding are fit to be printed; a reindex has none, `found`
- * may be NULL.
+ * Both texts of a finding are fit to be printed; a reindex has none, and tells
+ * no progress: `found` and `progress` may be NULL.
  * Returns 0; 1 when no server is running there; ERR_BUSY when a vault has
  * sessions; the errors of the work; ERR_UNREACHABLE.
  */
 int inspect_ask(struct inspect_counts *out, const char *dir,
-    const char *command, inspect_found_fn *found, void *arg);
+    const char *command, inspect_found_fn *found, inspect_progress_fn *progress,
+    void *arg);
 
 #endif

@@ -312,6 +312,8 @@ check_pack(struct work *k, const struct listed *l)
 	pool_lock_enter(&k->y->lock);
 	k->y->n.packs++;
 	k->y->n.bytes += l->size;
+	if (k->y->o->progress != NULL)
+		k->y->o->progress(k->y->o->arg, l->size);
 	pool_lock_leave(&k->y->lock);
 	return ret;
 }

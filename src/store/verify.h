@@ -28,7 +28,10 @@ struct verify_options {
 	struct vault *vault;
 	verify_found_fn *found; /* from any thread, one at a time */
 	verify_key_fn *key; /* NULL: signatures are not checked */
-	void *arg; /* of both */
+	/* So many bytes of packs were read since it was called the last time;
+	 * from any thread, one at a time.  NULL: nobody wants to know. */
+	void (*progress)(void *arg, uint64_t bytes);
+	void *arg; /* of all three */
 	/* Mark damaged records, so that the next backup heals them. */
 	int mark;
 };

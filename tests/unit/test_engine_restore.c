@@ -112,7 +112,7 @@ every_size_comes_back(void **state)
 	}
 	assert_int_equal(i, f->r.result.files);
 	assert_int_equal(1, f->r.result.dirs);
-	assert_int_equal(i + 1, atomic_load(&f->r.progress.entries));
+	assert_int_equal(i, atomic_load(&f->r.progress.files));
 	assert_int_equal(f->r.result.bytes, atomic_load(&f->r.progress.bytes));
 	free(data);
 }

@@ -108,17 +108,19 @@ test_commands(void **state)
 	assert_string_equal(out, "running");
 
 	n = 0;
-	assert_int_equal(inspect_ask(&counts, deep, "verify", found, &n), 0);
+	assert_int_equal(
+	    inspect_ask(&counts, deep, "verify", found, NULL, &n), 0);
 	assert_int_equal(n, 1);
 	assert_int_equal(counts.vaults, 2);
 	assert_int_equal(counts.packs, 11);
 	assert_int_equal(counts.snapshots, 44);
 	assert_int_equal(counts.findings, 1);
 	assert_int_equal(
-	    inspect_ask(&counts, deep, "reindex", NULL, NULL), ERR_NOSPACE);
+	    inspect_ask(&counts, deep, "reindex", NULL, NULL, NULL),
+	    ERR_NOSPACE);
 	assert_string_equal(err_text(), "no room here");
-	assert_int_equal(
-	    inspect_ask(&counts, deep, "many", NULL, NULL), ERR_UNREACHABLE);
+	assert_int_equal(inspect_ask(&counts, deep, "many", NULL, NULL, NULL),
+	    ERR_UNREACHABLE);
 	control_close(c);
 	assert_int_equal(control_ask(out, 64, deep, "status", 5), 1);
 	control_finish(c);

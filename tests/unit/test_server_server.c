@@ -178,14 +178,15 @@ check_vaults(struct store *s, const struct remote_options *o, const char *store)
 	struct inspect_counts counts;
 
 	assert_int_equal(
-	    inspect_ask(&counts, store, "verify", note_finding, NULL),
+	    inspect_ask(&counts, store, "verify", note_finding, NULL, NULL),
 	    ERR_BUSY);
 	s->ops->close(s);
 	assert_int_equal(
-	    inspect_ask(&counts, store, "verify", note_finding, NULL), 0);
+	    inspect_ask(&counts, store, "verify", note_finding, NULL, NULL), 0);
 	assert_int_equal(counts.snapshots, 1);
 	assert_int_equal(counts.records, 2);
-	assert_int_equal(inspect_ask(&counts, store, "reindex", NULL, NULL), 0);
+	assert_int_equal(
+	    inspect_ask(&counts, store, "reindex", NULL, NULL, NULL), 0);
 	assert_int_equal(remote_open(&s, o), 0);
 	return s;
 }
