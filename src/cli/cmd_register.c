@@ -8,6 +8,8 @@
  *  3. the master key goes to the keyring;
  *  4. config.json is written: the directory is registered;
  *  5. pending.key is removed.
+ * A "no" proves nothing, for whoever is on the wire can say it after the store
+ * has said yes: pending.key stays until a store says yes.
  */
 
 #include "base/err.h"
@@ -42,6 +44,7 @@ struct job {
 	struct keys keys; /* of the vault to open or join */
 	enum enroll_mode mode;
 	int fresh; /* the master key is in nobody's hands yet */
+	int turn; /* if the store lacks the pending vault, join the user's */
 	struct localstore local; /* a file:// store */
 	struct register_result answer;
 };
@@ -69,30 +72,62 @@ find_store(struct job *j)
 	return rc;
 }
 
+/*
+ * The vault of an earlier try, whose answer was lost or was a no.  The store
+ * may have it or not; a user with another vault there wants it only if it has.
+ * Returns 0; 1 when there was none.
+ */
+static int
+choose_pending(uint8_t master[KEYS_BYTES], struct job *j)
+{
+	uint8_t vault[KEYS_VAULT_BYTES];
+	int rc = shamo_load_pending(master, &j->state), other;
+
+	if (rc != 0)
+		return rc;
+	other = j->q->new_vault ? 1
+				: keyring_find(vault, j->state.store_public);
+	if (other < 0)
+		return other;
+	keys_derive(&j->keys, master, 0);
+	j->fresh = 1;
+	j->turn =
+	    other == 0 && memcmp(vault, j->keys.vault, sizeof(vault)) != 0;
+	j->mode = j->turn ? ENROLL_JOIN : ENROLL_EITHER;
+	return 0;
+}
+
+/* The vault that the user has on this store.  Returns 0; 1: none. */
+static int
+choose_own(uint8_t master[KEYS_BYTES], struct job *j)
+{
+	uint8_t vault[KEYS_VAULT_BYTES];
+	int rc = keyring_find(vault, j->state.store_public);
+
+	j->fresh = 0;
+	j->turn = 0;
+	j->mode = ENROLL_EITHER;
+	if (rc == 0 && j->q->chunker != NULL)
+		return err_set(ERR_USAGE,
+		    "--chunker is for a new vault, and this directory joins "
+		    "yours, which has one: leave it out, or add --new_vault");
+	return rc == 0 ? keyring_need(master, vault) : rc;
+}
+
 /* Which vault: the order of the cases is what the man page says. */
 static int
 choose_vault(struct job *j)
 {
-	uint8_t master[KEYS_BYTES], vault[KEYS_VAULT_BYTES];
-	int rc = 1;
+	uint8_t master[KEYS_BYTES];
+	int rc;
 
 	if (j->q->recovery_key != NULL) {
 		rc = recovery_decode(master, j->q->recovery_key);
 		j->mode = ENROLL_JOIN;
 	} else {
-		rc = shamo_load_pending(master, &j->state);
-		j->fresh = rc == 0;
-		j->mode = ENROLL_EITHER;
-		if (rc == 1 && !j->q->new_vault) {
-			rc = keyring_find(vault, j->state.store_public);
-			if (rc == 0)
-				rc = keyring_need(master, vault);
-			if (rc == 0 && j->q->chunker != NULL)
-				rc = err_set(ERR_USAGE,
-				    "--chunker is for a new vault, and this "
-				    "directory joins yours, which has one: "
-				    "leave it out, or add --new_vault");
-		}
+		rc = choose_pending(master, j);
+		if (rc == 1 && !j->q->new_vault)
+			rc = choose_own(master, j);
 	}
 	if (rc == 1) {
 		keys_make_master(master);
@@ -156,26 +191,39 @@ ask_remote(struct job *j, const struct header *h)
 	return rc;
 }
 
-/* Step 2; what the store says no to leaves nothing behind. */
 static int
-ask(struct job *j)
+ask_store(struct job *j)
 {
-	struct header h;
 	struct chunker_params chunker = chunker_default;
-	int rc;
+	struct header h;
 
 	if (j->q->chunker != NULL)
 		chunker.id = chunker_by_name(j->q->chunker);
 	vaultkey_header(&h, &j->keys, &chunker);
-	rc = j->local.account != NULL ? ask_local(j, &h) : ask_remote(j, &h);
-	if (rc == ERR_REFUSED || rc == ERR_EXIST || rc == ERR_NOENT) {
-		if (j->fresh)
-			shamo_drop_pending(&j->state);
-		if (rc == ERR_NOENT)
-			return err_set(ERR_REFUSED,
-			    "the store has no vault of this recovery key");
-		return rc == ERR_EXIST ? ERR_REFUSED : rc;
+	return j->local.account != NULL ? ask_local(j, &h) : ask_remote(j, &h);
+}
+
+/* Step 2. */
+static int
+ask(struct job *j)
+{
+	uint8_t master[KEYS_BYTES];
+	struct chunker_params chunker;
+	int rc = ask_store(j);
+
+	if (rc == ERR_NOENT && j->turn) {
+		rc = choose_own(master, j);
+		if (rc == 0)
+			keys_derive(&j->keys, master, 0);
+		hash_wipe(master, sizeof(master));
+		if (rc == 0)
+			rc = ask_store(j);
 	}
+	if (rc == ERR_NOENT)
+		return err_set(ERR_REFUSED,
+		    "the store has no vault of this recovery key");
+	if (rc == ERR_EXIST)
+		return ERR_REFUSED;
 	return rc != 0 ? rc
 		       : vaultkey_check(&chunker, &j->answer.header, &j->keys);
 }

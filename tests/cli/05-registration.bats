@@ -36,6 +36,83 @@ recovery_in()
 	exits 10 shash backup --dir other
 }
 
+# liar: a proxy that passes on one registration and answers that it was
+# refused; sets $proxy and $liar_url
+liar()
+{
+	python3 - "$port" "$folder/liar" 3>&- <<-'PYTHON' &
+	import http.client, http.server, os, sys
+	class Liar(http.server.BaseHTTPRequestHandler):
+	    protocol_version = "HTTP/1.1"
+	    def pass_on(self):
+	        n = int(self.headers.get("Content-Length", 0))
+	        c = http.client.HTTPConnection("127.0.0.1", int(sys.argv[1]))
+	        c.request(self.command, self.path, self.rfile.read(n),
+	                  dict(self.headers))
+	        a = c.getresponse()
+	        status, body = a.status, a.read()
+	        if self.path == "/v1/register":
+	            open(sys.argv[2] + ".said", "w").write(str(status))
+	            status = 403
+	            body = b'{"error":"refused","text":"go away"}'
+	        self.send_response(status)
+	        self.send_header("Content-Type", a.getheader("Content-Type"))
+	        self.send_header("Content-Length", str(len(body)))
+	        self.end_headers()
+	        self.wfile.write(body)
+	    do_GET = do_POST = pass_on
+	s = http.server.HTTPServer(("127.0.0.1", 0), Liar)
+	open(sys.argv[2] + ".new", "w").write(str(s.server_port))
+	os.rename(sys.argv[2] + ".new", sys.argv[2])
+	s.serve_forever()
+	PYTHON
+	proxy=$!
+	scenario_wait test -e liar
+	liar_url=http://127.0.0.1:$(cat liar)/
+}
+
+@test "a no that was put into the store's mouth loses nothing" {
+	invitation=$(shash invite --store_dir store)
+	liar
+	exits 12 shash register --dir work --url "$liar_url" \
+	    --invitation "$invitation"
+	says 'go away'
+	[ "$(cat liar.said)" = 200 ]
+	shash register --dir work --url "$url" --invitation "$invitation" \
+	    2>err
+	[ -n "$(recovery_in err)" ]
+	[ "$(find store/vaults -name vault.json | wc -l)" -eq 1 ]
+	[ ! -e work/.shamo/pending.key ]
+	shash backup --dir work
+	shash restore --dir work --dest copy
+	scenario_same work copy
+}
+
+@test "the same, and meanwhile another directory was registered" {
+	invitation=$(shash invite --store_dir store)
+	liar
+	exits 12 shash register --dir work --url "$liar_url" \
+	    --invitation "$invitation"
+	mkdir other
+	scenario_register other
+	exits 0 shash register --dir work --url "$url" \
+	    --invitation "$invitation"
+	says 'opened a new vault'
+	shash backup --dir work
+}
+
+@test "a slip in the invitation opens no vault of its own" {
+	exits 12 shash register --dir work --url "$url" \
+	    --invitation 9d739ff3-c218-4a52-a6c3-22fb669c74df
+	mkdir other
+	scenario_register other
+	exits 0 shash register --dir work --url "$url" \
+	    --invitation "$(shash invite --store_dir store)"
+	says 'joined your vault'
+	[ "$(find store/vaults -name vault.json | wc -l)" -eq 1 ]
+	[ ! -e work/.shamo/pending.key ]
+}
+
 @test "another user cannot use a used invitation either" {
 	invitation=$(shash invite --store_dir store)
 	shash register --dir work --url "$url" --invitation "$invitation"
