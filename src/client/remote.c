@@ -18,7 +18,7 @@ _Static_assert(STORE_ID_BYTES == BODY_ID_BYTES, "ids");
 _Static_assert(STORE_NAME_BYTES == IDENT_BYTES, "names");
 _Static_assert(STORE_GENERATION_BYTES == IDENT_GENERATION_BYTES, "generation");
 
-#define HAVE_ANSWER_MAX (IDENT_GENERATION_BYTES + 37u * LIMIT_HAVE_IDS)
+#define HAVE_ANSWER_MAX (37u * LIMIT_HAVE_IDS)
 #define COMMIT_ANSWER_MAX (64u + BODY_ID_BYTES * LIMIT_MISSING_IDS)
 
 struct remote {
@@ -46,16 +46,6 @@ static int
 bad_answer(int r)
 {
 	return r == ERR_DAMAGED ? err_prefix(ERR_FAIL, "server") : r;
-}
-
-/* Another generation than at log-in: nothing that was asked counts. */
-static int
-check_generation(const struct remote *m, const uint8_t *generation)
-{
-	if (memcmp(generation, m->base.info.generation,
-		IDENT_GENERATION_BYTES) != 0)
-		return err_set(ERR_STALE, "the store has changed meanwhile");
-	return 0;
 }
 
 /* The round trip of the log-in, checked. */
@@ -157,7 +147,6 @@ static int
 remote_have(struct store *s, uint8_t *bitmap, const uint8_t *ids, uint32_t n)
 {
 	struct remote *m = remote_of(s);
-	uint8_t generation[IDENT_GENERATION_BYTES];
 	struct buf body = BUF_INIT, answer = BUF_INIT;
 	int r;
 
@@ -171,9 +160,7 @@ remote_have(struct store *s, uint8_t *bitmap, const uint8_t *ids, uint32_t n)
 		    body.len, HAVE_ANSWER_MAX);
 	if (r == 0)
 		r = bad_answer(body_have_answer_decode(
-		    generation, bitmap, n, answer.data, answer.len));
-	if (r == 0)
-		r = check_generation(m, generation);
+		    bitmap, n, answer.data, answer.len));
 	buf_release(&body);
 	buf_release(&answer);
 	return r;
@@ -184,7 +171,6 @@ remote_have_files(struct store *s, struct store_member *out,
     const uint8_t *file_ids, uint32_t n)
 {
 	struct remote *m = remote_of(s);
-	uint8_t generation[IDENT_GENERATION_BYTES];
 	struct buf body = BUF_INIT, answer = BUF_INIT;
 	struct body_member *members = NULL;
 	uint32_t i;
@@ -203,9 +189,7 @@ remote_have_files(struct store *s, struct store_member *out,
 		    body.len, HAVE_ANSWER_MAX);
 	if (r == 0)
 		r = bad_answer(body_files_answer_decode(
-		    generation, members, n, answer.data, answer.len));
-	if (r == 0)
-		r = check_generation(m, generation);
+		    members, n, answer.data, answer.len));
 	for (i = 0; i < n && r == 0; i++) {
 		out[i].found = members[i].found;
 		out[i].member = members[i].member;

@@ -62,28 +62,21 @@ body_have_decode(struct body_have *out, const uint8_t *p, size_t len)
 }
 
 int
-body_have_answer_encode(struct buf *out, const uint8_t *generation,
-    const uint8_t *bitmap, uint32_t count)
+body_have_answer_encode(
+    struct buf *out, const uint8_t *bitmap, uint32_t count)
 {
-	int r = buf_append(out, generation, IDENT_GENERATION_BYTES);
-
-	if (r == 0)
-		r = buf_append(out, bitmap, BITMAP_BYTES(count));
-	return r;
+	return buf_append(out, bitmap, BITMAP_BYTES(count));
 }
 
 int
-body_files_answer_encode(struct buf *out, const uint8_t *generation,
-    const struct body_member *members, uint32_t count)
+body_files_answer_encode(
+    struct buf *out, const struct body_member *members, uint32_t count)
 {
 	uint8_t *bitmap;
 	uint32_t i;
-	size_t at;
-	int r = buf_append(out, generation, IDENT_GENERATION_BYTES);
+	size_t at = out->len;
+	int r = buf_append_zeros(out, BITMAP_BYTES(count));
 
-	at = out->len;
-	if (r == 0)
-		r = buf_append_zeros(out, BITMAP_BYTES(count));
 	for (i = 0; i < count && r == 0; i++) {
 		if (!members[i].found)
 			continue;
@@ -104,31 +97,25 @@ bitmap_is_clean(const uint8_t *bitmap, uint32_t count)
 }
 
 int
-body_have_answer_decode(uint8_t generation[IDENT_GENERATION_BYTES],
+body_have_answer_decode(
     uint8_t *bitmap, uint32_t count, const uint8_t *p, size_t len)
 {
-	const uint8_t *bits;
-
-	if (len != IDENT_GENERATION_BYTES + BITMAP_BYTES(count))
+	if (len != BITMAP_BYTES(count) || !bitmap_is_clean(p, count))
 		return malformed("answer to have");
-	bits = p + IDENT_GENERATION_BYTES;
-	if (!bitmap_is_clean(bits, count))
-		return malformed("answer to have");
-	memcpy(generation, p, IDENT_GENERATION_BYTES);
-	memcpy(bitmap, bits, BITMAP_BYTES(count));
+	if (len > 0)
+		memcpy(bitmap, p, len);
 	return 0;
 }
 
 int
-body_files_answer_decode(uint8_t generation[IDENT_GENERATION_BYTES],
-    struct body_member *members, uint32_t count, const uint8_t *p, size_t len)
+body_files_answer_decode(struct body_member *members, uint32_t count,
+    const uint8_t *p, size_t len)
 {
-	const uint8_t *gen, *bits, *bundle;
+	const uint8_t *bits, *bundle;
 	struct bytes_reader r;
 	uint32_t i;
 
 	bytes_reader_init(&r, p, len);
-	gen = bytes_read(&r, IDENT_GENERATION_BYTES);
 	bits = bytes_read(&r, BITMAP_BYTES(count));
 	if (r.failed || !bitmap_is_clean(bits, count))
 		return malformed("answer to have");
@@ -145,7 +132,6 @@ body_files_answer_decode(uint8_t generation[IDENT_GENERATION_BYTES],
 	}
 	if (!bytes_reader_done(&r))
 		return malformed("answer to have");
-	memcpy(generation, gen, IDENT_GENERATION_BYTES);
 	return 0;
 }
 

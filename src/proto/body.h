@@ -38,17 +38,17 @@ struct body_member {
 };
 
 /*
- * Its answer: generation [32], bitmap; of file ids, for each bit set, bundle
- * [32] and member u32.
+ * Its answer: bitmap; of file ids, for each bit set, bundle [32] and member
+ * u32.
  */
-int body_have_answer_encode(struct buf *out, const uint8_t *generation,
-    const uint8_t *bitmap, uint32_t count);
-int body_files_answer_encode(struct buf *out, const uint8_t *generation,
-    const struct body_member *members, uint32_t count);
-int body_have_answer_decode(uint8_t generation[IDENT_GENERATION_BYTES],
+int body_have_answer_encode(
+    struct buf *out, const uint8_t *bitmap, uint32_t count);
+int body_files_answer_encode(
+    struct buf *out, const struct body_member *members, uint32_t count);
+int body_have_answer_decode(
     uint8_t *bitmap, uint32_t count, const uint8_t *p, size_t len);
-int body_files_answer_decode(uint8_t generation[IDENT_GENERATION_BYTES],
-    struct body_member *members, uint32_t count, const uint8_t *p, size_t len);
+int body_files_answer_decode(struct body_member *members, uint32_t count,
+    const uint8_t *p, size_t len);
 
 /* get: count u32, ids. */
 int body_get_encode(struct buf *out, const uint8_t *ids, uint32_t count);

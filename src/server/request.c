@@ -64,8 +64,7 @@ do_have(struct buf *out, struct request *q)
 		memset(bitmap, 0, sizeof(bitmap));
 		r = q->store->ops->have(q->store, bitmap, h.ids, h.count);
 		if (r == 0)
-			r = body_have_answer_encode(
-			    out, q->store->info.generation, bitmap, h.count);
+			r = body_have_answer_encode(out, bitmap, h.count);
 		return r;
 	}
 	members = calloc(h.count + 1u, sizeof(*members));
@@ -82,8 +81,7 @@ do_have(struct buf *out, struct request *q)
 		members[i].member = found[i].member;
 		memcpy(members[i].bundle, found[i].bundle, BODY_ID_BYTES);
 	}
-	r = body_files_answer_encode(
-	    out, q->store->info.generation, members, h.count);
+	r = body_files_answer_encode(out, members, h.count);
 out:
 	free(members);
 	free(found);

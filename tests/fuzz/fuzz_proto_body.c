@@ -38,18 +38,16 @@ requests(unsigned which, const uint8_t *p, size_t len)
 static void
 haves(unsigned which, uint32_t n, const uint8_t *p, size_t len)
 {
-	uint8_t generation[32], bitmap[32] = {0};
+	uint8_t bitmap[32] = {0};
 	struct body_member m[255];
 	struct buf b = BUF_INIT;
 
 	if (which == 3 &&
-	    body_have_answer_decode(generation, bitmap, n, p, len) == 0)
-		same(&b, body_have_answer_encode(&b, generation, bitmap, n), p,
-		    len);
+	    body_have_answer_decode(bitmap, n, p, len) == 0)
+		same(&b, body_have_answer_encode(&b, bitmap, n), p, len);
 	if (which == 4 &&
-	    body_files_answer_decode(generation, m, n, p, len) == 0)
-		same(
-		    &b, body_files_answer_encode(&b, generation, m, n), p, len);
+	    body_files_answer_decode(m, n, p, len) == 0)
+		same(&b, body_files_answer_encode(&b, m, n), p, len);
 }
 
 static void
