@@ -85,8 +85,8 @@ choose_pending(uint8_t master[KEYS_BYTES], struct job *j)
 
 	if (rc != 0)
 		return rc;
-	other = j->q->new_vault ? 1
-				: keyring_find(vault, j->state.store_public);
+	other =
+	    j->q->new_vault ? 1 : keyring_find(vault, j->state.store_public);
 	if (other < 0)
 		return other;
 	keys_derive(&j->keys, master, 0);
@@ -220,8 +220,8 @@ ask(struct job *j)
 			rc = ask_store(j);
 	}
 	if (rc == ERR_NOENT)
-		return err_set(ERR_REFUSED,
-		    "the store has no vault of this recovery key");
+		return err_set(
+		    ERR_REFUSED, "the store has no vault of this recovery key");
 	if (rc == ERR_EXIST)
 		return ERR_REFUSED;
 	return rc != 0 ? rc

@@ -62,8 +62,7 @@ body_have_decode(struct body_have *out, const uint8_t *p, size_t len)
 }
 
 int
-body_have_answer_encode(
-    struct buf *out, const uint8_t *bitmap, uint32_t count)
+body_have_answer_encode(struct buf *out, const uint8_t *bitmap, uint32_t count)
 {
 	return buf_append(out, bitmap, BITMAP_BYTES(count));
 }
@@ -108,8 +107,8 @@ body_have_answer_decode(
 }
 
 int
-body_files_answer_decode(struct body_member *members, uint32_t count,
-    const uint8_t *p, size_t len)
+body_files_answer_decode(
+    struct body_member *members, uint32_t count, const uint8_t *p, size_t len)
 {
 	const uint8_t *bits, *bundle;
 	struct bytes_reader r;

@@ -47,8 +47,8 @@ int body_files_answer_encode(
     struct buf *out, const struct body_member *members, uint32_t count);
 int body_have_answer_decode(
     uint8_t *bitmap, uint32_t count, const uint8_t *p, size_t len);
-int body_files_answer_decode(struct body_member *members, uint32_t count,
-    const uint8_t *p, size_t len);
+int body_files_answer_decode(
+    struct body_member *members, uint32_t count, const uint8_t *p, size_t len);
 
 /* get: count u32, ids. */
 int body_get_encode(struct buf *out, const uint8_t *ids, uint32_t count);

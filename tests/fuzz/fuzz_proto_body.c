@@ -42,11 +42,9 @@ haves(unsigned which, uint32_t n, const uint8_t *p, size_t len)
 	struct body_member m[255];
 	struct buf b = BUF_INIT;
 
-	if (which == 3 &&
-	    body_have_answer_decode(bitmap, n, p, len) == 0)
+	if (which == 3 && body_have_answer_decode(bitmap, n, p, len) == 0)
 		same(&b, body_have_answer_encode(&b, bitmap, n), p, len);
-	if (which == 4 &&
-	    body_files_answer_decode(m, n, p, len) == 0)
+	if (which == 4 && body_files_answer_decode(m, n, p, len) == 0)
 		same(&b, body_files_answer_encode(&b, m, n), p, len);
 }
 

@@ -297,8 +297,8 @@ bodies(void)
 	put_message("proto_body", 2, 0, body_snapshots_encode(&b, ids), &b);
 	put_message(
 	    "proto_body", 3, 9, body_have_answer_encode(&b, ids, 9), &b);
-	put_message("proto_body", 4, 9,
-	    body_files_answer_encode(&b, members, 9), &b);
+	put_message(
+	    "proto_body", 4, 9, body_files_answer_encode(&b, members, 9), &b);
 	put_message("proto_body", 5, 0,
 	    body_item_encode(&b, BODY_ITEM_RECORD, ids, ids, 64), &b);
 	put_message("proto_body", 6, 0, body_file_encode(&b, &f), &b);

@@ -39,32 +39,26 @@ test_have(void **state)
 	buf_reset(&b);
 	memset(bitmap, 0x0a, sizeof(bitmap));
 	assert_int_equal(body_have_answer_encode(&b, bitmap, 20), 0);
-	assert_int_equal(
-	    body_have_answer_decode(back, 20, b.data, b.len), 0);
+	assert_int_equal(body_have_answer_decode(back, 20, b.data, b.len), 0);
 	assert_memory_equal(back, bitmap, 3);
 	for (i = 0; i < b.len; i++)
 		assert_int_equal(
-		    body_have_answer_decode(back, 20, b.data, i),
-		    ERR_DAMAGED);
+		    body_have_answer_decode(back, 20, b.data, i), ERR_DAMAGED);
 	b.data[b.len - 1] |= 0x10; /* bit 20 of 20 */
 	assert_int_equal(
-	    body_have_answer_decode(back, 20, b.data, b.len),
-	    ERR_DAMAGED);
+	    body_have_answer_decode(back, 20, b.data, b.len), ERR_DAMAGED);
 
 	buf_reset(&b);
 	memset(members, 0, sizeof(members));
 	members[3].found = members[19].found = 1;
 	members[3].member = 77;
 	memset(members[19].bundle, 0xbb, 32);
-	assert_int_equal(
-	    body_files_answer_encode(&b, members, 20), 0);
-	assert_int_equal(
-	    body_files_answer_decode(got, 20, b.data, b.len), 0);
+	assert_int_equal(body_files_answer_encode(&b, members, 20), 0);
+	assert_int_equal(body_files_answer_decode(got, 20, b.data, b.len), 0);
 	assert_memory_equal(got, members, sizeof(members));
 	for (i = 0; i < b.len; i++)
 		assert_int_equal(
-		    body_files_answer_decode(got, 20, b.data, i),
-		    ERR_DAMAGED);
+		    body_files_answer_decode(got, 20, b.data, i), ERR_DAMAGED);
 	buf_release(&b);
 }
 
