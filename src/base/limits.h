@@ -71,6 +71,8 @@
 #define LIMIT_GET_IDS 4096u
 #define LIMIT_PUT_BYTES (16u << 20)
 #define LIMIT_JSON_BYTES (64u << 10)
+/* Records of one object that a client calls bad while it asks for another. */
+#define LIMIT_OTHER_SUMS 16u
 /* Missing ids that one refused commit lists. */
 #define LIMIT_MISSING_IDS 4096u
 

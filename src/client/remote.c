@@ -346,6 +346,41 @@ remote_get(struct store *s, const uint8_t *ids, uint32_t n, store_got_fn *got,
 }
 
 static int
+remote_get_other(struct store *s, const uint8_t id[STORE_ID_BYTES],
+    const uint8_t *bad, uint32_t n, store_got_fn *got, void *arg)
+{
+	struct remote *m = remote_of(s);
+	struct wanted one = {.there = 0};
+	struct fetch f = {
+	    .wanted = &one, .n = 1, .left = 1, .got = got, .arg = arg};
+	struct buf body = BUF_INIT;
+	struct retry t;
+	unsigned session;
+	int r;
+
+	if (n > LIMIT_OTHER_SUMS)
+		return err_set(ERR_LIMIT, "too many bad records");
+	memcpy(one.id, id, STORE_ID_BYTES);
+	r = body_other_encode(&body, id, bad, n);
+	if (r < 0)
+		goto out;
+	retry_init(&t, &channel_policy(m->channel)->retry);
+	do {
+		session = sessions_of(m);
+		r = channel_try(
+		    m->channel, ROUTE_OTHER, body.data, body.len, on_items, &f);
+		/* It came whole; only the end of the stream did not. */
+		if (r == ERR_UNREACHABLE && f.left == 0)
+			r = 0;
+	} while (again(m, &t, &r, session));
+	if (r == 0 && f.left > 0)
+		r = err_set(ERR_FAIL, "server: an object was left out");
+out:
+	buf_release(&body);
+	return r;
+}
+
+static int
 remote_commit(struct store *s, struct store_receipt *receipt,
     struct buf *missing, const uint8_t *snapshot, size_t len)
 {
@@ -561,6 +596,7 @@ static const struct store_ops remote_ops = {
     .have_files = remote_have_files,
     .put = remote_put,
     .get = remote_get,
+    .get_other = remote_get_other,
     .commit = remote_commit,
     .snapshots = remote_snapshots,
     .mounts = remote_mounts,

@@ -7,11 +7,14 @@
 #include "seal/seal.h"
 #include "store/record.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* Damaged ids worth telling: the store scrubs itself after the first. */
 #define REPORTS_MAX 4096u
+/* Further records of an object that are tried when one is bad. */
+#define OTHERS_MAX 8u
 
 /* Codec contexts are for one thread at a time and dear to make. */
 struct codec {
@@ -175,20 +178,92 @@ open_record(struct object *out, struct fetch *f, enum object_type type,
 	return 0;
 }
 
+/* A record that this client cannot open, whatever the store thinks of it. */
+static int
+is_bad(int rc)
+{
+	/* ERR_LIMIT: a record that no writer makes. */
+	return rc == ERR_DAMAGED || rc == ERR_LIMIT;
+}
+
+/* Looking for a record of an object that is better than those seen. */
+struct search {
+	struct fetch *f;
+	struct object *out;
+	enum object_type type;
+	struct buf bad; /* checksums */
+	int came; /* the store had another one */
+	int rc; /* what became of that */
+};
+
+/* Note a record as bad, so that the store gives another. */
+static int
+note_bad(struct search *s, const uint8_t *record, size_t len)
+{
+	if (len < HASH_BYTES)
+		return 0; /* cut: no record of the store is so short */
+	return buf_append(&s->bad, record + len - HASH_BYTES, HASH_BYTES);
+}
+
+static int
+search_got(void *arg, enum store_got got, const uint8_t id[STORE_ID_BYTES],
+    const uint8_t *record, size_t len)
+{
+	struct search *s = arg;
+
+	if (got != STORE_GOT_RECORD)
+		return 0;
+	s->came = 1;
+	s->rc = open_record(s->out, s->f, s->type, id, record, len);
+	return is_bad(s->rc) ? note_bad(s, record, len) : 0;
+}
+
+/* Returns 0 and the object; 1 when the store has no good record; ERR_*. */
+static int
+search_other(struct search *s, const uint8_t id[OBJECT_ID_BYTES])
+{
+	unsigned n;
+	int rc;
+
+	for (n = 0; n < OTHERS_MAX; n++) {
+		s->came = 0;
+		rc = s->f->store->ops->get_other(s->f->store, id, s->bad.data,
+		    (uint32_t)(s->bad.len / HASH_BYTES), search_got, s);
+		if (rc != 0)
+			return rc;
+		if (!s->came)
+			return 1;
+		if (!is_bad(s->rc))
+			return s->rc;
+	}
+	return 1;
+}
+
 int
 fetch_open(struct object *out, struct fetch *f, enum object_type type,
     const uint8_t id[OBJECT_ID_BYTES], enum store_got got,
     const uint8_t *record, size_t len)
 {
-	int rc;
+	struct search s = {.f = f, .out = out, .type = type};
+	char problem[ERR_TEXT_MAX];
+	int rc = 1, bad;
 
-	if (got != STORE_GOT_RECORD)
+	if (got == STORE_GOT_ABSENT)
 		return damaged(f, id, got);
-	rc = open_record(out, f, type, id, record, len);
-	/* ERR_LIMIT: a record that no writer makes. */
-	if (rc == ERR_DAMAGED || rc == ERR_LIMIT)
-		rc = damaged(f, id, got);
-	return rc;
+	if (got == STORE_GOT_RECORD) {
+		rc = open_record(out, f, type, id, record, len);
+		if (!is_bad(rc))
+			return rc;
+	}
+	/* Told to the store, and kept in case there is no better one. */
+	bad = damaged(f, id, got);
+	(void)snprintf(
+	    problem, sizeof(problem), "%s", err_text()); /* it is as long */
+	rc = got == STORE_GOT_RECORD ? note_bad(&s, record, len) : 0;
+	if (rc == 0)
+		rc = search_other(&s, id);
+	buf_release(&s.bad);
+	return rc == 1 ? err_set(bad, "%s", problem) : rc;
 }
 
 /* What a get for one object needs in its callback. */

@@ -54,7 +54,8 @@ int fetch_ahead(
 
 /*
  * Check and open one record as the store gave it (`got`, bytes NULL unless
- * STORE_GOT_RECORD): what fetch_object() does behind the network.
+ * STORE_GOT_RECORD): what fetch_object() does behind the network.  When it is
+ * bad or damaged the store is asked for another record of the object.
  */
 int fetch_open(struct object *out, struct fetch *f, enum object_type type,
     const uint8_t id[OBJECT_ID_BYTES], enum store_got got,

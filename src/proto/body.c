@@ -157,6 +157,33 @@ body_get_decode(
 }
 
 int
+body_other_encode(
+    struct buf *out, const uint8_t *id, const uint8_t *bad, uint32_t count)
+{
+	int r = buf_append(out, id, BODY_ID_BYTES);
+
+	return r == 0 ? append_ids(out, bad, count) : r;
+}
+
+int
+body_other_decode(const uint8_t **id, const uint8_t **bad, uint32_t *count,
+    const uint8_t *p, size_t len)
+{
+	const uint8_t *name, *sums;
+	struct bytes_reader r;
+	uint32_t n;
+
+	bytes_reader_init(&r, p, len);
+	name = bytes_read(&r, BODY_ID_BYTES);
+	if (name == NULL || read_ids(&sums, &n, &r, LIMIT_OTHER_SUMS) != 0)
+		return malformed("other");
+	*id = name;
+	*bad = sums;
+	*count = n;
+	return 0;
+}
+
+int
 body_item_encode(struct buf *out, uint8_t status, const uint8_t *id,
     const uint8_t *record, size_t len)
 {

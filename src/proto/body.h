@@ -55,7 +55,13 @@ int body_get_encode(struct buf *out, const uint8_t *ids, uint32_t count);
 int body_get_decode(
     const uint8_t **ids, uint32_t *count, const uint8_t *p, size_t len);
 
-/* An item of its answer: status u8, id [32], length u32, record. */
+/* other: id [32], count u32, checksums of bad records. */
+int body_other_encode(
+    struct buf *out, const uint8_t *id, const uint8_t *bad, uint32_t count);
+int body_other_decode(const uint8_t **id, const uint8_t **bad, uint32_t *count,
+    const uint8_t *p, size_t len);
+
+/* An item of the answer to both: status u8, id [32], length u32, record. */
 #define BODY_ITEM_BYTES 37
 #define BODY_ITEM_RECORD 0
 #define BODY_ITEM_ABSENT 1

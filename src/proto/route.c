@@ -8,6 +8,8 @@
 /* kind and count in front of the ids of a `have` */
 #define HAVE_BYTES_MAX (8u + 32u * LIMIT_HAVE_IDS)
 #define GET_BYTES_MAX (4u + 32u * LIMIT_GET_IDS)
+/* an id, then the count of checksums */
+#define OTHER_BYTES_MAX (32u + 4u + 32u * LIMIT_OTHER_SUMS)
 
 static const struct route_info routes[ROUTE_COUNT] = {
     [ROUTE_HELLO] = {"/v1/hello", 0, 0, 0},
@@ -21,6 +23,7 @@ static const struct route_info routes[ROUTE_COUNT] = {
     [ROUTE_MOUNTS] = {"/v1/mounts", 1, 1, 0},
     [ROUTE_REPORT] = {"/v1/report", 1, 1, 32},
     [ROUTE_LOGOUT] = {"/v1/logout", 1, 1, 0},
+    [ROUTE_OTHER] = {"/v1/other", 1, 1, OTHER_BYTES_MAX},
 };
 
 const struct route_info *

@@ -20,10 +20,11 @@ enum route {
 	ROUTE_SNAPSHOTS = 7,
 	ROUTE_MOUNTS = 8,
 	ROUTE_REPORT = 9,
-	ROUTE_LOGOUT = 10
+	ROUTE_LOGOUT = 10,
+	ROUTE_OTHER = 11
 };
 
-#define ROUTE_COUNT 11
+#define ROUTE_COUNT 12
 
 /* Headers of requests in a session, and of answers to what is in none. */
 #define ROUTE_HEADER_SESSION "X-Hashstore-Session"

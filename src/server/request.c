@@ -231,7 +231,7 @@ on_mount(void *arg, const struct account_mount *m)
 static int
 run_stream(struct request *q)
 {
-	const uint8_t *ids, *mount;
+	const uint8_t *id, *ids, *mount;
 	uint32_t n;
 	int r;
 
@@ -240,6 +240,13 @@ run_stream(struct request *q)
 		return r < 0
 			   ? r
 			   : q->store->ops->get(q->store, ids, n, on_record, q);
+	}
+	if (q->route == ROUTE_OTHER) {
+		r = bad_request(
+		    body_other_decode(&id, &ids, &n, q->body, q->len));
+		return r < 0 ? r
+			     : q->store->ops->get_other(
+				   q->store, id, ids, n, on_record, q);
 	}
 	if (q->route == ROUTE_MOUNTS)
 		return q->len != 0
@@ -330,8 +337,8 @@ request_do(struct http_server_request *rq, struct account *a,
 	q->key.status = 200;
 	q->body = body;
 	q->len = len;
-	if (route == ROUTE_GET || route == ROUTE_SNAPSHOTS ||
-	    route == ROUTE_MOUNTS) {
+	if (route == ROUTE_GET || route == ROUTE_OTHER ||
+	    route == ROUTE_SNAPSHOTS || route == ROUTE_MOUNTS) {
 		http_server_stream(rq, 200, TYPE, produce, free_request, q);
 		return;
 	}

@@ -47,31 +47,59 @@ resolve(
 	return 0;
 }
 
-/*
- * A second record of a closed object.  One of a later epoch takes the place of
- * the first; it must need the same objects, for the parents rely on that.
- */
+/* Nonzero when a closed object needs just the objects with these numbers. */
 static int
-supersede(struct index_txn *t, const struct admit_item *it,
-    struct index_object *old, uint32_t pack, const struct buf *nums)
+needs_same(struct index_txn *t, const struct index_object *o,
+    enum record_class class, const struct buf *nums)
 {
 	struct kv_slice refs;
 	int ret;
 
-	if (it->damaged || it->epoch < old->epoch ||
-	    (it->epoch == old->epoch && !it->replace))
+	if (class != o->class)
 		return 0;
-	ret = index_refs(&refs, t, old->num);
+	ret = index_refs(&refs, t, o->num);
 	if (ret < 0)
 		return ret;
-	if (it->class != old->class || refs.len != nums->len ||
-	    (refs.len > 0 && memcmp(refs.data, nums->data, refs.len) != 0))
+	return refs.len == nums->len &&
+	       (refs.len == 0 || memcmp(refs.data, nums->data, refs.len) == 0);
+}
+
+/* Let a closed object lie elsewhere; its old place is a further record. */
+static int
+move(struct index_txn *t, const uint8_t id[32], struct index_object *o,
+    const struct index_object *to)
+{
+	int ret = index_add_other(t, id, o);
+
+	if (ret == 0)
+		ret = index_del_other(t, id, to->pack, to->offset);
+	if (ret < 0)
+		return ret;
+	o->pack = to->pack;
+	o->offset = to->offset;
+	o->length = to->length;
+	o->epoch = to->epoch;
+	return index_move(t, id, o);
+}
+
+/* A second record of a closed object, `o`; its refs have the numbers `nums`,
+ * NULL when they are not all closed. */
+static int
+admit_second(struct index_txn *t, const struct admit_item *it,
+    struct index_object *old, const struct index_object *o,
+    const struct buf *nums)
+{
+	int same = 0;
+
+	if (old->pack == o->pack && old->offset == o->offset)
 		return 0;
-	old->pack = pack;
-	old->offset = it->offset;
-	old->length = it->length;
-	old->epoch = it->epoch;
-	return index_move(t, it->id, old);
+	if (nums != NULL && it->replace != ADMIT_STAY &&
+	    (it->epoch > old->epoch ||
+		(it->epoch == old->epoch && it->replace == ADMIT_REPLACE)))
+		same = needs_same(t, old, (enum record_class)o->class, nums);
+	if (same < 0)
+		return same;
+	return same ? move(t, it->id, old, o) : index_add_other(t, it->id, o);
 }
 
 /* Admit one record; `nums` is scratch. */
@@ -95,13 +123,21 @@ admit_one(struct index_txn *t, struct admit_item *it, uint32_t pack,
 		return open;
 	if (known == 0 && old.state == INDEX_CLOSED) {
 		it->closed = 1;
-		return open ? 0 : supersede(t, it, &old, pack, nums);
+		return it->damaged
+			   ? 0
+			   : admit_second(t, it, &old, &o, open ? NULL : nums);
 	}
 	if (it->damaged) {
 		return known == 0
 			   ? 0
 			   : index_add_unclosed(t, it->id, &o, INDEX_DAMAGED);
 	}
+	/* The first one stays also while it is open: what this one needs may
+	 * be less than what the object needs.  If it can be closed by now,
+	 * admit_reach() does. */
+	if (known == 0 && old.state == INDEX_OPEN &&
+	    (old.pack != pack || old.offset != it->offset))
+		return index_add_other(t, it->id, &o);
 	if (open)
 		return index_add_unclosed(t, it->id, &o, INDEX_OPEN);
 	ret = index_add_closed(
@@ -208,6 +244,65 @@ admit_read(struct record *r, struct buf *out, struct index_txn *t,
 	return ret < 0 ? err_prefix(ret, "%s", path) : 0;
 }
 
+/* Try one further record.  0; 1: it will not do; ERR_*. */
+static int
+try_other(struct index_txn *t, struct backend *b, const uint8_t id[32],
+    struct index_object *o, const struct index_object *other)
+{
+	struct buf record = BUF_INIT, nums = BUF_INIT;
+	struct record r;
+	int ret;
+
+	if (other->pack == o->pack && other->offset == o->offset)
+		return 1;
+	ret = admit_read(&r, &record, t, b, id, other);
+	if (ret == ERR_DAMAGED || ret == ERR_NOENT) {
+		ret = 1;
+		goto out;
+	}
+	if (ret == 0 && o->state == INDEX_CLOSED) {
+		ret = resolve(&nums, t, r.refs, r.nrefs);
+		if (ret == 0)
+			ret = needs_same(t, o, r.class, &nums);
+		if (ret >= 0)
+			ret = ret == 1 ? 0 : 1;
+	}
+	if (ret != 0)
+		goto out;
+	o->pack = other->pack;
+	o->offset = other->offset;
+	o->length = other->length;
+	o->epoch = other->epoch;
+	o->class = other->class;
+	ret = index_del_other(t, id, o->pack, o->offset);
+	if (ret == 0)
+		ret = o->state == INDEX_CLOSED
+			  ? index_move(t, id, o)
+			  : index_add_unclosed(t, id, o, INDEX_OPEN);
+out:
+	buf_release(&record);
+	buf_release(&nums);
+	return ret;
+}
+
+int
+admit_other(struct index_txn *t, struct backend *b, const uint8_t id[32],
+    struct index_object *o)
+{
+	struct buf others = BUF_INIT;
+	const struct index_object *p;
+	size_t i;
+	int ret = index_others(&others, t, id);
+
+	p = (const struct index_object *)(const void *)others.data;
+	if (ret == 0)
+		ret = 1;
+	for (i = 0; i < others.len / sizeof(*p) && ret == 1; i++)
+		ret = try_other(t, b, id, o, p + i);
+	buf_release(&others);
+	return ret;
+}
+
 void
 admit_walk_init(struct admit_walk *w)
 {
@@ -252,6 +347,11 @@ read_open(struct record *r, struct walk *k, const uint8_t id[32],
 {
 	int ret = admit_read(r, &k->record, k->t, k->b, id, o);
 
+	if (ret == ERR_DAMAGED || ret == ERR_NOENT) {
+		ret = admit_other(k->t, k->b, id, o);
+		if (ret == 0)
+			ret = admit_read(r, &k->record, k->t, k->b, id, o);
+	}
 	return ret == ERR_DAMAGED || ret == ERR_NOENT ? 1 : ret;
 }
 

@@ -24,6 +24,19 @@ struct index_pack;
 struct index_txn;
 struct record;
 
+/*
+ * Whether a record takes the place of an undamaged one of the same object.
+ * Only one that needs the same objects ever does: whose refs differ was made
+ * by who wants harm, and what is in `have` must stay closed.  Every other
+ * record is kept in mind as a further one (index_add_other()).
+ */
+enum admit_replace {
+	ADMIT_STAY = 0, /* never: the first one stays */
+	ADMIT_REPLACE =
+	    1, /* of the same or an earlier epoch: it was asked for */
+	ADMIT_LATER = 2 /* of an earlier epoch: the index is made anew */
+};
+
 /* One record of a closed pack. */
 struct admit_item {
 	uint8_t id[32];
@@ -35,7 +48,7 @@ struct admit_item {
 	uint32_t ids_at; /* where its refs or members begin among `ids` */
 	uint8_t class;
 	uint8_t damaged; /* its record is marked, or fails its checks */
-	uint8_t replace; /* takes the place of one of the same epoch too */
+	uint8_t replace; /* enum admit_replace */
 	uint8_t closed; /* out: the object is in `have` */
 };
 
@@ -83,5 +96,14 @@ int admit_all_open(
  */
 int admit_read(struct record *r, struct buf *out, struct index_txn *t,
     struct backend *b, const uint8_t id[32], const struct index_object *o);
+
+/*
+ * Put another whole record of the object in the place of the one that `o`
+ * names, which cannot be used; `o` then names it.  The object is closed or
+ * open, and stays so.  Returns 0; 1 when there is no other, or none that needs
+ * the same objects; ERR_*.
+ */
+int admit_other(struct index_txn *t, struct backend *b, const uint8_t id[32],
+    struct index_object *o);
 
 #endif

@@ -207,3 +207,93 @@ gather_records(struct vault *v, const uint8_t *ids, uint32_t n,
 	free(wants);
 	return ret;
 }
+
+int
+gather_among(const uint8_t sum[32], const uint8_t *bad, uint32_t n)
+{
+	uint32_t i;
+
+	for (i = 0; i < n; i++) {
+		if (memcmp(sum, bad + (size_t)i * HASH_BYTES, HASH_BYTES) == 0)
+			return 1;
+	}
+	return 0;
+}
+
+/* Every record of an object that the index knows: struct want, the one that it
+ * names first. */
+static int
+locate_all(struct buf *wants, struct vault *v, const uint8_t *id)
+{
+	struct buf all = BUF_INIT;
+	struct index_object o, *p;
+	struct index_pack pack;
+	struct index_txn t;
+	struct want w = {.id = id};
+	size_t i;
+	int ret = index_begin(&t, v->index, 0);
+
+	if (ret < 0)
+		return ret;
+	ret = index_find(&o, &t, id);
+	if (ret == 0)
+		ret = buf_append(&all, &o, sizeof(o));
+	if (ret >= 0)
+		ret = index_others(&all, &t, id);
+	p = (struct index_object *)(void *)all.data;
+	for (i = 0; i < all.len / sizeof(*p) && ret >= 0; i++) {
+		ret = index_pack(&pack, &t, p[i].pack);
+		if (ret != 0 || p[i].length > LIMIT_RECORD_BYTES)
+			continue;
+		w.number = p[i].pack;
+		memcpy(w.pack, pack.name, sizeof(w.pack));
+		w.offset = p[i].offset;
+		w.length = p[i].length;
+		ret = buf_append(wants, &w, sizeof(w));
+	}
+	index_abort(&t);
+	buf_release(&all);
+	return ret < 0 ? ret : 0;
+}
+
+struct other {
+	const uint8_t *bad;
+	uint32_t n;
+	store_got_fn *got;
+	void *arg;
+	int found;
+};
+
+/* Pass on a record that is wanted; what is damaged is marked by now. */
+static int
+other_got(void *arg, enum store_got got, const uint8_t id[STORE_ID_BYTES],
+    const uint8_t *record, size_t len)
+{
+	struct other *o = arg;
+
+	if (got != STORE_GOT_RECORD ||
+	    gather_among(record + len - HASH_BYTES, o->bad, o->n))
+		return 0;
+	o->found = 1;
+	return o->got(o->arg, got, id, record, len);
+}
+
+int
+gather_other(struct vault *v, const uint8_t id[STORE_ID_BYTES],
+    const uint8_t *bad, uint32_t n, store_got_fn *got, void *arg)
+{
+	struct other o = {bad, n, got, arg, 0};
+	struct buf wants = BUF_INIT, one = BUF_INIT;
+	const struct want *w;
+	size_t i;
+	int ret = locate_all(&wants, v, id);
+
+	w = (const struct want *)(const void *)wants.data;
+	for (i = 0; i < wants.len / sizeof(*w) && ret == 0 && !o.found; i++)
+		ret = read_one(v, w + i, &one, other_got, &o);
+	if (ret == 0 && !o.found)
+		ret = got(arg, STORE_GOT_ABSENT, id, NULL, 0);
+	buf_release(&wants);
+	buf_release(&one);
+	return ret;
+}

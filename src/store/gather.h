@@ -20,4 +20,10 @@ struct vault;
 int gather_records(struct vault *v, const uint8_t *ids, uint32_t n,
     store_got_fn *got, void *arg);
 
+/* Nonzero when the checksum `sum` is one of the `n` at `bad`. */
+int gather_among(const uint8_t sum[32], const uint8_t *bad, uint32_t n);
+/* As store.h's get_other; records that fail their checks are marked. */
+int gather_other(struct vault *v, const uint8_t id[STORE_ID_BYTES],
+    const uint8_t *bad, uint32_t n, store_got_fn *got, void *arg);
+
 #endif

@@ -19,6 +19,8 @@
  *   open      ids of the objects in state INDEX_OPEN
  *   head      mount -> newest server sequence known here
  *   pending   pack number -> enum index_pending: it is not all in yet
+ *   other     id, pack number, offset -> length, epoch, class: further records
+ *             of an object, which `obj` does not name
  *   meta      version, vault, next numbers
  *
  * A transaction keeps the pages that it changes in memory, so what may write
@@ -32,7 +34,10 @@
 
 #include "base/kv.h"
 
+#include <stddef.h>
 #include <stdint.h>
+
+struct buf;
 
 #define INDEX_ID_BYTES 32
 #define INDEX_VAULT_BYTES 16
@@ -41,6 +46,10 @@
 /* Rows that a transaction writes before index_step() ends it.  Ids are random,
  * so each row may change a page of 4 KiB of its own: 16 MiB of memory. */
 #define INDEX_TXN_ROWS 4096u
+
+/* Further records of one object that anybody looks at: who makes more of them
+ * only means to keep us busy. */
+#define INDEX_OTHERS_MAX 64u
 
 enum index_table {
 	INDEX_OBJ,
@@ -52,6 +61,7 @@ enum index_table {
 	INDEX_OPEN_IDS,
 	INDEX_HEAD,
 	INDEX_PENDING,
+	INDEX_OTHER,
 	INDEX_META,
 	INDEX_TABLES
 };
@@ -141,6 +151,20 @@ int index_forget(struct index_txn *t, const uint8_t id[INDEX_ID_BYTES]);
 /* Take a closed object out: it keeps its place in `state` (INDEX_OPEN or
  * INDEX_DAMAGED), or is forgotten with 0. */
 int index_unclose(struct index_txn *t, uint32_t num, int state);
+/* A further record of an object, whatever its state; `num` and `state` of `o`
+ * mean nothing. */
+int index_add_other(struct index_txn *t, const uint8_t id[INDEX_ID_BYTES],
+    const struct index_object *o);
+/* Forget it; it may be unknown. */
+int index_del_other(struct index_txn *t, const uint8_t id[INDEX_ID_BYTES],
+    uint32_t pack, uint32_t offset);
+/* Append the further records of an object: struct index_object, at most
+ * INDEX_OTHERS_MAX.  The one that `obj` names may be among them. */
+int index_others(
+    struct buf *out, struct index_txn *t, const uint8_t id[INDEX_ID_BYTES]);
+/* Forget all that lie in the `n` packs with these numbers (sorted). */
+int index_del_others(struct index_txn *t, const uint32_t *packs, size_t n);
+
 /* The id of a number.  Returns 0; 1; ERR_*. */
 int index_id_of(uint8_t id[INDEX_ID_BYTES], struct index_txn *t, uint32_t num);
 /*

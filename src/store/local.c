@@ -46,6 +46,13 @@ local_get(struct store *s, const uint8_t *ids, uint32_t n, store_got_fn *got,
 }
 
 static int
+local_get_other(struct store *s, const uint8_t id[STORE_ID_BYTES],
+    const uint8_t *bad, uint32_t n, store_got_fn *got, void *arg)
+{
+	return session_get_other(of(s)->s, id, bad, n, got, arg);
+}
+
+static int
 local_commit(struct store *s, struct store_receipt *receipt,
     struct buf *missing, const uint8_t *snapshot, size_t len)
 {
@@ -94,6 +101,7 @@ static const struct store_ops local_ops = {
     .have_files = local_have_files,
     .put = local_put,
     .get = local_get,
+    .get_other = local_get_other,
     .commit = local_commit,
     .snapshots = local_snapshots,
     .mounts = local_mounts,

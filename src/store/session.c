@@ -334,7 +334,7 @@ note_record(struct open_pack *op, const struct record *r, uint32_t offset,
 	it->nmembers = r->nmembers;
 	it->ids_at = (uint32_t)(op->ids.len / 32);
 	it->class = (uint8_t)r->class;
-	it->replace = (flags & SESSION_REPLACE) != 0;
+	it->replace = (flags & SESSION_REPLACE) ? ADMIT_REPLACE : ADMIT_STAY;
 	ret = buf_append(&op->ids, own, ((size_t)r->nrefs + r->nmembers) * 32);
 	for (i = 0; i < r->nmembers && ret == 0; i++)
 		ret = idpos_put(&op->files, op->ids.data, it->ids_at + i);
@@ -494,6 +494,28 @@ session_get(struct session *s, const uint8_t *ids, uint32_t n,
 		    (uint32_t)(rest.len / STORE_ID_BYTES), got, arg);
 	buf_release(&one);
 	buf_release(&rest);
+	return ret;
+}
+
+int
+session_get_other(struct session *s, const uint8_t id[STORE_ID_BYTES],
+    const uint8_t *bad, uint32_t n, store_got_fn *got, void *arg)
+{
+	struct buf one = BUF_INIT;
+	int ret;
+
+	if (n > LIMIT_OTHER_SUMS)
+		return err_set(ERR_LIMIT, "%u bad records of one object", n);
+	pool_lock_enter(&s->lock);
+	ret = check_usable(s);
+	pool_lock_leave(&s->lock);
+	if (ret == 0)
+		ret = read_open(&one, s, id);
+	if (ret == 0 && !gather_among(one.data + one.len - HASH_BYTES, bad, n))
+		ret = got(arg, STORE_GOT_RECORD, id, one.data, one.len);
+	else if (ret >= 0)
+		ret = gather_other(s->v, id, bad, n, got, arg);
+	buf_release(&one);
 	return ret;
 }
 

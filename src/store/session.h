@@ -62,6 +62,8 @@ int session_put(
     struct session *s, const uint8_t *records, size_t len, unsigned flags);
 int session_get(struct session *s, const uint8_t *ids, uint32_t n,
     store_got_fn *got, void *arg);
+int session_get_other(struct session *s, const uint8_t id[STORE_ID_BYTES],
+    const uint8_t *bad, uint32_t n, store_got_fn *got, void *arg);
 int session_commit(struct session *s, struct store_receipt *receipt,
     struct buf *missing, const uint8_t *snapshot, size_t len);
 int session_report(struct session *s, const uint8_t id[STORE_ID_BYTES]);

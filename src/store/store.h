@@ -6,8 +6,8 @@
  * mount.  Implemented by store/local.c (a store on this machine) and
  * client/remote.c (over the network); the engine cannot tell them apart.
  *
- * Thread use: put, get, have and have_files may run at once from any thread;
- * the others belong to one thread at a time.
+ * Thread use: put, get, get_other, have and have_files may run at once from any
+ * thread; the others belong to one thread at a time.
  *
  * Errors of every call: ERR_UNREACHABLE, ERR_REFUSED, ERR_IO, ERR_NOSPACE,
  * ERR_DAMAGED, ERR_NOMEM, and ERR_STALE: the session ended or was fenced; the
@@ -95,6 +95,14 @@ struct store_ops {
 	 */
 	int (*get)(struct store *s, const uint8_t *ids, uint32_t n,
 	    store_got_fn *got, void *arg);
+	/*
+	 * Fetch a record of `id` whose checksum (its last 32 bytes) is not one
+	 * of the `n` (at most LIMIT_OTHER_SUMS) at `bad`: for who got records
+	 * that fail keyed checks, which the store cannot make.  `got` is
+	 * called once: with a record, or STORE_GOT_ABSENT.
+	 */
+	int (*get_other)(struct store *s, const uint8_t id[STORE_ID_BYTES],
+	    const uint8_t *bad, uint32_t n, store_got_fn *got, void *arg);
 	/*
 	 * Commit a signed client part (format.md 8).  0: durable, everything
 	 * it reaches is there.  ERR_MISSING: nothing happened; `missing` (32

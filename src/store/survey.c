@@ -123,6 +123,7 @@ read_footer(struct survey *s, struct backend *b, const struct pack *k,
 		it->length = e.length;
 		it->epoch = e.epoch;
 		it->class = (uint8_t)e.class;
+		it->replace = ADMIT_LATER;
 		it->damaged = (uint8_t)is_marked(s, marks, e.offset);
 		if (!it->damaged)
 			ret = read_item(s, b, path, it, &e, &scratch);
@@ -153,6 +154,7 @@ add_found(struct survey *s, uint32_t *cap, const struct record *r,
 	it->length = (uint32_t)r->len;
 	it->epoch = r->epoch;
 	it->class = (uint8_t)r->class;
+	it->replace = ADMIT_LATER;
 	it->damaged = (uint8_t)damaged;
 	s->pack.class = it->class;
 	return damaged ? 0 : add_ids(s, it, r);

@@ -187,6 +187,8 @@ evict_gone(struct vault *v, struct packs *k)
 		    evict_add_packs(&e, &t, (const uint32_t *)k->gone.data, n);
 	if (ret == 0)
 		ret = evict_apply(&e, &t, 0);
+	if (ret == 0)
+		ret = index_del_others(&t, (const uint32_t *)k->gone.data, n);
 	for (i = 0; i < n && ret == 0; i++)
 		ret = index_remove_pack(&t, p + i);
 	if (ret == 0)

@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "base/fs.h"
+#include "store/admit.h"
 #include "store/backend.h"
 #include "store/damage.h"
 #include "store/evict.h"
@@ -210,6 +211,34 @@ mark(struct vault *v, const struct vault_place *where)
 	return ret;
 }
 
+/* The record that is damaged is a further one, or in no index by now. */
+static int
+forget_other(struct index_txn *t, const uint8_t id[STORE_ID_BYTES],
+    const struct vault_place *where)
+{
+	struct index_pack p;
+	int ret = index_pack_named(&p, t, where->pack);
+
+	if (ret == 0)
+		ret = index_del_other(t, id, p.number, where->offset);
+	return ret < 0 ? ret : 0;
+}
+
+/* With another whole record nothing is lost: the object stays what it is. */
+static int
+replace_or_evict(struct vault *v, struct index_txn *t,
+    const uint8_t id[STORE_ID_BYTES], struct index_object *o)
+{
+	int ret =
+	    o->state == INDEX_DAMAGED ? 1 : admit_other(t, v->backend, id, o);
+
+	if (ret != 1)
+		return ret;
+	return o->state == INDEX_CLOSED
+		   ? evict_one(v, t, o)
+		   : index_add_unclosed(t, id, o, INDEX_DAMAGED);
+}
+
 int
 vault_damaged(struct vault *v, const uint8_t id[STORE_ID_BYTES],
     const struct vault_place *where)
@@ -238,16 +267,14 @@ vault_damaged(struct vault *v, const uint8_t id[STORE_ID_BYTES],
 	if (where == NULL && !known)
 		goto out;
 	ret = mark(v, where != NULL ? where : &now);
-	/* Unknown by now, or already replaced by another record. */
-	if (ret < 0 || !known ||
-	    (where != NULL &&
-		(memcmp(where->pack, now.pack, sizeof(now.pack)) != 0 ||
-		    where->offset != now.offset)))
+	if (ret < 0 || !known)
 		goto out;
-	if (o.state == INDEX_CLOSED)
-		ret = evict_one(v, &t, &o);
+	if (where != NULL &&
+	    (memcmp(where->pack, now.pack, sizeof(now.pack)) != 0 ||
+		where->offset != now.offset))
+		ret = forget_other(&t, id, where);
 	else
-		ret = index_add_unclosed(&t, id, &o, INDEX_DAMAGED);
+		ret = replace_or_evict(v, &t, id, &o);
 	if (ret == 0)
 		ret = index_commit(&t);
 out:

@@ -80,10 +80,10 @@ int vault_snapshots(struct vault *v, const uint8_t mount[STORE_NAME_BYTES],
     store_snapshot_fn *found, void *arg);
 
 /*
- * The record of `id` is bad: mark it, renew the generation, take it and its
- * ancestors out of `have`.  `where` names the record that was read (NULL:
- * the one that the index names now): if the index has another one by now,
- * only the mark is made.
+ * The record of `id` is bad: mark it.  If there is no other that is whole,
+ * renew the generation, take it and its ancestors out of `have`.  `where`
+ * names the record that was read (NULL: the one that the index names now): if
+ * the index has another one by now, only the mark is made.
  */
 struct vault_place {
 	uint8_t pack[32];

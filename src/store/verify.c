@@ -132,6 +132,40 @@ check_refs(struct work *k, const struct record *r, const struct index_object *o)
 	return 0;
 }
 
+/*
+ * A further record of a closed object: who made it with other refs than the
+ * one that counts means harm, and only who has the keys can tell which of the
+ * two it is.
+ */
+static int
+check_other(struct work *k, const struct pack_entry *e, const struct record *r,
+    const struct index_object *o)
+{
+	struct index_object child;
+	struct kv_slice refs;
+	uint32_t i, num;
+	int ret = index_refs(&refs, &k->t, o->num), same;
+
+	if (ret < 0)
+		return ret;
+	same =
+	    e->class == o->class && refs.len == (size_t)r->nrefs * sizeof(num);
+	for (i = 0; same && i < r->nrefs; i++) {
+		memcpy(&num, (const uint8_t *)refs.data + i * sizeof(num),
+		    sizeof(num));
+		ret = index_find(&child, &k->t, r->refs + (size_t)i * 32);
+		if (ret < 0)
+			return ret;
+		same = ret == 0 && child.num == num;
+	}
+	if (!same)
+		say(k->y, k->path,
+		    "the record at %u and another of its object disagree "
+		    "about what it needs",
+		    e->offset);
+	return 0;
+}
+
 static int
 check_members(struct work *k, const struct record *r)
 {
@@ -208,7 +242,7 @@ check_entry(struct work *k, const struct pack_entry *e, uint64_t *placed)
 		return note_damage(k, e, &o, here);
 	if (o.state != INDEX_CLOSED)
 		return 0;
-	ret = here ? check_refs(k, &r, &o) : 0;
+	ret = here ? check_refs(k, &r, &o) : check_other(k, e, &r, &o);
 	return ret < 0 || k->pending ? ret : check_members(k, &r);
 }
 

@@ -24,7 +24,7 @@ requests(unsigned which, const uint8_t *p, size_t len)
 {
 	struct buf b = BUF_INIT;
 	struct body_have h;
-	const uint8_t *at;
+	const uint8_t *at, *id;
 	uint32_t n;
 
 	if (which == 0 && body_have_decode(&h, p, len) == 0)
@@ -33,6 +33,8 @@ requests(unsigned which, const uint8_t *p, size_t len)
 		same(&b, body_get_encode(&b, at, n), p, len);
 	if (which == 2 && body_snapshots_decode(&at, p, len) == 0)
 		same(&b, body_snapshots_encode(&b, at), p, len);
+	if (which == 9 && body_other_decode(&id, &at, &n, p, len) == 0)
+		same(&b, body_other_encode(&b, id, at, n), p, len);
 }
 
 static void

@@ -306,6 +306,7 @@ bodies(void)
 	put_message("proto_body", 8, 0, body_commit_encode(&b, &c), &b);
 	c.missing = 0;
 	put_message("proto_body", 8, 0, body_commit_encode(&b, &c), &b);
+	put_message("proto_body", 9, 0, body_other_encode(&b, ids, ids, 2), &b);
 	buf_release(&b);
 }
 

@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "base/random.h"
 #include "seal/seal.h"
+#include "store/gather.h"
 #include "store/record.h"
 
 #include <setjmp.h>
@@ -167,6 +168,21 @@ get(struct store *s, const uint8_t *ids, uint32_t n, store_got_fn *got,
 	return 0;
 }
 
+/* The further record that a test may have put beside the first. */
+static int
+get_other(struct store *s, const uint8_t id[STORE_ID_BYTES], const uint8_t *bad,
+    uint32_t n, store_got_fn *got, void *arg)
+{
+	struct memory_store *m = self(s);
+	const struct buf *b = &m->other;
+
+	m->others++;
+	if (b->len == 0 || memcmp(m->other_id, id, 32) != 0 ||
+	    gather_among(b->data + b->len - 32, bad, n))
+		return got(arg, STORE_GOT_ABSENT, id, NULL, 0);
+	return got(arg, STORE_GOT_RECORD, id, b->data, b->len);
+}
+
 static int
 snapshots(struct store *s, const uint8_t mount[STORE_NAME_BYTES],
     store_snapshot_fn *found, void *arg)
@@ -219,6 +235,7 @@ struct memory_store *
 memory_store_new(void)
 {
 	static const struct store_ops ops = {.get = get,
+	    .get_other = get_other,
 	    .snapshots = snapshots,
 	    .mounts = mounts,
 	    .report = report};
@@ -248,6 +265,7 @@ memory_store_free(struct memory_store *m)
 		buf_release(memory_store_snapshot(m, i));
 	buf_release(&m->records);
 	buf_release(&m->snapshots);
+	buf_release(&m->other);
 	keys_wipe(&m->keys);
 	free(m);
 }

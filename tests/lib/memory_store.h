@@ -23,6 +23,10 @@ struct memory_store {
 	unsigned gets; /* requests */
 	unsigned reports;
 	uint8_t reported[32];
+	/* A further record of one object: what get_other() finds. */
+	struct buf other;
+	uint8_t other_id[32];
+	unsigned others; /* requests for such */
 	/* Fail the get of this number (from 1) with that error. */
 	unsigned fail_get;
 	int fail_code;

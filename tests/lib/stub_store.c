@@ -5,6 +5,7 @@
 #include "hash/hash.h"
 #include "lib/store_fixture.h"
 #include "server/account.h"
+#include "store/gather.h"
 #include "store/record.h"
 
 #include <stdlib.h>
@@ -220,11 +221,29 @@ stub_close(struct store *s)
 	free(s);
 }
 
+/* There is one record of each object. */
+static int
+stub_get_other(struct store *s, const uint8_t id[STORE_ID_BYTES],
+    const uint8_t *bad, uint32_t n, store_got_fn *got, void *arg)
+{
+	struct stub_world *w = world(s);
+	struct stub_object *o;
+
+	pool_lock_enter(&w->lock);
+	o = find(w, id);
+	pool_lock_leave(&w->lock);
+	if (o == NULL || o->damaged ||
+	    gather_among(o->record.data + o->record.len - 32, bad, n))
+		return got(arg, STORE_GOT_ABSENT, id, NULL, 0);
+	return got(arg, STORE_GOT_RECORD, id, o->record.data, o->record.len);
+}
+
 static const struct store_ops stub_ops = {
     .have = stub_have,
     .have_files = stub_have_files,
     .put = stub_put,
     .get = stub_get,
+    .get_other = stub_get_other,
     .commit = stub_commit,
     .snapshots = stub_snapshots,
     .mounts = stub_mounts,

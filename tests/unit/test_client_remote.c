@@ -151,6 +151,19 @@ test_everything_once(void **state)
 	assert_int_equal(seen.absent, 1);
 	assert_int_equal(seen.damaged, 1);
 
+	/* Another than the one with this checksum: there is none. */
+	memset(&seen, 0, sizeof(seen));
+	seen.world = &f.world;
+	assert_int_equal(s->ops->get_other(s, ids, NULL, 0, on_got, &seen), 0);
+	assert_int_equal(seen.records, 1);
+	assert_int_equal(s->ops->get_other(s, ids,
+			     f.world.objects[0].record.data +
+				 f.world.objects[0].record.len - 32,
+			     1, on_got, &seen),
+	    0);
+	assert_int_equal(seen.records, 1);
+	assert_int_equal(seen.absent, 1);
+
 	check_commit_and_lists(&f, s, ids);
 	s->ops->close(s);
 	assert_int_equal(f.world.opened, 1);

@@ -180,6 +180,36 @@ never_wrong_bytes(void **state)
 	    0, fetch_new(&f->f, &f->m->store, &f->m->keys, 12 * BYTES));
 }
 
+/* While the store has a good record, a bad one is no damage. */
+static void
+another_record(void **state)
+{
+	struct fixture *f = *state;
+	struct buf *b = memory_store_record(f->m, id_of(f, 1));
+	const struct object *o;
+
+	memcpy(f->m->other_id, id_of(f, 1), 32);
+	assert_int_equal(0, buf_append(&f->m->other, b->data, b->len));
+	/* Whole for the store, but of another key. */
+	b->data[b->len - 40] ^= 1;
+	hash_bytes(b->data + b->len - 32, b->data, b->len - 32);
+	assert_int_equal(0, fetch_get(&o, f->f, OBJECT_CHUNK, id_of(f, 1)));
+	assert_memory_equal(f->data + 1, o->payload.data, BYTES);
+	fetch_put(f->f, o);
+	assert_int_equal(1, f->m->others);
+	fetch_free(f->f);
+	assert_int_equal(1, f->m->reports);
+	assert_memory_equal(id_of(f, 1), f->m->reported, 32);
+	/* Both are bad: said once, and the store is not asked for ever. */
+	assert_int_equal(
+	    0, fetch_new(&f->f, &f->m->store, &f->m->keys, 12 * BYTES));
+	f->m->other.data[100] ^= 1;
+	hash_bytes(f->m->other.data + f->m->other.len - 32, f->m->other.data,
+	    f->m->other.len - 32);
+	fails(f, OBJECT_CHUNK, 1, "");
+	assert_int_equal(3, f->m->others);
+}
+
 int
 main(void)
 {
@@ -188,6 +218,7 @@ main(void)
 	    TEST(what_is_kept),
 	    TEST(many_at_once),
 	    TEST(never_wrong_bytes),
+	    TEST(another_record),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -67,7 +67,7 @@ test_get(void **state)
 {
 	struct body_items it;
 	struct body_item i;
-	const uint8_t *back;
+	const uint8_t *back, *id;
 	struct buf b = BUF_INIT;
 	uint32_t n;
 	size_t len;
@@ -82,6 +82,19 @@ test_get(void **state)
 	bytes_put32(b.data, LIMIT_GET_IDS + 1);
 	assert_int_equal(
 	    body_get_decode(&back, &n, b.data, b.len), ERR_DAMAGED);
+
+	buf_reset(&b);
+	assert_int_equal(body_other_encode(&b, ids, ids + 32, 2), 0);
+	assert_int_equal(body_other_decode(&id, &back, &n, b.data, b.len), 0);
+	assert_int_equal(n, 2);
+	assert_memory_equal(id, ids, 32);
+	assert_memory_equal(back, ids + 32, 64);
+	for (len = 0; len < b.len; len++)
+		assert_int_equal(body_other_decode(&id, &back, &n, b.data, len),
+		    ERR_DAMAGED);
+	bytes_put32(b.data + 32, LIMIT_OTHER_SUMS + 1);
+	assert_int_equal(
+	    body_other_decode(&id, &back, &n, b.data, b.len), ERR_DAMAGED);
 
 	buf_reset(&b);
 	assert_int_equal(

@@ -383,6 +383,28 @@ test_chain(void **state)
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
+/* Two records of one object that need different things. */
+static void
+test_records_that_disagree(void **state)
+{
+	struct world *w = *state;
+	struct buf b = BUF_INIT;
+	struct session *s;
+	uint8_t id[32], ref[32];
+
+	fixture_id(id, 10);
+	fixture_id(ref, 1);
+	fixture_meta(&b, id, ref, 1, 77);
+	assert_int_equal(session_open(&s, w->v, w->m.id, w->m.public_key), 0);
+	assert_int_equal(session_put(s, b.data, b.len, SESSION_REPLACE), 0);
+	assert_int_equal(session_close(s), 0);
+	assert_int_equal(findings(w, 0), 1);
+	assert_non_null(strstr(w->last, "disagree"));
+	/* Reading this one does not take the first out of the index. */
+	assert_int_equal(findings(w, 1), 1);
+	buf_release(&b);
+}
+
 int
 main(void)
 {
@@ -395,6 +417,7 @@ main(void)
 	    TEST(test_first_snapshot),
 	    TEST(test_last_snapshot),
 	    TEST(test_chain),
+	    TEST(test_records_that_disagree),
 	};
 
 	if (sign_start() < 0)
