@@ -5,6 +5,7 @@ CPU is user and system time, of the client by wait4(), of a server by
 pages of mapped index files are the kernel's to take back, and do not count.
 """
 
+import functools
 import os
 import random
 import shutil
@@ -176,17 +177,21 @@ class Words:
         return "\n".join(lines).encode()[:size]
 
 
+@functools.lru_cache
+def some_text():
+    return Words(1).text(4 << 20)
+
+
 def make_small_files(path, count, seed=1, per_directory=50):
     """`count` files of text, 0 to 60 KiB, most of them of some KiB."""
-    words = Words(seed)
-    corpus = words.text(4 << 20)
+    rng, corpus = random.Random(seed), some_text()
     for i in range(count):
         if i % per_directory == 0:
             n = i // per_directory
             folder = f"{path}/part-{n % 20}/module-{n}"
             os.makedirs(folder, exist_ok=True)
-        size = min(60000, int(words.random.lognormvariate(8.3, 1.2)))
-        at = words.random.randrange(len(corpus) - size)
+        size = min(60000, int(rng.lognormvariate(8.3, 1.2)))
+        at = rng.randrange(len(corpus) - size)
         with open(f"{folder}/file-{i}.c", "wb") as f:
             f.write(b"%d\n" % i + corpus[at:at + size])
 

@@ -627,6 +627,7 @@ remote_open(struct store **out, const struct remote_options *o)
 	struct remote *m = calloc(1, sizeof(*m));
 	struct mac_session keys;
 	struct login_answer a;
+	int64_t begun_ns = clock_mono_ns();
 	int r;
 
 	if (m == NULL)
@@ -650,6 +651,8 @@ remote_open(struct store **out, const struct remote_options *o)
 		m->base.ops = &remote_ops;
 		m->header = a.header;
 		fill_info(&m->base.info, o, &a);
+		/* A connection and a request. */
+		m->base.info.answer_ns = (clock_mono_ns() - begun_ns) / 2;
 		*out = &m->base;
 	} else {
 		remote_free(m);

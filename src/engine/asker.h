@@ -2,32 +2,26 @@
 #define HS_ENGINE_ASKER_H
 
 /*
- * Asks the store about objects before they are sealed, many at a time, and
- * hands on those that it does not have, in the order in which they came.
+ * Asks the store which of the small files of blocks it has, by threads of its
+ * own: workers read on while an answer is on its way, and all blocks that wait
+ * go in one request.
  *
- * Thread use: one asker belongs to one thread.
+ * Thread use: submit from any thread.
  */
 
+#include "engine/block.h"
 #include "engine/run.h"
-#include "object/object.h"
 
 struct asker;
 
+/* Starts the threads.  ERR_NOMEM; ERR_FAIL. */
+int asker_new(struct asker **out, struct run *run);
+/* Ends them; no block may be under way.  NULL is fine. */
+void asker_free(struct asker *a);
 /*
- * It asks when it holds `objects_max` objects or `bytes_max` payload bytes.
- * `w` is the worker it belongs to (NULL: a thread that cannot seal).
+ * The small files of the block are read and hashed: ask which ones need not
+ * be laid, then say flow_finished().
  */
-int asker_new(struct asker **out, struct run *run, struct worker *w,
-    uint32_t objects_max, size_t bytes_max);
-void asker_free(struct asker *a); /* NULL is fine; forgets what it holds */
-/*
- * Name the object and take its content.  Errors of the store; ERR_NOMEM; a
- * run that failed gives its error.
- */
-int asker_add(struct asker *a, struct object *o);
-/* The same as a function for writers of maps and trees; `arg`: an asker. */
-int asker_emit(void *arg, struct object *o);
-/* Have asked about everything, and handed on what is missing. */
-int asker_flush(struct asker *a);
+void asker_submit(struct asker *a, struct block *b);
 
 #endif

@@ -2,10 +2,10 @@
 
 #include "base/err.h"
 #include "base/limits.h"
-#include "engine/asker.h"
 #include "engine/bundler.h"
 #include "engine/folder.h"
 #include "engine/fsclock.h"
+#include "engine/sealer.h"
 #include "seal/keys.h"
 
 #include <assert.h>
@@ -21,9 +21,6 @@ _Static_assert(WINDOW_BLOCKS + 16 <= FLOW_BLOCKS, "some blocks must flow");
 
 /* Frames that keep their memory for the next directory at that depth. */
 #define FRAMES_KEPT 16u
-/* Trees to ask about at once. */
-#define ASK_OBJECTS 256u
-#define ASK_BYTES (2u << 20)
 
 /* A directory whose entries are being added. */
 struct frame {
@@ -36,7 +33,6 @@ struct frame {
 struct assembler {
 	struct run *run;
 	struct bundler *bundler; /* these two: NULL in a scan */
-	struct asker *asker;
 	struct folder_all folders;
 	struct block *first; /* laid, not added yet */
 	struct block **end;
@@ -71,13 +67,11 @@ assembler_new(struct assembler **out, struct run *run)
 	object_init(&a->xattr, OBJECT_CHUNK);
 	if (run->store != NULL)
 		r = bundler_new(&a->bundler, run);
-	if (r == 0 && run->store != NULL)
-		r = asker_new(&a->asker, run, NULL, ASK_OBJECTS, ASK_BYTES);
 	if (r != 0) {
 		assembler_free(a);
 		return r;
 	}
-	folder_all_init(&a->folders, run, a->asker);
+	folder_all_init(&a->folders, run);
 	*out = a;
 	return 0;
 }
@@ -94,7 +88,6 @@ assembler_free(struct assembler *a)
 	free(a->frames);
 	folder_all_release(&a->folders);
 	bundler_free(a->bundler);
-	asker_free(a->asker);
 	object_release(&a->xattr);
 	free(a);
 }
@@ -183,7 +176,7 @@ set_xattrs(struct entry *e, struct assembler *a, const uint8_t *p, size_t len)
 	object_reset(&a->xattr, OBJECT_CHUNK);
 	r = buf_append(&a->xattr.payload, p, len);
 	if (r == 0)
-		r = asker_add(a->asker, &a->xattr);
+		r = sealer_offer(a->run->sealer, &a->xattr, NULL);
 	if (r != 0)
 		return r;
 	e->flags |= ENTRY_XATTR_REF;
@@ -490,8 +483,6 @@ assembler_run(void *arg)
 		r = bundler_close(a->bundler);
 	if (r == 0)
 		r = add_waiting(a);
-	if (r == 0 && a->asker != NULL)
-		r = asker_flush(a->asker);
 	if (r != 0)
 		(void)fate_fail(&a->run->fate, r);
 	folder_all_flush(&a->folders);

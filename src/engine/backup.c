@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "base/os.h"
 #include "base/pool.h"
+#include "engine/asker.h"
 #include "engine/assembler.h"
 #include "engine/cache.h"
 #include "engine/rehearsal.h"
@@ -85,6 +86,7 @@ pass_release(struct pass *p)
 	/* The sealer's jobs need the crew until the last. */
 	sealer_free(p->run.sealer);
 	crew_stop(p->run.crew);
+	asker_free(p->run.asker);
 	assembler_free(p->assembler);
 	for (i = 0; p->workers != NULL && i < p->nworkers; i++)
 		run_worker_free(p->workers[i]);
@@ -137,6 +139,8 @@ pass_init(struct pass *p, struct store *store, const struct keys *keys,
 	if (r == 0)
 		r = crew_start(
 		    &run->crew, (void *const *)p->workers, p->nworkers);
+	if (r == 0)
+		r = asker_new(&run->asker, run);
 	if (r == 0)
 		r = sealer_new(&run->sealer, run);
 	if (r == 0)

@@ -2,7 +2,7 @@
 
 #include "base/err.h"
 #include "base/limits.h"
-#include "engine/asker.h"
+#include "engine/sealer.h"
 #include "seal/keys.h"
 
 #include <assert.h>
@@ -33,11 +33,10 @@ struct folder {
 };
 
 void
-folder_all_init(struct folder_all *fs, struct run *run, struct asker *asker)
+folder_all_init(struct folder_all *fs, struct run *run)
 {
 	memset(fs, 0, sizeof(*fs));
 	fs->run = run;
-	fs->asker = asker;
 	fs->cache = run->dry_run ? NULL : run->cache;
 	refs_init(&fs->refs);
 }
@@ -106,7 +105,7 @@ emit(void *arg, struct object *o)
 	int r;
 
 	if (all->cache == NULL || o->payload.data[0] != 0)
-		return asker_add(all->asker, o);
+		return sealer_offer(all->run->sealer, o, NULL);
 	count = bytes_get32(o->payload.data + COUNT_AT);
 	buf_reset(&all->payload);
 	buf_reset(&all->refs_copy);
@@ -114,7 +113,7 @@ emit(void *arg, struct object *o)
 	if (r == 0)
 		r = buf_append(&all->refs_copy, o->refs.data, o->refs.len);
 	if (r == 0)
-		r = asker_add(all->asker, o);
+		r = sealer_offer(all->run->sealer, o, NULL);
 	if (r == 0)
 		record_leaf(f, o->id, count);
 	return r;
@@ -131,7 +130,7 @@ folder_new(struct folder **out, struct folder_all *fs)
 		return err_nomem(sizeof(*f));
 	memset(f, 0, sizeof(*f));
 	f->all = fs;
-	if (fs->asker != NULL)
+	if (fs->run->store != NULL)
 		r = tree_writer_new(&f->tree, fs->run->keys->split, emit, f);
 	if (r != 0) {
 		free(f);

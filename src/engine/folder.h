@@ -20,19 +20,16 @@
 #include "object/entry.h"
 #include "object/tree.h"
 
-struct asker;
 struct folder;
 
 /* What all folders of a run share. */
 struct folder_all {
 	struct run *run;
-	struct asker *asker; /* NULL in a scan */
 	struct cache *cache; /* to write; NULL: none, or it failed */
 	struct buf payload, refs_copy; /* of the leaf being emitted */
 	struct refs refs; /* scratch */
 };
-void folder_all_init(
-    struct folder_all *fs, struct run *run, struct asker *asker);
+void folder_all_init(struct folder_all *fs, struct run *run);
 /* The last writing of the assembler's thread, also after a failure. */
 void folder_all_flush(struct folder_all *fs);
 void folder_all_release(struct folder_all *fs);

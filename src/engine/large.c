@@ -2,9 +2,9 @@
 
 #include "base/err.h"
 #include "base/limits.h"
-#include "engine/asker.h"
 #include "engine/cuts.h"
 #include "engine/reader.h"
+#include "engine/sealer.h"
 #include "engine/source.h"
 #include "object/extent.h"
 #include "object/object.h"
@@ -19,9 +19,6 @@
 #define READ_BYTES (1u << 20)
 /* Small enough to stay in the nearest caches. */
 #define ZERO_BYTES (64u << 10)
-/* Chunks to ask about at once. */
-#define ASK_OBJECTS 64u
-#define ASK_BYTES (4u << 20)
 
 static const uint8_t zeros[ZERO_BYTES];
 
@@ -33,7 +30,7 @@ struct large {
 	size_t passed; /* of it, without a cut */
 	struct hash hash;
 	struct extent_writer *extents; /* NULL in a scan */
-	struct asker *asker;
+	struct worker *worker; /* it belongs to */
 	struct cuts *cuts;
 	struct object chunk;
 };
@@ -44,11 +41,19 @@ large_free(struct large *l)
 	if (l == NULL)
 		return;
 	extent_writer_free(l->extents);
-	asker_free(l->asker);
 	cuts_free(l->cuts);
 	object_release(&l->chunk);
 	free(l->data);
 	free(l);
+}
+
+/* `arg`: a worker. */
+static int
+emit_map(void *arg, struct object *o)
+{
+	struct worker *w = arg;
+
+	return sealer_offer(w->run->sealer, o, w);
 }
 
 static int
@@ -63,6 +68,7 @@ large_new(struct large **out, struct worker *w)
 	memset(l, 0, sizeof(*l));
 	object_init(&l->chunk, OBJECT_CHUNK);
 	l->run = w->run;
+	l->worker = w;
 	l->cap = READ_BYTES;
 	/* What chunker_cut() leaves is shorter than the longest chunk. */
 	if (w->run->store != NULL)
@@ -71,9 +77,7 @@ large_new(struct large **out, struct worker *w)
 	if (l->data == NULL)
 		r = err_nomem(l->cap);
 	if (r == 0 && w->run->store != NULL)
-		r = asker_new(&l->asker, w->run, w, ASK_OBJECTS, ASK_BYTES);
-	if (r == 0 && w->run->store != NULL)
-		r = extent_writer_new(&l->extents, asker_emit, l->asker);
+		r = extent_writer_new(&l->extents, emit_map, w);
 	if (r == 0 && w->run->store != NULL)
 		r = cuts_new(&l->cuts, w->run);
 	if (r != 0) {
@@ -93,7 +97,7 @@ add_chunk(struct large *l, const uint8_t *p, size_t len)
 	object_reset(&l->chunk, OBJECT_CHUNK);
 	r = buf_append(&l->chunk.payload, p, len);
 	if (r == 0)
-		r = asker_add(l->asker, &l->chunk);
+		r = sealer_offer(l->run->sealer, &l->chunk, l->worker);
 	if (r != 0)
 		return r;
 	memcpy(e.id, l->chunk.id, OBJECT_ID_BYTES);
@@ -270,9 +274,6 @@ place(struct large *l, struct slot *s, uint64_t size)
 	if (l->extents == NULL || size == 0)
 		return 0;
 	r = extent_writer_finish(&res, l->extents);
-	/* Before the slot is done: its chunks go in front of its entry. */
-	if (r == 0)
-		r = asker_flush(l->asker);
 	if (r != 0)
 		return r;
 	if (res.count == 0) {

@@ -2,11 +2,9 @@
 
 #include "base/err.h"
 #include "base/limits.h"
+#include "engine/asker.h"
 #include "engine/large.h"
 #include "engine/source.h"
-#include "object/object.h"
-#include "seal/keys.h"
-#include "store/store.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -217,54 +215,6 @@ read_slot(struct worker *w, struct block *b, struct slot *s)
 	return r;
 }
 
-/* Take what the store has: those slots need not be laid. */
-static int
-ask(struct worker *w, struct block *b)
-{
-	struct run *run = w->run;
-	struct store_member *m;
-	uint32_t i, n = 0;
-	int r;
-
-	buf_reset(&w->ids);
-	for (i = 0; i < b->nslots; i++) {
-		struct slot *s = &b->slots[i];
-
-		if (s->large != NULL || s->state != SLOT_LAY)
-			continue;
-		object_file_id(s->id, run->keys->file, s->address);
-		if (s->relay)
-			continue;
-		r = buf_append(&w->ids, s->id, OBJECT_ID_BYTES);
-		if (r != 0)
-			return r;
-		n++;
-	}
-	if (n == 0)
-		return 0;
-	buf_reset(&w->members);
-	r = buf_append_zeros(&w->members, n * sizeof(*m));
-	if (r != 0)
-		return r;
-	m = (struct store_member *)(void *)w->members.data;
-	r = run->store->ops->have_files(run->store, m, w->ids.data, n);
-	if (r != 0)
-		return r;
-	for (i = 0; i < b->nslots; i++) {
-		struct slot *s = &b->slots[i];
-
-		if (s->large != NULL || s->state != SLOT_LAY || s->relay)
-			continue;
-		if (m->found) {
-			memcpy(s->id, m->bundle, OBJECT_ID_BYTES);
-			s->member = m->member;
-			s->state = SLOT_READY;
-		}
-		m++;
-	}
-	return 0;
-}
-
 void
 reader_run(struct crew_task *task, void *context)
 {
@@ -288,9 +238,10 @@ reader_run(struct crew_task *task, void *context)
 		if (r == 0 && (i & 31) == 31)
 			r = fate_check(&run->fate);
 	}
-	if (r == 0 && run->store != NULL)
-		r = ask(w, b);
 	if (r != 0)
 		(void)fate_fail(&run->fate, r);
-	flow_finished(run->flow, b);
+	if (r == 0 && run->asker != NULL)
+		asker_submit(run->asker, b);
+	else
+		flow_finished(run->flow, b);
 }

@@ -64,8 +64,6 @@ run_worker_free(struct worker *w)
 		return;
 	xattrs_release(&w->xattrs);
 	buf_release(&w->path);
-	buf_release(&w->ids);
-	buf_release(&w->members);
 	large_free(w->large);
 	seal_free(w->seal);
 	buf_release(&w->sealed);

@@ -18,6 +18,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+struct asker;
 struct cache;
 struct keys;
 struct large;
@@ -39,6 +40,7 @@ struct run {
 	struct store *store;
 	const struct keys *keys;
 	struct chunker chunker;
+	struct asker *asker;
 	struct sealer *sealer;
 	struct mounts mounts;
 	/* The stat cache (NULL: none) and what it knows, for the walker. */
@@ -54,8 +56,6 @@ struct worker {
 	struct run *run;
 	struct xattrs xattrs;
 	struct buf path; /* below /proc, for xattrs */
-	struct buf ids; /* file ids of a block, and their slots */
-	struct buf members; /* struct store_member each */
 	struct large *large; /* made by the first large file */
 	/* For sealing; NULL in a scan. */
 	struct seal *seal;

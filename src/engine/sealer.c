@@ -10,12 +10,24 @@
 #include <string.h>
 
 /* On the way at once: enough to keep all busy, little enough for the memory
- * that a backup may take. */
-#define JOBS 64u
-#define JOBS_BYTES_MAX (12u << 20)
+ * that a backup may take; more when answers come late. */
+#define JOBS 256u
+#define JOBS_BYTES_NEAR (12u << 20)
+#define JOBS_BYTES_FAR (24u << 20)
 /* A request is at least so long, while there is enough to send. */
 #define BATCH_BYTES (4u << 20)
-#define SENDERS 2u
+/* Requests under way: a far store's line is not to stand idle while it thinks
+ * about one. */
+#define SENDERS_NEAR 2u
+#define SENDERS_FAR 4u
+/* Questions: so many objects or bytes are asked about in one, or what came
+ * within some milliseconds. */
+#define ASKERS 4u
+#define ASK_OBJECTS 64u
+#define ASK_BYTES (4u << 20)
+#define ASK_MS 5u
+/* A store whose answers take longer is far away. */
+#define FAR_NS 8000000
 /* A worker that waits looks this often for something to seal. */
 #define HELP_MS 20u
 #define RECENT_BITS 14u
@@ -25,41 +37,49 @@ struct job {
 	struct sealer *sealer;
 	struct object object;
 	size_t bytes;
-	struct buf record; /* when sealed */
-	int done;
+	struct buf record; /* when sealed; empty: the store has it */
+	enum { JOB_OFFERED, JOB_UNDER_WAY, JOB_DONE } state;
 };
 
 /*
- * A ring of jobs in the order of submission: sealed in any order, sent from
- * its beginning.  One sender at a time fills its request, so requests begin
- * in that order too.
+ * A ring of jobs in the order in which they came: asked about and sealed in
+ * any order, sent from its beginning.  One sender at a time fills its request,
+ * so requests begin in that order too.
  */
 struct sealer {
 	struct run *run;
 	struct pool_lock lock;
 	struct pool_cond room; /* a job was taken out */
-	struct pool_cond ready; /* the first job is sealed; a turn ended */
+	struct pool_cond ready; /* the first job is done; a turn ended */
+	struct pool_cond offers; /* there are offers, or enough of them */
 	struct job jobs[JOBS];
 	uint32_t first, count;
-	size_t bytes;
+	size_t bytes, bytes_max;
+	uint32_t offered; /* jobs that wait for being asked about */
+	size_t offered_bytes;
 	int filling; /* a sender has its turn */
 	int finishing;
 	struct recent *recent;
-	struct pool_thread *senders[SENDERS];
+	struct pool_thread *senders[SENDERS_FAR];
+	struct pool_thread *askers[ASKERS];
 };
 
 static void send_records(void *arg);
+static void ask_store(void *arg);
 
 int
 sealer_new(struct sealer **out, struct run *run)
 {
 	struct sealer *s = calloc(1, sizeof(*s));
+	int far = run->store->info.answer_ns > FAR_NS;
 	uint32_t i;
 	int r;
 
 	if (s == NULL)
 		return err_nomem(sizeof(*s));
 	s->run = run;
+	s->bytes_max = far ? JOBS_BYTES_FAR : JOBS_BYTES_NEAR;
+	pool_cond_init(&s->offers);
 	pool_lock_init(&s->lock);
 	pool_cond_init(&s->room);
 	pool_cond_init(&s->ready);
@@ -68,8 +88,10 @@ sealer_new(struct sealer **out, struct run *run)
 		object_init(&s->jobs[i].object, OBJECT_CHUNK);
 	}
 	r = recent_new(&s->recent, RECENT_BITS);
-	for (i = 0; r == 0 && i < SENDERS; i++)
+	for (i = 0; r == 0 && i < (far ? SENDERS_FAR : SENDERS_NEAR); i++)
 		r = pool_thread_start(&s->senders[i], send_records, s);
+	for (i = 0; r == 0 && i < ASKERS; i++)
+		r = pool_thread_start(&s->askers[i], ask_store, s);
 	if (r != 0) {
 		sealer_free(s);
 		return r;
@@ -86,8 +108,13 @@ sealer_finish(struct sealer *s)
 	pool_lock_enter(&s->lock);
 	s->finishing = 1;
 	pool_cond_wake_all(&s->ready);
+	pool_cond_wake_all(&s->offers);
 	pool_lock_leave(&s->lock);
-	for (i = 0; i < SENDERS; i++) {
+	for (i = 0; i < ASKERS; i++) {
+		pool_thread_join(s->askers[i]);
+		s->askers[i] = NULL;
+	}
+	for (i = 0; i < SENDERS_FAR; i++) {
 		pool_thread_join(s->senders[i]);
 		s->senders[i] = NULL;
 	}
@@ -107,6 +134,7 @@ sealer_free(struct sealer *s)
 		buf_release(&s->jobs[i].record);
 	}
 	recent_free(s->recent);
+	pool_cond_release(&s->offers);
 	pool_cond_release(&s->ready);
 	pool_cond_release(&s->room);
 	pool_lock_release(&s->lock);
@@ -182,6 +210,15 @@ check_record(const struct buf *record, struct worker *w,
 	return 0;
 }
 
+/* The lock is held. */
+static void
+end_job(struct sealer *s, struct job *j)
+{
+	j->state = JOB_DONE;
+	if (j == &s->jobs[s->first])
+		pool_cond_wake_all(&s->ready);
+}
+
 /* The task of a job. */
 static void
 seal_job(struct crew_task *task, void *context)
@@ -203,9 +240,7 @@ seal_job(struct crew_task *task, void *context)
 	}
 	object_release(&j->object);
 	pool_lock_enter(&s->lock);
-	j->done = 1;
-	if (j == &s->jobs[s->first])
-		pool_cond_wake_all(&s->ready);
+	end_job(s, j);
 	pool_lock_leave(&s->lock);
 }
 
@@ -213,7 +248,7 @@ static int
 is_full(const struct sealer *s, size_t bytes)
 {
 	return s->count == JOBS ||
-	       (s->count > 0 && s->bytes + bytes > JOBS_BYTES_MAX);
+	       (s->count > 0 && s->bytes + bytes > s->bytes_max);
 }
 
 /* Wait for room; the lock is held. */
@@ -234,8 +269,20 @@ wait_room(struct sealer *s, size_t bytes, struct worker *w)
 	}
 }
 
-int
-sealer_submit(struct sealer *s, struct object *o, struct worker *w)
+/* One more offer; the lock is held. */
+static void
+note_offer(struct sealer *s, const struct job *j)
+{
+	s->offered++;
+	s->offered_bytes += j->bytes;
+	if (s->offered == 1 || s->offered == ASK_OBJECTS ||
+	    (s->offered_bytes >= ASK_BYTES &&
+		s->offered_bytes - j->bytes < ASK_BYTES))
+		pool_cond_wake_all(&s->offers);
+}
+
+static int
+bring(struct sealer *s, struct object *o, struct worker *w, int ask)
 {
 	size_t bytes = o->payload.len + o->refs.len + o->members.len;
 	struct job *j;
@@ -244,7 +291,8 @@ sealer_submit(struct sealer *s, struct object *o, struct worker *w)
 	if (r != 0)
 		return r;
 	pool_lock_enter(&s->lock);
-	wait_room(s, bytes, w);
+	if (recent_find(s->recent, o->id) == RECENT_NONE)
+		wait_room(s, bytes, w);
 	if (recent_find(s->recent, o->id) != RECENT_NONE) {
 		pool_lock_leave(&s->lock);
 		return 0;
@@ -255,13 +303,93 @@ sealer_submit(struct sealer *s, struct object *o, struct worker *w)
 	s->bytes += bytes;
 	j->object = *o;
 	j->bytes = bytes;
-	j->done = 0;
+	j->state = ask ? JOB_OFFERED : JOB_UNDER_WAY;
 	j->task.run = seal_job;
 	object_init(o, j->object.type);
 	memcpy(o->id, j->object.id, OBJECT_ID_BYTES);
-	crew_submit(s->run->crew, &j->task, 1);
+	if (ask)
+		note_offer(s, j);
+	else
+		crew_submit(s->run->crew, &j->task, 1);
 	pool_lock_leave(&s->lock);
 	return 0;
+}
+
+int
+sealer_offer(struct sealer *s, struct object *o, struct worker *w)
+{
+	object_name(o, s->run->keys->id);
+	return bring(s, o, w, 1);
+}
+
+int
+sealer_submit(struct sealer *s, struct object *o, struct worker *w)
+{
+	return bring(s, o, w, 0);
+}
+
+/*
+ * Take what is offered, when it is enough or no more comes at the moment; the
+ * lock is held.  Returns how many; 0: that was all.
+ */
+static uint32_t
+take_offers(struct job **jobs, uint8_t *ids, struct sealer *s)
+{
+	struct job *j;
+	uint32_t i, n = 0;
+
+	while (s->offered == 0 && !s->finishing)
+		pool_cond_wait(&s->offers, &s->lock);
+	if (s->offered < ASK_OBJECTS && s->offered_bytes < ASK_BYTES &&
+	    !s->finishing)
+		(void)pool_cond_wait_ms(&s->offers, &s->lock, ASK_MS);
+	for (i = 0; s->offered > 0 && i < s->count; i++) {
+		j = &s->jobs[(s->first + i) % JOBS];
+		if (j->state != JOB_OFFERED)
+			continue;
+		j->state = JOB_UNDER_WAY;
+		s->offered--;
+		s->offered_bytes -= j->bytes;
+		memcpy(ids + (size_t)n * OBJECT_ID_BYTES, j->object.id,
+		    OBJECT_ID_BYTES);
+		jobs[n++] = j;
+	}
+	return n;
+}
+
+/* An asker's thread. */
+static void
+ask_store(void *arg)
+{
+	struct sealer *s = arg;
+	struct run *run = s->run;
+	uint8_t ids[JOBS * OBJECT_ID_BYTES], bitmap[JOBS / 8];
+	struct job *jobs[JOBS];
+	uint32_t i, n;
+	int r, over;
+
+	do {
+		pool_lock_enter(&s->lock);
+		n = take_offers(jobs, ids, s);
+		over = n == 0 && s->offered == 0 && s->finishing;
+		pool_lock_leave(&s->lock);
+		memset(bitmap, 0, sizeof(bitmap));
+		r = fate_check(&run->fate);
+		if (r == 0 && n > 0)
+			r = run->store->ops->have(run->store, bitmap, ids, n);
+		if (r != 0)
+			(void)fate_fail(&run->fate, r);
+		pool_lock_enter(&s->lock);
+		for (i = 0; i < n; i++) {
+			if ((bitmap[i / 8] >> (i % 8) & 1) == 0) {
+				crew_submit(run->crew, &jobs[i]->task, 1);
+				continue;
+			}
+			object_release(&jobs[i]->object);
+			end_job(s, jobs[i]);
+		}
+		pool_lock_leave(&s->lock);
+	} while (!over);
 }
 
 int
@@ -276,22 +404,21 @@ sealer_knows(struct sealer *s, const uint8_t id[OBJECT_ID_BYTES])
 }
 
 /*
- * Take sealed records from the beginning of the ring until the request is
- * long enough or nothing more comes; the lock is held, and given up while
- * bytes are copied.  Returns how many.
+ * Take records from the beginning of the ring until the request is long enough
+ * or nothing more comes; the lock is held, and given up while bytes are
+ * copied.  Adds their number to `*n`.  Returns nonzero when that was all.
  */
-static uint64_t
-fill(struct buf *batch, struct sealer *s)
+static int
+fill(struct buf *batch, uint64_t *n, struct sealer *s)
 {
 	struct buf record;
-	uint64_t n = 0;
 	struct job *j;
 
 	while (batch->len < BATCH_BYTES) {
 		j = &s->jobs[s->first];
 		if (s->count == 0 && s->finishing)
-			break;
-		if (s->count == 0 || !j->done) {
+			return 1;
+		if (s->count == 0 || j->state != JOB_DONE) {
 			pool_cond_wait(&s->ready, &s->lock);
 			continue;
 		}
@@ -301,14 +428,16 @@ fill(struct buf *batch, struct sealer *s)
 		s->count--;
 		s->bytes -= j->bytes;
 		pool_cond_wake_all(&s->room);
+		if (record.len == 0)
+			continue; /* the store has it */
 		pool_lock_leave(&s->lock);
 		if (buf_append(batch, record.data, record.len) != 0)
 			(void)fate_fail(&s->run->fate, ERR_NOMEM);
 		buf_release(&record);
-		n++;
+		++*n;
 		pool_lock_enter(&s->lock);
 	}
-	return n;
+	return 0;
 }
 
 /* A sender's thread. */
@@ -319,15 +448,16 @@ send_records(void *arg)
 	struct run *run = s->run;
 	struct buf batch = BUF_INIT;
 	uint64_t n;
-	int r;
+	int r, over;
 
 	do {
+		n = 0;
 		buf_reset(&batch);
 		pool_lock_enter(&s->lock);
 		while (s->filling)
 			pool_cond_wait(&s->ready, &s->lock);
 		s->filling = 1;
-		n = fill(&batch, s);
+		over = fill(&batch, &n, s);
 		s->filling = 0;
 		pool_cond_wake_all(&s->ready);
 		pool_lock_leave(&s->lock);
@@ -342,6 +472,6 @@ send_records(void *arg)
 		(void)atomic_fetch_add(&run->notes.counts->objects, n);
 		(void)atomic_fetch_add(
 		    &run->notes.counts->objects_bytes, batch.len);
-	} while (n > 0);
+	} while (!over);
 	buf_release(&batch);
 }

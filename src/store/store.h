@@ -37,6 +37,7 @@ struct store_info {
 	uint64_t parent_server_seq;
 	uint8_t parent_hash[32]; /* snapshot_hash() of it */
 	const char *write_path; /* "direct", "buffered", "network" */
+	int64_t answer_ns; /* how long an answer takes, about; 0: no time */
 };
 
 /* Where a file id was found. */
