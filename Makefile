@@ -126,7 +126,7 @@ check: ## set up, build, run every test that takes minutes
 	@$(MAKE) --no-print-directory _check
 
 # The long ones first, so that both processors end at about the same time.
-_check: all tests
+_check: all tests benches
 	@$(RUN) $(sort $(wildcard tests/cli/*.bats tests/tools/*.bats)) $(TESTS)
 
 tests: $(TESTS) ## build the unit tests

@@ -10,6 +10,7 @@
 #include "base/limits.h"
 #include "bench.h"
 #include "client/register.h"
+#include "cli/vaultkey.h"
 #include "client/remote.h"
 #include "hash/hash.h"
 #include "seal/keys.h"
@@ -74,21 +75,13 @@ log_in(struct store **out, const char *url)
 	struct register_result rr;
 	struct remote_options o = {.url = url};
 	uint8_t master[KEYS_BYTES];
-	struct keys_header kh;
 	struct keys keys;
 
 	keys_make_master(master);
 	keys_derive(&keys, master, 1);
-	keys_header_make(&kh, &keys, &gear_default);
+	vaultkey_header(&ro.header, &keys, &chunker_default);
 	sign_seed(ro.mount_seed);
 	memcpy(ro.join_seed, keys.join_seed, sizeof(ro.join_seed));
-	memcpy(ro.header.vault, kh.vault, sizeof(ro.header.vault));
-	ro.header.chunker_id = kh.chunker_id;
-	ro.header.chunk_average = kh.chunker.avg_bytes;
-	ro.header.chunk_min = kh.chunker.min_bytes;
-	ro.header.chunk_max = kh.chunker.max_bytes;
-	memcpy(ro.header.join_public, kh.join_public, SIGN_PUBLIC_BYTES);
-	memcpy(ro.header.mac, kh.mac, sizeof(ro.header.mac));
 	ro.mode = ENROLL_NEW;
 	bench_must(register_mount(&rr, &ro));
 	memcpy(o.mount, rr.mount, sizeof(o.mount));
