@@ -31,6 +31,24 @@ buf_reset(struct buf *b)
 	b->len = 0;
 }
 
+void
+buf_trim(struct buf *b)
+{
+	uint8_t *data;
+
+	if (b->len == 0) {
+		buf_release(b);
+		return;
+	}
+	if (b->cap - b->len <= b->len / 8)
+		return;
+	data = realloc(b->data, b->len);
+	if (data == NULL)
+		return; /* it is only kept */
+	b->data = data;
+	b->cap = b->len;
+}
+
 int
 buf_reserve(struct buf *b, size_t extra)
 {

@@ -25,6 +25,8 @@ void buf_init(struct buf *b);
 void buf_release(struct buf *b);
 /* Forget the content, keep the memory. */
 void buf_reset(struct buf *b);
+/* Give back most of what the content does not need. */
+void buf_trim(struct buf *b);
 /* Make room for `extra` more bytes behind the content. */
 int buf_reserve(struct buf *b, size_t extra);
 /* Grow by `len` bytes (content undefined) and set `*out` to the first. */

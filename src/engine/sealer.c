@@ -161,29 +161,54 @@ make_record(struct buf *out, struct worker *w, const struct seal_bind *bind,
 {
 	static const uint8_t no_key[16];
 	struct record rec = {0};
+	size_t start = out->len, sealed_at;
 	int r;
 
-	buf_reset(&w->sealed);
-	r = seal_wrap(
-	    &w->sealed, w->seal, bind, o->payload.data, o->payload.len);
-	if (r != 0)
-		return r;
 	rec.class = (enum record_class)object_class(o->type);
 	rec.epoch = bind->epoch;
 	rec.nrefs = bind->nrefs;
 	rec.nmembers = bind->nmembers;
-	rec.sealed_len = (uint32_t)w->sealed.len;
 	rec.key_id = no_key;
 	rec.id = o->id;
 	rec.refs = bind->refs;
 	rec.members = bind->members;
-	rec.sealed = w->sealed.data;
-	return record_encode(out, &rec);
+	r = record_begin(out, &rec);
+	sealed_at = out->len;
+	if (r == 0)
+		r = seal_wrap(
+		    out, w->seal, bind, o->payload.data, o->payload.len);
+	if (r == 0)
+		r = record_end(out, start, out->len - sealed_at);
+	/* Room was taken for the worst case, and many records wait. */
+	buf_trim(out);
+	return r;
+}
+
+static int
+same_ids(const uint8_t *a, const uint8_t *b, uint32_t n)
+{
+	return n == 0 || memcmp(a, b, (size_t)n * OBJECT_ID_BYTES) == 0;
+}
+
+/* What is not sealed is what was asked for. */
+static int
+is_bound(const struct record *r, const struct seal_bind *bind,
+    const struct object *o)
+{
+	return r->class == (enum record_class)object_class(o->type) &&
+	       r->epoch == bind->epoch && r->nrefs == bind->nrefs &&
+	       r->nmembers == bind->nmembers &&
+	       memcmp(r->key_id, bind->key_id, sizeof(bind->key_id)) == 0 &&
+	       memcmp(r->id, o->id, OBJECT_ID_BYTES) == 0 &&
+	       same_ids(r->refs, bind->refs, r->nrefs) &&
+	       same_ids(r->members, bind->members, r->nmembers);
 }
 
 /*
  * Read the record as a restore would.  A bit that flipped in memory, or an
- * error of a codec, must not become a record with a valid checksum.
+ * error of a codec, must not become a record with a valid checksum.  The
+ * checksum itself, just made, is left to the store, which compares it before
+ * it takes the record: what changes from here on is found there.
  */
 static int
 check_record(const struct buf *record, struct worker *w,
@@ -193,7 +218,9 @@ check_record(const struct buf *record, struct worker *w,
 	struct record rec;
 	int r;
 
-	r = record_decode(&rec, record->data, record->len);
+	r = record_parse(&rec, record->data, record->len);
+	if (r == 0 && (rec.len != record->len || !is_bound(&rec, bind, o)))
+		r = err_set(ERR_DAMAGED, "a record is not that of its object");
 	buf_reset(&w->plain);
 	if (r == 0)
 		r = seal_unwrap(
@@ -202,8 +229,7 @@ check_record(const struct buf *record, struct worker *w,
 		return err_prefix(ERR_FAIL, "an object cannot be read back");
 	object_id(id, w->run->keys->id, o->type, rec.refs, rec.nrefs,
 	    w->plain.data, w->plain.len);
-	if (memcmp(id, o->id, sizeof(id)) != 0 ||
-	    memcmp(rec.id, o->id, sizeof(id)) != 0)
+	if (memcmp(id, o->id, sizeof(id)) != 0)
 		return err_set(ERR_FAIL,
 		    "an object does not read back as it was: this machine's "
 		    "memory may be faulty");

@@ -7,6 +7,8 @@
 #include <assert.h>
 #include <string.h>
 
+#define SEALED_LEN_AT 20 /* in the header */
+
 static const uint8_t magic[4] = {'H', 'S', 'R', '1'};
 
 int
@@ -24,22 +26,18 @@ record_ids_sorted(const uint8_t *ids, uint32_t n)
 }
 
 int
-record_encode(struct buf *out, const struct record *r)
+record_begin(struct buf *out, const struct record *r)
 {
 	size_t refs_len = (size_t)r->nrefs * RECORD_ID_BYTES;
 	size_t members_len = (size_t)r->nmembers * RECORD_ID_BYTES;
-	size_t len = RECORD_HEADER_BYTES + refs_len + members_len +
-		     r->sealed_len + HASH_BYTES;
 	uint8_t *p;
 	int ret;
 
 	assert(r->class == RECORD_DATA || r->class == RECORD_META);
 	assert(r->nrefs <= (r->class == RECORD_META ? LIMIT_REFS : 0));
 	assert(r->nmembers <= (r->class == RECORD_DATA ? LIMIT_MEMBERS : 0));
-	assert(r->sealed_len >= RECORD_SEALED_BYTES_MIN &&
-	       r->sealed_len <= LIMIT_SEALED_BYTES);
 
-	ret = buf_extend(&p, out, len);
+	ret = buf_extend(&p, out, RECORD_HEADER_BYTES + refs_len + members_len);
 	if (ret < 0)
 		return ret;
 	memcpy(p, magic, 4);
@@ -49,7 +47,7 @@ record_encode(struct buf *out, const struct record *r)
 	bytes_put32(p + 8, r->epoch);
 	bytes_put32(p + 12, r->nrefs);
 	bytes_put32(p + 16, r->nmembers);
-	bytes_put32(p + 20, r->sealed_len);
+	bytes_put32(p + SEALED_LEN_AT, 0); /* not known yet */
 	memcpy(p + 24, r->key_id, 16);
 	memcpy(p + 40, r->id, RECORD_ID_BYTES);
 	p += RECORD_HEADER_BYTES;
@@ -58,11 +56,38 @@ record_encode(struct buf *out, const struct record *r)
 	p += refs_len;
 	if (members_len > 0)
 		memcpy(p, r->members, members_len);
-	p += members_len;
-	memcpy(p, r->sealed, r->sealed_len);
-	p += r->sealed_len;
-	hash_bytes(p, out->data + out->len - len, len - HASH_BYTES);
 	return 0;
+}
+
+int
+record_end(struct buf *out, size_t start, size_t sealed_len)
+{
+	uint8_t *p;
+	int ret;
+
+	assert(sealed_len >= RECORD_SEALED_BYTES_MIN &&
+	       sealed_len <= LIMIT_SEALED_BYTES);
+	ret = buf_extend(&p, out, HASH_BYTES);
+	if (ret < 0)
+		return ret;
+	bytes_put32(out->data + start + SEALED_LEN_AT, (uint32_t)sealed_len);
+	hash_bytes(p, out->data + start, out->len - start - HASH_BYTES);
+	return 0;
+}
+
+int
+record_encode(struct buf *out, const struct record *r)
+{
+	size_t start = out->len;
+	int ret = record_begin(out, r);
+
+	if (ret == 0)
+		ret = buf_append(out, r->sealed, r->sealed_len);
+	if (ret == 0)
+		ret = record_end(out, start, r->sealed_len);
+	if (ret < 0)
+		out->len = start;
+	return ret;
 }
 
 /* The fixed fields and their limits. */

@@ -48,6 +48,14 @@ struct record {
  * Returns 0, or ERR_NOMEM.
  */
 int record_encode(struct buf *out, const struct record *r);
+/*
+ * The same for a payload that is sealed in its place: record_begin() appends
+ * what stands before it (`sealed` and `sealed_len` of `r` are ignored), the
+ * caller appends `sealed_len` bytes, record_end() completes the record that
+ * began at offset `start` of `out`.
+ */
+int record_begin(struct buf *out, const struct record *r);
+int record_end(struct buf *out, size_t start, size_t sealed_len);
 
 /*
  * Look at the record that begins at `p`; more may follow it, `out->len` says

@@ -101,6 +101,29 @@ test_printf_of_long_text(void **state)
 	buf_release(&b);
 }
 
+static void
+test_trim(void **state)
+{
+	struct buf b = BUF_INIT;
+
+	(void)state;
+	buf_trim(&b);
+	assert_null(b.data);
+	assert_int_equal(buf_reserve(&b, 1000), 0);
+	buf_trim(&b);
+	assert_null(b.data);
+	assert_int_equal(b.cap, 0);
+	assert_int_equal(buf_reserve(&b, 1000), 0);
+	assert_int_equal(buf_append(&b, "abc", 3), 0);
+	buf_trim(&b);
+	assert_int_equal(b.len, 3);
+	assert_int_equal(b.cap, 3);
+	assert_memory_equal(b.data, "abc", 3);
+	assert_int_equal(buf_append(&b, "d", 1), 0);
+	assert_memory_equal(b.data, "abcd", 4);
+	buf_release(&b);
+}
+
 int
 main(void)
 {
@@ -110,6 +133,7 @@ main(void)
 	    cmocka_unit_test(test_nothing_is_fine),
 	    cmocka_unit_test(test_too_much_changes_nothing),
 	    cmocka_unit_test(test_printf_of_long_text),
+	    cmocka_unit_test(test_trim),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
