@@ -7,6 +7,8 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
+#include <time.h>
 
 volatile sig_atomic_t cli_interrupted;
 
@@ -69,6 +71,30 @@ cli_count(char out[48], unsigned long long n, const char *one, const char *many)
 {
 	(void)snprintf(out, 48, "%llu %s", n, n == 1 ? one : many); /* cut */
 	return out;
+}
+
+const char *
+cli_time(char out[32], int64_t ns)
+{
+	time_t s = (time_t)(ns / 1000000000);
+	struct tm tm;
+
+	if (localtime_r(&s, &tm) == NULL ||
+	    strftime(out, 32, "%Y-%m-%d %H:%M:%S", &tm) == 0)
+		(void)snprintf(out, 32, "%lld", (long long)s);
+	return out;
+}
+
+int64_t
+cli_age(int64_t now_ns, int64_t then_ns)
+{
+	return now_ns > then_ns ? (now_ns - then_ns) / 1000000000 : 0;
+}
+
+const char *
+cli_name(char out[CLI_NAME_BYTES], const char *name)
+{
+	return log_escape(out, CLI_NAME_BYTES, name, strlen(name));
 }
 
 /* The same for a program that reads; the line was printed for people. */

@@ -8,6 +8,7 @@
 #include "cli/args.h"
 
 #include <signal.h>
+#include <stdint.h>
 
 /* A command: returns 0 or a negative ERR_*; the message is printed for it. */
 typedef int cli_run(int argc, char **argv);
@@ -23,6 +24,7 @@ cli_run cmd_snapshots;
 cli_run cmd_verify;
 cli_run cmd_reindex;
 cli_run cmd_key;
+cli_run cmd_status;
 
 /* Set by SIGINT, SIGTERM and SIGHUP after cli_catch_interrupts(). */
 extern volatile sig_atomic_t cli_interrupted;
@@ -37,6 +39,16 @@ const char *cli_size(char out[16], unsigned long long bytes);
 /* "1 file", "7 files", in `out` of at least 48 bytes; returns it. */
 const char *cli_count(
     char out[48], unsigned long long n, const char *one, const char *many);
+
+/* Local time for people, in `out`; returns it. */
+const char *cli_time(char out[32], int64_t ns);
+
+/* Seconds from `then` to `now`, both in ns of wall clocks: never negative. */
+int64_t cli_age(int64_t now_ns, int64_t then_ns);
+
+/* A name fit for a terminal (log_escape()), in `out`; returns it. */
+#define CLI_NAME_BYTES 1024
+const char *cli_name(char out[CLI_NAME_BYTES], const char *name);
 
 /* Say one line: for the engine's callbacks. */
 void cli_warn_line(void *arg, const char *text);

@@ -10,19 +10,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
-
-/* Local time for people. */
-static void
-format_time(char out[32], int64_t ns)
-{
-	time_t s = (time_t)(ns / 1000000000);
-	struct tm tm;
-
-	if (localtime_r(&s, &tm) == NULL ||
-	    strftime(out, 32, "%Y-%m-%d %H:%M:%S", &tm) == 0)
-		(void)snprintf(out, 32, "%lld", (long long)s);
-}
 
 /* "  [one, two]", cut when it is too long for a line; empty without tags. */
 static const char *
@@ -59,7 +46,7 @@ print_text(const struct catalog_entry *e, int all)
 		    (unsigned long long)e->server_seq,
 		    log_escape(dir, sizeof(dir), e->damage, strlen(e->damage)),
 		    all ? "  " : "", label);
-	format_time(when, e->receive_ns);
+	(void)cli_time(when, e->receive_ns);
 	(void)log_escape(dir, sizeof(dir), e->info.dir, e->info.dir_len);
 	return cli_print("@%-4llu %s  %s  %14s  %10s  %s%s%s%s",
 	    (unsigned long long)e->server_seq, when, e->key,

@@ -30,6 +30,7 @@ static const struct command commands[] = {
     {"restore", cmd_restore, "bring a snapshot back into a folder"},
     {"scan", cmd_scan, "print a directory's key, without any store"},
     {"snapshots", cmd_snapshots, "list what can be restored"},
+    {"status", cmd_status, "show how a directory or a store stands"},
     {"verify", cmd_verify, "check every byte of a store, without keys"},
     {"reindex", cmd_reindex, "rebuild a store's index from its packs"},
     {"key", cmd_key, "print the recovery key of a directory's vault"},

@@ -131,6 +131,11 @@ inspect_command(void *arg, struct control_peer *peer, const char *command)
 	char text[WHAT_BYTES_MAX];
 	int r;
 
+	if (strcmp(command, "sessions") == 0) {
+		control_say(peer, "sessions %u",
+		    sessions_count(w.in->dispatch->sessions, NULL));
+		return 0;
+	}
 	w.verify = strcmp(command, "verify") == 0;
 	if (!w.verify && strcmp(command, "reindex") != 0)
 		return 1;

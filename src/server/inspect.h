@@ -5,7 +5,7 @@
  * Work on whole vaults that needs them alone: `verify` and `reindex`, asked
  * for through the control socket of a running server.  A vault that has
  * sessions is left out and named; while one is worked on, nobody can log in
- * to it.
+ * to it.  And `sessions`, which says how many there are.
  */
 
 #include <stdint.h>

@@ -21,7 +21,7 @@ teardown()
 }
 
 commands='start stop invite register backup restore scan snapshots verify
-	reindex key'
+	reindex key status'
 
 @test "help is there for every command and fits 80 columns" {
 	exits 0 shash --help
