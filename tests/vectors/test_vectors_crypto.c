@@ -178,12 +178,14 @@ check_cuts(const char *name, const struct chunker *c)
 static void
 test_gear(void **state)
 {
+	struct chunker_params params = chunker_default;
 	struct chunker c;
 	struct buf b = BUF_INIT;
 	unsigned i;
 
 	(void)state;
-	assert_int_equal(chunker_init(&c, keys.chunker, &chunker_default), 0);
+	params.id = CHUNKER_GEAR;
+	assert_int_equal(chunker_init(&c, keys.chunker, &params), 0);
 	for (i = 0; i < 256; i++)
 		if (i < 3 || i == 255)
 			assert_int_equal(
@@ -226,10 +228,12 @@ test_private(void **state)
 static void
 test_vault_header(void **state)
 {
+	struct chunker_params params = chunker_default;
 	struct keys_header h;
 
 	(void)state;
-	keys_header_make(&h, &keys, &chunker_default);
+	params.id = CHUNKER_GEAR;
+	keys_header_make(&h, &keys, &params);
 	vectors_check(vectors, "vault header MAC", h.mac, sizeof(h.mac));
 }
 
