@@ -1,6 +1,7 @@
 #include "server/invitation.h"
 
 #include "base/clock.h"
+#include "base/duration.h"
 #include "base/err.h"
 #include "base/fs.h"
 #include "base/hex.h"
@@ -21,10 +22,11 @@ invitation_path(const char *dir, const uint8_t id[IDENT_BYTES])
 	return fs_printf("%s/invitations/%s.json", dir, hex);
 }
 
-/* `mount_public` is NULL while nobody used it. */
+/* `mount_public` is NULL while nobody used it; `expires_ns` is 0 for one that
+ * does not expire. */
 static int
 write_invitation(const char *dir, const struct enroll_keys *keys,
-    const uint8_t *mount_public)
+    int64_t expires_ns, const uint8_t *mount_public)
 {
 	char *path = invitation_path(dir, keys->id);
 	struct json *j = json_new_object();
@@ -39,6 +41,8 @@ write_invitation(const char *dir, const struct enroll_keys *keys,
 		    j, "server_key", keys->server, sizeof(keys->server));
 	if (r == 0)
 		r = json_set_int(j, "time_ns", clock_wall_ns());
+	if (r == 0 && expires_ns != 0)
+		r = json_set_int(j, "expires_ns", expires_ns);
 	if (r == 0 && mount_public != NULL)
 		r = json_set_hex(j, "used_by", mount_public, SIGN_PUBLIC_BYTES);
 	if (r == 0)
@@ -54,7 +58,8 @@ write_invitation(const char *dir, const struct enroll_keys *keys,
 }
 
 int
-invitation_make(char uuid[ENROLL_UUID_LEN + 1], const char *dir)
+invitation_make(
+    char uuid[ENROLL_UUID_LEN + 1], const char *dir, int64_t expires_ns)
 {
 	char text[ENROLL_UUID_LEN + 1];
 	struct enroll_keys keys;
@@ -67,12 +72,29 @@ invitation_make(char uuid[ENROLL_UUID_LEN + 1], const char *dir)
 	enroll_uuid(text);
 	r = enroll_keys(&keys, text);
 	if (r == 0)
-		r = write_invitation(dir, &keys, NULL);
+		r = write_invitation(dir, &keys, expires_ns, NULL);
 	if (r == 0)
 		memcpy(uuid, text, sizeof(text));
 	hash_wipe(&keys, sizeof(keys));
 	hash_wipe(text, sizeof(text));
 	return r;
+}
+
+/* Whether its time is over; one that was used has none any more. */
+static int
+check_time(const struct json *j)
+{
+	int64_t now = clock_wall_ns(), expires = INT64_MAX;
+	char words[32];
+	int r = 0;
+
+	if (json_has(j, "expires_ns"))
+		r = json_get_int(&expires, j, "expires_ns", 1, INT64_MAX);
+	if (r < 0 || now < expires)
+		return r;
+	return err_set(ERR_REFUSED,
+	    "the invitation expired %s ago; ask for a new one (shash invite)",
+	    duration_words(words, (now - expires) / 1000000000));
 }
 
 int
@@ -109,6 +131,10 @@ invitation_find(struct enroll_keys *out, const struct account *a,
 			    ERR_REFUSED, "the invitation has been used");
 			goto out;
 		}
+	} else if (r == 0) {
+		r = check_time(j);
+		if (r == ERR_REFUSED)
+			goto out;
 	}
 	if (r < 0) {
 		r = err_prefix(r, "%s", path);
@@ -130,5 +156,5 @@ int
 invitation_use(const struct account *a, const struct enroll_keys *keys,
     const uint8_t mount_public[SIGN_PUBLIC_BYTES])
 {
-	return write_invitation(account_dir(a), keys, mount_public);
+	return write_invitation(account_dir(a), keys, 0, mount_public);
 }

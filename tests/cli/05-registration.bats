@@ -121,6 +121,31 @@ liar()
 	    --dir other --url "$url" --invitation "$invitation"
 }
 
+@test "an invitation that has expired" {
+	exits 0 shash invite --store_dir store --ttl 1s --json
+	invitation=$(jq -r .invitation out)
+	expires=$(jq .expires_ns out)
+	used=$(shash invite --store_dir store --ttl 20s)
+	shash register --dir work --url "$url" --invitation "$used"
+	scenario_wait eval '[ "$(date +%s%N)" -gt "$expires" ]'
+	mkdir late
+	exits 12 shash register --dir late --url "$url" \
+	    --invitation "$invitation"
+	says 'expired [0-9]+ seconds? ago; ask for a new one'
+	# Those who have it already lost nothing, and so does who comes again.
+	shash backup --dir work
+	invitation=$(shash invite --store_dir store --ttl 0)
+	shash register --dir late --url "$url" --invitation "$invitation"
+	exits 0 shash invite --store_dir store --ttl 0 --json
+	[ "$(jq .expires_ns out)" = null ]
+	exits 0 shash invite --store_dir store --json
+	week=$((7 * 86400 - ($(jq .expires_ns out) / 1000000000 - \
+	    $(date +%s))))
+	[ "${week#-}" -lt 60 ]
+	exits 2 shash invite --store_dir store --ttl 7
+	says '7d'
+}
+
 @test "invitations that are unknown, malformed or absent" {
 	exits 12 shash register --dir work --url "$url" \
 	    --invitation 9d739ff3-c218-4a52-a6c3-22fb669c74df

@@ -119,7 +119,7 @@ server_fixture_mount(
 	struct register_options ro;
 	struct register_result rr;
 
-	assert_int_equal(invitation_make(uuid, f->dir), 0);
+	assert_int_equal(invitation_make(uuid, f->dir, 0), 0);
 	server_fixture_register_options(&ro, f, uuid, number);
 	assert_int_equal(register_mount(&rr, &ro), 0);
 	memset(o, 0, sizeof(*o));

@@ -1,5 +1,6 @@
 /* Who may register what: invitations, vaults, crashes in between. */
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/fs.h"
 #include "base/hex.h"
@@ -30,7 +31,7 @@ test_invitation_is_used_once(void **state)
 
 	(void)state;
 	server_fixture_start(&f, 0);
-	assert_int_equal(invitation_make(uuid, f.dir), 0);
+	assert_int_equal(invitation_make(uuid, f.dir, 0), 0);
 	server_fixture_register_options(&o, &f, uuid, 1);
 	server_fixture_register_options(&other, &f, uuid, 2);
 	assert_int_equal(register_mount(&a, &o), 0);
@@ -54,6 +55,29 @@ test_invitation_is_used_once(void **state)
 	enroll_uuid(uuid);
 	other.invitation = uuid;
 	assert_int_equal(register_mount(&b, &other), ERR_REFUSED);
+	server_fixture_stop(&f);
+}
+
+static void
+test_invitation_expires(void **state)
+{
+	char uuid[ENROLL_UUID_LEN + 1], late[ENROLL_UUID_LEN + 1];
+	struct register_options o;
+	struct register_result a;
+	struct server_fixture f;
+	int64_t now = clock_wall_ns();
+
+	(void)state;
+	server_fixture_start(&f, 0);
+	assert_int_equal(invitation_make(late, f.dir, now - 61000000000ll), 0);
+	server_fixture_register_options(&o, &f, late, 1);
+	assert_int_equal(register_mount(&a, &o), ERR_REFUSED);
+	assert_non_null(strstr(err_text(), "expired 1 minute ago"));
+	assert_int_equal(invitation_make(uuid, f.dir, now + 60000000000ll), 0);
+	o.invitation = uuid;
+	assert_int_equal(register_mount(&a, &o), 0);
+	/* Used is used: it has no time any more, and is good for its mount. */
+	assert_int_equal(register_mount(&a, &o), 0);
 	server_fixture_stop(&f);
 }
 
@@ -82,7 +106,7 @@ test_vaults(void **state)
 	assert_true(header_equal(&a.header, &o.header));
 
 	/* Without the master key an invitation is worth nothing there. */
-	assert_int_equal(invitation_make(uuid, f.dir), 0);
+	assert_int_equal(invitation_make(uuid, f.dir, 0), 0);
 	o.invitation = uuid;
 	memset(o.mount_seed, 0x22, sizeof(o.mount_seed));
 	memset(o.join_seed, 0x66, sizeof(o.join_seed));
@@ -129,7 +153,7 @@ test_store_keeps_no_secret(void **state)
 
 	(void)state;
 	server_fixture_start(&f, 0);
-	assert_int_equal(invitation_make(uuid, f.dir), 0);
+	assert_int_equal(invitation_make(uuid, f.dir, 0), 0);
 	assert_int_equal(enroll_keys(&keys, uuid), 0);
 	hex_encode(hex, keys.id, sizeof(keys.id));
 	path = fs_printf("%s/invitations/%s.json", f.dir, hex);
@@ -184,7 +208,7 @@ test_crash_in_between(void **state)
 	(void)state;
 	server_fixture_start(&f, 0);
 	for (step = 0; step < 2; step++) {
-		assert_int_equal(invitation_make(uuid, f.dir), 0);
+		assert_int_equal(invitation_make(uuid, f.dir, 0), 0);
 		server_fixture_register_options(
 		    &o, &f, uuid, (uint8_t)(10 + step));
 		server_fixture_register_options(
@@ -274,6 +298,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_invitation_is_used_once),
+	    cmocka_unit_test(test_invitation_expires),
 	    cmocka_unit_test(test_vaults),
 	    cmocka_unit_test(test_store_keeps_no_secret),
 	    cmocka_unit_test(test_crash_in_between),

@@ -89,7 +89,7 @@ login_options(struct remote_options *o, const char *url, const char *dir)
 	struct register_result rr;
 
 	(void)snprintf(f.url, sizeof(f.url), "%s", url); /* it fits */
-	assert_int_equal(invitation_make(uuid, dir), 0);
+	assert_int_equal(invitation_make(uuid, dir, 0), 0);
 	server_fixture_register_options(&ro, &f, uuid, 9);
 	assert_int_equal(register_mount(&rr, &ro), 0);
 	assert_int_equal(rr.created, 1);
