@@ -4,6 +4,7 @@
 #include "base/os.h"
 #include "engine/restore_find.h"
 #include "engine/restore_plan.h"
+#include "engine/restore_sync.h"
 #include "engine/restore_work.h"
 
 #include <dirent.h>
@@ -92,7 +93,6 @@ struct run {
 	struct restore_work *work;
 	struct restore_dir *root;
 	struct restore_range range;
-	int dest_fd; /* opened before anything was written */
 };
 
 /*
@@ -171,24 +171,6 @@ begin_root(struct run *r, int fd)
 	return rc;
 }
 
-/*
- * What was written is still in memory for the most part, and a disk that fails
- * to take it would tell nobody: wait for it, so that success is the files on
- * the disk.
- */
-static void
-sync_dest(struct run *r)
-{
-	if (!r->job.o->sync || restore_job_poll(&r->job))
-		return;
-	if (os_sync_fs(r->dest_fd) != 0)
-		(void)restore_job_stop(&r->job,
-		    err_errno(errno == ENOSPC || errno == EDQUOT ? ERR_NOSPACE
-								 : ERR_IO,
-			"not all of %s could be put on its disk",
-			r->job.o->dest));
-}
-
 static int
 run(struct run *r)
 {
@@ -211,20 +193,15 @@ run(struct run *r)
 		    2 * (info->files + info->dirs) + ENTRIES_SLACK);
 	if (rc == 0)
 		rc = open_dest(&fd, o->dest, r->range.all);
-	if (rc == 0) {
-		/* Errors are told to descriptors that were open before. */
-		r->dest_fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-		if (r->dest_fd < 0) {
-			rc = err_errno(ERR_IO, "cannot open %s", o->dest);
+	if (rc == 0 && o->sync) {
+		rc = restore_sync_new(&r->job.sync, &r->job, fd);
+		if (rc != 0)
 			(void)close(fd); /* only read */
-		}
 	}
 	if (rc == 0)
 		rc = begin_root(r, fd);
-	if (rc == 0) {
+	if (rc == 0)
 		go(r);
-		sync_dest(r);
-	}
 	return rc;
 }
 
@@ -259,7 +236,6 @@ restore_run(struct restore_result *out, struct store *store,
 	int rc;
 
 	memset(&r, 0, sizeof(r));
-	r.dest_fd = -1;
 	restore_job_init(&r.job, store, keys, o);
 	rc = run(&r);
 	(void)snprintf(text, sizeof(text), "%s", err_text());
@@ -269,8 +245,7 @@ restore_run(struct restore_result *out, struct store *store,
 	restore_walk_free(r.walk);
 	restore_dir_all_free(r.dirs);
 	restore_select_free(r.select);
-	if (r.dest_fd >= 0)
-		(void)close(r.dest_fd); /* only read */
+	restore_sync_end(r.job.sync);
 	*out = r.job.result;
 	if (rc == 0)
 		rc = outcome(&r.job);

@@ -1,6 +1,7 @@
 #include "engine/restore_file.h"
 
 #include "engine/restore_direct.h"
+#include "engine/restore_sync.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -394,6 +395,8 @@ restore_file_finish(struct restore_file *f)
 		restore_link_result(
 		    f->links, f->link, ok, st.st_dev, st.st_ino);
 	}
+	if (f->kind == ADDRESS_FILE)
+		restore_sync_wrote(f->job->sync, f->size);
 	progress(f);
 	restore_dir_done(f->dir);
 }

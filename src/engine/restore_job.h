@@ -16,12 +16,14 @@
 #include <sys/types.h>
 
 struct restore_dir;
+struct restore_sync;
 
 struct restore_job {
 	const struct restore_options *o;
 	const struct keys *keys;
 	struct store *store;
 	struct fetch *fetch;
+	struct restore_sync *sync; /* NULL: not asked for */
 	uid_t uid; /* who new entries belong to */
 	gid_t gid;
 	struct pool_lock lock; /* of `result`, `stop_text` and warn() */

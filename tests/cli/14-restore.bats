@@ -133,3 +133,23 @@ local_backup()
 	grep -o 'utimensat\|syncfs' trace | tail -n 2 >order
 	[ "$(cat order)" = $'utimensat\nsyncfs' ]
 }
+
+@test "the disk works while the restore goes on" {
+	local i
+	mkdir work
+	# One content, stored once, and written 40 times.
+	head -c 8M /dev/urandom >work/1
+	for i in {2..40}; do
+		cp work/1 "work/$i"
+	done
+	local_backup
+	scenario_strace -e trace=syncfs shash restore --dir work --dest copy
+	[ "$(grep -c 'syncfs([0-9]' trace)" -ge 2 ]
+	rm -r copy
+	# What fails then is told, too.
+	rc=0
+	scenario_strace -e trace=syncfs -e inject=syncfs:error=ENOSPC:when=1 \
+	    shash restore --dir work --dest copy 2>err || rc=$?
+	[ "$rc" -eq 1 ]
+	grep -q 'not all of copy could be put on its disk: ' err
+}
