@@ -18,6 +18,9 @@
 #include <stdio.h>
 #include <string.h>
 
+/* File ids that one run gives back to the index: 18 MiB. */
+#define ROWS_MAX 262144u
+
 struct listed {
 	uint8_t name[32];
 	uint64_t size;
@@ -42,6 +45,14 @@ struct verify {
 	uint64_t placed; /* objects of the index that lie where it says */
 	struct evict dead; /* numbers of damaged objects */
 	struct buf bad; /* struct bad */
+	struct buf rows; /* struct row, at most ROWS_MAX */
+};
+
+/* A file id of a closed bundle that the index does not name. */
+struct row {
+	uint8_t file[32];
+	uint8_t bundle[32];
+	uint32_t member;
 };
 
 /* One pack in one thread. */
@@ -166,6 +177,25 @@ check_other(struct work *k, const struct pack_entry *e, const struct record *r,
 	return 0;
 }
 
+/*
+ * A file was in two bundles, and the one that the index named is lost.  That
+ * costs space if the file is stored again, and nothing else: no finding.
+ */
+static int
+note_row(struct verify *y, const struct record *r, uint32_t member)
+{
+	struct row row = {.member = member};
+	int ret = 0;
+
+	memcpy(row.file, r->members + (size_t)member * 32, 32);
+	memcpy(row.bundle, r->id, 32);
+	pool_lock_enter(&y->lock);
+	if (y->rows.len < ROWS_MAX * sizeof(row))
+		ret = buf_append(&y->rows, &row, sizeof(row));
+	pool_lock_leave(&y->lock);
+	return ret;
+}
+
 static int
 check_members(struct work *k, const struct record *r)
 {
@@ -179,8 +209,9 @@ check_members(struct work *k, const struct record *r)
 		if (ret < 0)
 			return ret;
 		if (ret == 1)
-			say(k->y, "index", "lacks a file of a bundle in %s",
-			    k->path);
+			ret = note_row(k->y, r, i);
+		if (ret < 0)
+			return ret;
 	}
 	return 0;
 }
@@ -548,6 +579,34 @@ mark_bad(struct verify *y)
 }
 
 static int
+mend_rows(struct verify *y)
+{
+	const struct row *row = (const void *)y->rows.data;
+	size_t i, n = y->rows.len / sizeof(*row);
+	struct index_object o;
+	struct index_txn t;
+	int ret;
+
+	if (n == 0)
+		return 0;
+	ret = index_begin(&t, y->v->index, 1);
+	if (ret < 0)
+		return ret;
+	for (i = 0; i < n && ret >= 0; i++) {
+		ret = index_find(&o, &t, row[i].bundle);
+		if (ret == 0 && o.state == INDEX_CLOSED)
+			ret = index_add_file(
+			    &t, row[i].file, o.num, row[i].member);
+		if (ret >= 0)
+			ret = index_step(&t);
+	}
+	if (ret >= 0)
+		return index_commit(&t);
+	index_abort(&t);
+	return ret;
+}
+
+static int
 begin(struct verify *y)
 {
 	struct index_txn t;
@@ -580,10 +639,13 @@ verify_vault(struct verify_counts *out, const struct verify_options *o)
 		ret = check_snapshots(&y);
 	if (ret == 0 && o->mark)
 		ret = mark_bad(&y);
+	if (ret == 0 && o->mark)
+		ret = mend_rows(&y);
 	if (ret == 0)
 		*out = y.n;
 	evict_release(&y.dead);
 	buf_release(&y.bad);
+	buf_release(&y.rows);
 	buf_release(&y.packs);
 	idmap_release(&y.names);
 	pool_lock_release(&y.lock);

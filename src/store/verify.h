@@ -32,7 +32,8 @@ struct verify_options {
 	 * from any thread, one at a time.  NULL: nobody wants to know. */
 	void (*progress)(void *arg, uint64_t bytes);
 	void *arg; /* of all three */
-	/* Mark damaged records, so that the next backup heals them. */
+	/* Mark damaged records, so that the next backup heals them; and give
+	 * the index back what it may lack after a loss. */
 	int mark;
 };
 

@@ -288,15 +288,15 @@ struct snapshots {
 };
 
 static int
-check_snapshot(void *arg, const uint8_t *file, size_t len)
+check_snapshot(void *arg, const struct store_snapshot *s)
 {
 	struct snapshots *c = arg;
 	struct envelope e;
 	uint8_t id[32];
 	uint64_t k;
 
-	if (envelope_decode_file(&e, file, len) != 0 ||
-	    e.server_seq != c->last + 1) {
+	if (envelope_decode_file(&e, s->file, s->len) != 0 ||
+	    e.server_seq != c->last + 1 || s->seq != e.server_seq) {
 		c->wrong++;
 		return 0;
 	}

@@ -28,6 +28,7 @@ struct world {
 	struct vault *v;
 	struct fixture_mount m;
 	char last[200];
+	unsigned rows; /* findings of file ids that the index lacks */
 };
 
 static void
@@ -117,6 +118,7 @@ found(void *arg, const char *where, const char *what)
 	struct world *w = arg;
 
 	(void)snprintf(w->last, sizeof(w->last), "%s: %s", where, what);
+	w->rows += strstr(what, "lacks a file") != NULL;
 }
 
 static int
@@ -319,6 +321,100 @@ test_bad_sector(void **state)
 	}
 }
 
+/* Put data 1 again, whatever there is of it. */
+static void
+put_again(struct world *w)
+{
+	struct buf b = BUF_INIT;
+	struct session *s;
+	uint8_t id[32];
+
+	fixture_id(id, 1);
+	fixture_data(&b, id, NULL, 0, 100);
+	assert_int_equal(session_open(&s, w->v, w->m.id, w->m.public_key), 0);
+	assert_int_equal(session_put(s, b.data, b.len, SESSION_REPLACE), 0);
+	assert_int_equal(session_close(s), 0);
+	buf_release(&b);
+}
+
+/* Flip a byte of the first record in the pack that `before` lacks. */
+static void
+flip_in_new(struct world *w, const struct names *before)
+{
+	struct names now = {.n = 0};
+	unsigned i, j;
+
+	assert_int_equal(w->b->ops->list(w->b, "packs", note_name, &now), 0);
+	assert_int_equal(now.n, before->n + 1);
+	for (i = 0; i < now.n; i++) {
+		for (j = 0; j < before->n; j++) {
+			if (strcmp(now.name[i], before->name[j]) == 0)
+				break;
+		}
+		if (j == before->n)
+			assert_int_equal(backend_mem_flip(w->b, now.name[i],
+					     48 + 72 + 5, 0x10),
+			    0);
+	}
+}
+
+/* Of two records of an object the good one counts once the other is marked. */
+static void
+test_second_record(void **state)
+{
+	struct world *w = *state;
+	struct names k = {.n = 0};
+	unsigned counts[3];
+
+	assert_int_equal(w->b->ops->list(w->b, "packs", note_name, &k), 0);
+	put_again(w);
+	flip_in_new(w, &k);
+	assert_true(findings(w, 1) > 0);
+	get_data(w, counts);
+	assert_int_equal(counts[STORE_GOT_RECORD], 4);
+	assert_int_equal(findings(w, 0), 0);
+	/* And an index that had only the mark, as after a crash. */
+	vault_close(w->v);
+	open_vault(w);
+	assert_int_equal(findings(w, 0), 0);
+}
+
+/* A file id in two bundles, one of which is damaged. */
+static void
+test_file_in_two_bundles(void **state)
+{
+	struct world *w = *state;
+	struct store_member found = {.found = 0};
+	struct buf b = BUF_INIT;
+	struct session *s;
+	uint8_t id[32], ids[2 * 32];
+	unsigned counts[3];
+
+	/* Bundle 5 has file 71, which bundle 4 has too, and 73. */
+	fixture_id(ids, 71);
+	fixture_id(ids + 32, 73);
+	fixture_id(id, 5);
+	fixture_data(&b, id, ids, 2, 100);
+	assert_int_equal(session_open(&s, w->v, w->m.id, w->m.public_key), 0);
+	assert_int_equal(session_put(s, b.data, b.len, 0), 0);
+	assert_int_equal(session_close(s), 0);
+	fixture_id(id, 4);
+	assert_int_equal(vault_damaged(w->v, id, NULL), 0);
+	assert_int_equal(vault_have_files(w->v, &found, ids, 1), 0);
+	assert_int_equal(found.found, 0);
+	/* The next session looks for bundle 4 in vain. */
+	get_data(w, counts);
+	/* What verify says is of bundle 4 only, and it mends the row. */
+	assert_true(findings(w, 1) > 0);
+	assert_int_equal(w->rows, 0);
+	assert_int_equal(vault_have_files(w->v, &found, ids, 1), 0);
+	assert_int_equal(found.found, 1);
+	fixture_id(id, 5);
+	assert_memory_equal(found.bundle, id, sizeof(id));
+	assert_int_equal(found.member, 0);
+	buf_release(&b);
+}
+
 /* Lose the snapshot file of this name. */
 static void
 lose(struct world *w, const char *seq)
@@ -414,6 +510,8 @@ main(void)
 	    TEST(test_mark_and_heal),
 	    TEST(test_missing_things),
 	    TEST(test_bad_sector),
+	    TEST(test_second_record),
+	    TEST(test_file_in_two_bundles),
 	    TEST(test_first_snapshot),
 	    TEST(test_last_snapshot),
 	    TEST(test_chain),
