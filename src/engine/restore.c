@@ -95,41 +95,57 @@ struct run {
 	struct restore_range range;
 };
 
+/* Windows under way, the oldest first. */
+struct under_way {
+	struct restore_window *windows[RESTORE_WORK_WINDOWS_MAX];
+	unsigned n;
+};
+
+/* Wait for the oldest until only `most` are left.  Returns what
+ * restore_plan_links() said last. */
+static int
+wait_oldest(struct run *r, struct under_way *u, unsigned most)
+{
+	int more = 0;
+
+	while (u->n > most) {
+		restore_work_wait(r->work, u->windows[0]);
+		u->n--;
+		memmove(&u->windows[0], &u->windows[1],
+		    u->n * sizeof(u->windows[0]));
+		more = restore_plan_links(r->plan);
+	}
+	return more;
+}
+
 /*
- * Window after window: while the workers write one, the next one is planned
- * and fetched.
+ * Window after window: while the workers write one, others are planned and
+ * fetched.
  */
 static void
 go(struct run *r)
 {
-	struct restore_window *win, *before = NULL;
+	struct under_way u = {.n = 0};
 	int more = 1, rc;
 	mode_t mask;
 
 	/* Every mode is given in full; a mask would only cost a call more. */
 	mask = umask(0);
 	while (more && !restore_job_stopped(&r->job)) {
-		rc = restore_window_new(&win);
+		(void)wait_oldest(r, &u, restore_work_windows(r->work) - 1);
+		rc = restore_window_new(&u.windows[u.n]);
 		if (rc != 0) {
 			(void)restore_job_stop(&r->job, rc);
 			break;
 		}
-		more = restore_plan_fill(r->plan, win);
-		restore_work_run(r->work, win);
-		if (before != NULL) {
-			restore_work_wait(r->work, before);
-			(void)restore_plan_links(r->plan);
-		}
-		before = win;
-		if (!more) {
-			/* Links may be left that only now can be made. */
-			restore_work_wait(r->work, before);
-			before = NULL;
-			more = restore_plan_links(r->plan);
-		}
+		more = restore_plan_fill(r->plan, u.windows[u.n]);
+		restore_work_run(r->work, u.windows[u.n++]);
+		/* Links may be left that only now can be made. */
+		if (!more)
+			more = wait_oldest(r, &u, 0);
 	}
-	if (before != NULL)
-		restore_work_wait(r->work, before);
+	while (u.n > 0)
+		restore_work_wait(r->work, u.windows[--u.n]);
 	restore_plan_unwind(r->plan);
 	(void)umask(mask); /* cannot fail */
 }

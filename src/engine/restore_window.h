@@ -23,7 +23,7 @@ struct restore_object {
 	uint8_t id[OBJECT_ID_BYTES];
 	enum object_type type;
 	enum { RESTORE_WAITING, RESTORE_HERE, RESTORE_BAD } state;
-	int arrived; /* handed to the workers; main thread only */
+	int arrived; /* handed to the workers; only for who fetches it */
 	size_t uses; /* pieces not written */
 	struct restore_piece *waiting;
 	struct object *content; /* HERE */
@@ -62,7 +62,8 @@ struct restore_window {
 	struct restore_part *parts, *last; /* in order, by `next_ready` */
 	uint64_t bytes; /* of the objects, about */
 	size_t nparts, npieces;
-	size_t left; /* parts not written; the workers' lock guards it */
+	size_t left; /* parts not written; the workers' lock guards these */
+	int fetching; /* its objects are not all with the workers yet */
 };
 
 /* Objects of one window: one request to the store. */

@@ -15,6 +15,11 @@
 #define THREADS_MAX 64u
 /* How often the user's flag is asked while waiting. */
 #define POLL_MS 200u
+/* A store whose answers take longer is far away. */
+#define FAR_NS 8000000
+#define WINDOWS_NEAR 2u
+/* One window is being written while the others are fetched. */
+#define GETTERS_MAX (RESTORE_WORK_WINDOWS_MAX - 1)
 
 struct restore_work {
 	struct restore_job *job;
@@ -22,8 +27,11 @@ struct restore_work {
 	struct pool_queue *queue;
 	struct pool_thread *threads[THREADS_MAX];
 	unsigned nthreads;
+	unsigned windows; /* under way at once */
+	struct pool_queue *fetches; /* windows */
+	struct pool_thread *getters[GETTERS_MAX];
 	struct pool_lock lock; /* of all below, of parts and of objects */
-	struct pool_cond done; /* a window has no parts left */
+	struct pool_cond done; /* a window has no parts left, or objects */
 };
 
 /* Give back what a written part held; the lock is held. */
@@ -179,52 +187,6 @@ worker(void *arg)
 	}
 }
 
-int
-restore_work_new(
-    struct restore_work **out, struct restore_job *job, unsigned threads)
-{
-	struct restore_work *w = calloc(1, sizeof(*w));
-	int rc;
-
-	if (w == NULL)
-		return err_nomem(sizeof(*w));
-	w->job = job;
-	pool_lock_init(&w->lock);
-	pool_cond_init(&w->done);
-	if (threads > THREADS_MAX)
-		threads = THREADS_MAX;
-	rc = restore_spare_new(&w->spare);
-	if (rc == 0)
-		rc = pool_queue_new(&w->queue, QUEUE_ITEMS);
-	while (rc == 0 && w->nthreads < threads) {
-		rc = pool_thread_start(&w->threads[w->nthreads], worker, w);
-		if (rc == 0)
-			w->nthreads++;
-	}
-	if (rc != 0) {
-		restore_work_free(w);
-		return rc;
-	}
-	*out = w;
-	return 0;
-}
-
-void
-restore_work_free(struct restore_work *w)
-{
-	if (w == NULL)
-		return;
-	if (w->queue != NULL)
-		pool_queue_close(w->queue);
-	while (w->nthreads > 0)
-		pool_thread_join(w->threads[--w->nthreads]);
-	pool_queue_free(w->queue);
-	restore_spare_free(w->spare);
-	pool_cond_release(&w->done);
-	pool_lock_release(&w->lock);
-	free(w);
-}
-
 /* Hand an item over.  The queue is open as long as there are windows. */
 static void
 push(struct restore_work *w, struct restore_item *it)
@@ -317,7 +279,7 @@ arrived(void *arg, enum store_got got, const uint8_t id[STORE_ID_BYTES],
 	struct getting *g = arg;
 	struct restore_object *o = restore_window_find(g->win, id);
 
-	if (restore_job_poll(g->w->job))
+	if (restore_job_stopped(g->w->job))
 		return ERR_INTR;
 	if (o == NULL || o->arrived)
 		return err_set(
@@ -325,8 +287,9 @@ arrived(void *arg, enum store_got got, const uint8_t id[STORE_ID_BYTES],
 	return hand_over(g->w, o, got, record, len);
 }
 
-void
-restore_work_run(struct restore_work *w, struct restore_window *win)
+/* Fetch the window's objects.  Afterwards all are with the workers. */
+static void
+fetch_window(struct restore_work *w, struct restore_window *win)
 {
 	struct getting g = {w, win};
 	struct restore_object *o;
@@ -334,10 +297,9 @@ restore_work_run(struct restore_work *w, struct restore_window *win)
 	size_t i;
 	int rc = 0;
 
-	start_parts(w, win);
 	for (i = 0; i < win->nobjects && rc == 0; i++)
 		rc = buf_append(&ids, win->objects[i].id, OBJECT_ID_BYTES);
-	if (rc == 0 && win->nobjects > 0 && !restore_job_poll(w->job))
+	if (rc == 0 && win->nobjects > 0 && !restore_job_stopped(w->job))
 		rc = w->job->store->ops->get(w->job->store, ids.data,
 		    (uint32_t)win->nobjects, arrived, &g);
 	buf_release(&ids);
@@ -352,20 +314,115 @@ restore_work_run(struct restore_work *w, struct restore_window *win)
 		if (rc != 0)
 			object_settle(w, o, NULL, rc);
 	}
+	pool_lock_enter(&w->lock);
+	win->fetching = 0;
+	pool_cond_wake_all(&w->done);
+	pool_lock_leave(&w->lock);
+}
+
+/* A thread that fetches. */
+static void
+getter(void *arg)
+{
+	struct restore_work *w = arg;
+	void *win;
+
+	while (pool_queue_pop(&win, w->fetches) == 0)
+		fetch_window(w, win);
+}
+
+int
+restore_work_new(
+    struct restore_work **out, struct restore_job *job, unsigned threads)
+{
+	struct restore_work *w = calloc(1, sizeof(*w));
+	unsigned i;
+	int rc;
+
+	if (w == NULL)
+		return err_nomem(sizeof(*w));
+	w->job = job;
+	pool_lock_init(&w->lock);
+	pool_cond_init(&w->done);
+	if (threads > THREADS_MAX)
+		threads = THREADS_MAX;
+	w->windows = job->store->info.answer_ns > FAR_NS
+			 ? RESTORE_WORK_WINDOWS_MAX
+			 : WINDOWS_NEAR;
+	rc = restore_spare_new(&w->spare);
+	if (rc == 0)
+		rc = pool_queue_new(&w->queue, QUEUE_ITEMS);
+	if (rc == 0)
+		rc = pool_queue_new(&w->fetches, RESTORE_WORK_WINDOWS_MAX);
+	while (rc == 0 && w->nthreads < threads) {
+		rc = pool_thread_start(&w->threads[w->nthreads], worker, w);
+		if (rc == 0)
+			w->nthreads++;
+	}
+	for (i = 0; rc == 0 && i < w->windows - 1; i++)
+		rc = pool_thread_start(&w->getters[i], getter, w);
+	if (rc != 0) {
+		restore_work_free(w);
+		return rc;
+	}
+	*out = w;
+	return 0;
+}
+
+void
+restore_work_free(struct restore_work *w)
+{
+	unsigned i;
+
+	if (w == NULL)
+		return;
+	if (w->fetches != NULL)
+		pool_queue_close(w->fetches);
+	for (i = 0; i < GETTERS_MAX; i++)
+		pool_thread_join(w->getters[i]);
+	if (w->queue != NULL)
+		pool_queue_close(w->queue);
+	while (w->nthreads > 0)
+		pool_thread_join(w->threads[--w->nthreads]);
+	pool_queue_free(w->fetches);
+	pool_queue_free(w->queue);
+	restore_spare_free(w->spare);
+	pool_cond_release(&w->done);
+	pool_lock_release(&w->lock);
+	free(w);
+}
+
+unsigned
+restore_work_windows(const struct restore_work *w)
+{
+	return w->windows;
+}
+
+void
+restore_work_run(struct restore_work *w, struct restore_window *win)
+{
+	int closed;
+
+	win->fetching = win->nobjects > 0;
+	start_parts(w, win);
+	if (win->nobjects == 0)
+		return;
+	closed = pool_queue_push(w->fetches, win);
+	assert(closed == 0);
 }
 
 void
 restore_work_wait(struct restore_work *w, struct restore_window *win)
 {
-	size_t left;
+	int busy;
 
 	do {
 		pool_lock_enter(&w->lock);
-		if (win->left > 0)
+		if (win->left > 0 || win->fetching)
 			(void)pool_cond_wait_ms(&w->done, &w->lock, POLL_MS);
-		left = win->left;
+		busy = win->left > 0 || win->fetching;
 		pool_lock_leave(&w->lock);
 		(void)restore_job_poll(w->job);
-	} while (left > 0);
+	} while (busy);
 	restore_window_free(win);
 }

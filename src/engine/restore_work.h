@@ -5,8 +5,8 @@
  * The threads of a restore, and the windows that they work on.
  *
  * The planner fills a window with parts of files and the objects that they
- * need.  restore_work_run() then asks the store for all the objects at once;
- * as records arrive, the workers open them, and whoever brings the last object
+ * need.  restore_work_run() then has a thread of its own ask the store for all
+ * the objects at once; as records arrive, the workers open them, and whoever brings the last object
  * that a part waits for writes it.  The parts of one file are written in
  * order, by one worker at a time.
  *
@@ -20,15 +20,20 @@
 
 struct restore_work;
 
-/* Start `threads` workers. */
+/* Windows that should be under way at once: more when the store is far away,
+ * so that no line stands idle while it answers. */
+unsigned restore_work_windows(const struct restore_work *w);
+#define RESTORE_WORK_WINDOWS_MAX 4u
+
+/* Start `threads` workers, and those that fetch. */
 int restore_work_new(
     struct restore_work **out, struct restore_job *job, unsigned threads);
 /* Ends the workers.  No window may be left. */
 void restore_work_free(struct restore_work *w); /* NULL is fine */
 
 /*
- * Let the workers have the window, and fetch its objects.  What fails, fails
- * the job or the files.  Afterwards all objects are with the workers.
+ * Let the workers have the window, and its objects be fetched.  What fails,
+ * fails the job or the files.
  */
 void restore_work_run(struct restore_work *w, struct restore_window *win);
 /* Wait until every part of it was written, and free it. */
