@@ -52,6 +52,8 @@ same()
 	mv next work/large
 	same 2200000
 	exits 0 shash verify --store_dir store
+	exits 0 shash status --dir work --verbose
+	grep -Eqx 'chunker +private, 256 KiB on average' out
 }
 
 @test "who joins a vault has its chunker" {
@@ -108,5 +110,5 @@ same()
 	elif has aes; then
 		path=aes-ni
 	fi
-	grep -qx "private chunker: $path" out
+	grep -q "^chunking *$path for the private chunker\$" out
 }
