@@ -42,40 +42,61 @@ find_option(const struct args_command *c, const char *typed, size_t len)
 	return NULL;
 }
 
-/* Edit distance (Levenshtein), for words of at most WORD_MAX bytes. */
+static size_t
+smaller(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+/*
+ * Edit distance, two neighbours in the wrong order being one error (optimal
+ * string alignment), for words of at most WORD_MAX bytes.
+ */
 static size_t
 distance(const char *a, const char *b)
 {
-	size_t row[WORD_MAX + 1], i, j, la = strlen(a), lb = strlen(b);
+	size_t rows[3][WORD_MAX + 1], i, j, la = strlen(a), lb = strlen(b);
 
 	if (la > WORD_MAX || lb > WORD_MAX)
 		return WORD_MAX;
 	for (j = 0; j <= lb; j++)
-		row[j] = j;
+		rows[0][j] = j;
 	for (i = 1; i <= la; i++) {
-		size_t diagonal = row[0];
+		size_t *row = rows[i % 3];
+		const size_t *last = rows[(i + 2) % 3];
+		const size_t *before = rows[(i + 1) % 3];
 
 		row[0] = i;
 		for (j = 1; j <= lb; j++) {
-			size_t best = diagonal + (a[i - 1] != b[j - 1]);
-
-			diagonal = row[j];
-			if (row[j] + 1 < best)
-				best = row[j] + 1;
-			if (row[j - 1] + 1 < best)
-				best = row[j - 1] + 1;
-			row[j] = best;
+			row[j] = last[j - 1] + (a[i - 1] != b[j - 1]);
+			row[j] = smaller(row[j], last[j] + 1);
+			row[j] = smaller(row[j], row[j - 1] + 1);
+			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] &&
+			    a[i - 2] == b[j - 1])
+				row[j] = smaller(row[j], before[j - 2] + 1);
 		}
 	}
-	return row[lb];
+	return rows[la % 3][lb];
 }
 
 const char *
 args_nearest(const char *word, const char *const *names, size_t n)
 {
 	const char *best = NULL;
-	size_t i, best_distance = 3; /* two typing errors are near */
+	size_t i, found = 0, len = strlen(word);
+	/* Two typing errors are near; of a short word little is left then. */
+	size_t best_distance = len > 3 ? 3 : 2;
 
+	/* What was begun and can only end in one way. */
+	for (i = 0; i < n && len >= 3; i++) {
+		if (strncmp(word, names[i], len) == 0) {
+			best = names[i];
+			found++;
+		}
+	}
+	if (found == 1)
+		return best;
+	best = NULL;
 	for (i = 0; i < n; i++) {
 		size_t d = distance(word, names[i]);
 

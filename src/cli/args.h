@@ -56,7 +56,8 @@ int args_parse(
 /* Print the help text of a command to stdout; 0 or ERR_IO. */
 int args_help(const struct args_command *c);
 
-/* The name among `n` that is closest to `word`, or NULL when none is near. */
+/* The name among `n` that `word` begins, or else is closest to; NULL when none
+ * is near. */
 const char *args_nearest(const char *word, const char *const *names, size_t n);
 
 #endif

@@ -11,6 +11,7 @@
 #include "cli/version.h"
 #include "sign/sign.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -131,11 +132,16 @@ print_error(int rc)
 int
 main(int argc, char **argv)
 {
+	sigset_t usr1;
 	int rc, json;
 
 	/* Everything that a command creates for itself is private; what
 	 * restore creates gets its mode explicitly. */
 	(void)umask(077);
+	/* It asks for a line of progress; what has none takes no harm. */
+	(void)sigemptyset(&usr1);
+	(void)sigaddset(&usr1, SIGUSR1);
+	(void)sigprocmask(SIG_BLOCK, &usr1, NULL); /* cannot fail */
 	json = wants_json(argc, argv); /* parsing moves the words */
 	rc = run(argc, argv);
 	if (fflush(stdout) != 0 && rc == 0)

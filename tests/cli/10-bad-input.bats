@@ -42,6 +42,16 @@ commands='start stop invite register backup restore scan snapshots verify
 	says 'help'
 	exits 2 shash bakcup
 	says "backup"
+	exits 2 shash bakup
+	says "^shash: unknown command 'bakup'; did you mean 'backup'\?\$"
+	exits 2 shash snap
+	says "did you mean 'snapshots'\?"
+	exits 2 shash ls
+	says 'shash --help'
+	exits 2 shash backup --verb
+	says 'did you mean --verbose\?'
+	exits 2 shash backup -d
+	says 'unknown option -d'
 	exits 2 shash quite-another
 	says 'help'
 	exits 2 shash backup --dri work
