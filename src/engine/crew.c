@@ -137,6 +137,26 @@ crew_submit(struct crew *c, struct crew_task *task, int urgent)
 }
 
 int
+crew_withdraw(struct crew *c, struct crew_task *task)
+{
+	struct list *l = &c->urgent;
+	struct crew_task **at;
+	int found;
+
+	pool_lock_enter(&c->lock);
+	for (at = &l->first; *at != NULL && *at != task; at = &(*at)->next)
+		;
+	found = *at == task;
+	if (found) {
+		*at = task->next;
+		if (*at == NULL)
+			l->end = at;
+	}
+	pool_lock_leave(&c->lock);
+	return found;
+}
+
+int
 crew_help(struct crew *c, void *context)
 {
 	struct crew_task *task;

@@ -23,6 +23,11 @@ int crew_start(struct crew **out, void *const *contexts, unsigned n);
 void crew_stop(struct crew *c);
 void crew_submit(struct crew *c, struct crew_task *task, int urgent);
 /*
+ * Take back an urgent task that was submitted.  Returns 1, or 0 when somebody
+ * has begun it.
+ */
+int crew_withdraw(struct crew *c, struct crew_task *task);
+/*
  * For a task that must wait: run one urgent task meanwhile.  Returns 0, or 1
  * when there is none.
  */

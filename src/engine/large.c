@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "base/limits.h"
 #include "engine/cuts.h"
+#include "engine/hasher.h"
 #include "engine/reader.h"
 #include "engine/sealer.h"
 #include "engine/source.h"
@@ -16,7 +17,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define READ_BYTES (1u << 20)
+/* Long enough for another thread to be worth waking. */
+#define READ_BYTES (2u << 20)
 /* Small enough to stay in the nearest caches. */
 #define ZERO_BYTES (64u << 10)
 
@@ -28,7 +30,7 @@ struct large {
 	size_t len;
 	size_t cap;
 	size_t passed; /* of it, without a cut */
-	struct hash hash;
+	struct hasher hasher;
 	struct extent_writer *extents; /* NULL in a scan */
 	struct worker *worker; /* it belongs to */
 	struct cuts *cuts;
@@ -40,6 +42,7 @@ large_free(struct large *l)
 {
 	if (l == NULL)
 		return;
+	hasher_release(&l->hasher);
 	extent_writer_free(l->extents);
 	cuts_free(l->cuts);
 	object_release(&l->chunk);
@@ -67,6 +70,7 @@ large_new(struct large **out, struct worker *w)
 		return err_nomem(sizeof(*l));
 	memset(l, 0, sizeof(*l));
 	object_init(&l->chunk, OBJECT_CHUNK);
+	hasher_init(&l->hasher, w->run->crew);
 	l->run = w->run;
 	l->worker = w;
 	l->cap = READ_BYTES;
@@ -114,10 +118,8 @@ cut(struct large *l, int final)
 	size_t at = 0, n;
 	int r;
 
-	if (l->extents == NULL) {
-		l->len = 0;
-		return 0;
-	}
+	if (l->extents == NULL)
+		at = l->len;
 	while (at < l->len) {
 		known = cuts_try(
 		    &n, e.id, l->cuts, l->data + at, l->len - at, final);
@@ -141,6 +143,7 @@ cut(struct large *l, int final)
 			return r;
 		at += n;
 	}
+	hasher_wait(&l->hasher); /* what it hashes is moved, then read over */
 	memmove(l->data, l->data + at, l->len - at);
 	l->len -= at;
 	return 0;
@@ -170,7 +173,7 @@ read_data(struct large *l, int fd, uint64_t *pos, uint64_t end)
 			continue;
 		if (n < 0)
 			return ERR_SOURCE;
-		hash_update(&l->hash, l->data + l->len, (size_t)n);
+		hasher_add(&l->hasher, l->data + l->len, (size_t)n);
 		l->len += (size_t)n;
 		at += (uint64_t)n;
 		if (n == 0)
@@ -196,7 +199,7 @@ add_hole(struct large *l, uint64_t len)
 
 	for (left = len, i = 0; left > 0; left -= n, i++) {
 		n = left < ZERO_BYTES ? (size_t)left : ZERO_BYTES;
-		hash_update(&l->hash, zeros, n);
+		hasher_add(&l->hasher, zeros, n);
 		r = i % 64 == 0 ? fate_check(&l->run->fate) : 0;
 		if (r != 0)
 			return r;
@@ -238,7 +241,7 @@ read_content(uint64_t *size, struct large *l, int fd, const struct stat *st)
 	int sparse = (uint64_t)st->st_blocks * 512 < expected;
 	int r = 0;
 
-	hash_init(&l->hash);
+	hasher_begin(&l->hasher);
 	if (l->extents != NULL)
 		extent_writer_reset(l->extents);
 	while (r == 0 && pos < expected) {
@@ -255,6 +258,7 @@ read_content(uint64_t *size, struct large *l, int fd, const struct stat *st)
 		if (pos < end)
 			break; /* it has become shorter */
 	}
+	hasher_wait(&l->hasher); /* an error left it at work */
 	*size = pos;
 	return r;
 }
@@ -267,7 +271,7 @@ place(struct large *l, struct slot *s, uint64_t size)
 	size_t bytes;
 	int r;
 
-	hash_final(&l->hash, s->address);
+	hasher_final(&l->hasher, s->address);
 	s->size = size;
 	s->state = SLOT_READY;
 	s->location = ENTRY_AT_NONE;
