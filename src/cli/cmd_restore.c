@@ -17,22 +17,28 @@ struct request {
 	const char *udk, *mount, *dest;
 	const char *const *paths;
 	size_t npaths;
+	int force, dry_run;
 	int64_t start_ns;
 };
 
 static void
 summary(const struct restore_result *r, const struct catalog_entry *e,
-    const char *dest, int64_t took_ns)
+    const char *dest, int dry_run, int64_t took_ns)
 {
 	char size[16], lack[256], text[48], more[48];
 
 	/* What backup counts as files. */
-	log_info("restored @%llu into %s: %s, %s, in %s; took %.1f s",
+	log_info("%s @%llu into %s: %s, %s, in %s; took %.1f s",
+	    dry_run ? "dry run, nothing was written: would restore"
+		    : "restored",
 	    (unsigned long long)e->server_seq, dest,
 	    cli_count(text, r->files + r->others, "file", "files"),
 	    cli_size(size, r->bytes),
 	    cli_count(more, r->dirs, "directory", "directories"),
 	    (double)took_ns / 1e9);
+	if (r->unchanged > 0)
+		log_info("%s there already",
+		    cli_count(text, r->unchanged, "file was", "files were"));
 	if (r->unstable > 0)
 		log_info("%s had changed while being backed up",
 		    cli_count(text, r->unstable, "file", "files"));
@@ -43,11 +49,12 @@ summary(const struct restore_result *r, const struct catalog_entry *e,
 
 static int
 print_json(const struct restore_result *r, const struct catalog_entry *e,
-    const char *dest, int64_t took_ns)
+    const char *dest, int dry_run, int64_t took_ns)
 {
 	struct jsonl l;
 
 	jsonl_begin(&l, "restore");
+	jsonl_bool(&l, "dry_run", dry_run);
 	jsonl_text(&l, "key", e->key);
 	jsonl_int(&l, "seq", (int64_t)e->server_seq);
 	jsonl_text(&l, "dest", dest);
@@ -55,6 +62,7 @@ print_json(const struct restore_result *r, const struct catalog_entry *e,
 	jsonl_int(&l, "dirs", (int64_t)r->dirs);
 	jsonl_int(&l, "links", (int64_t)r->links);
 	jsonl_int(&l, "bytes", (int64_t)r->bytes);
+	jsonl_int(&l, "unchanged", (int64_t)r->unchanged);
 	jsonl_int(&l, "unstable", (int64_t)r->unstable);
 	jsonl_int(&l, "damaged", (int64_t)r->damaged);
 	jsonl_int(&l, "failed", (int64_t)r->failed);
@@ -72,6 +80,14 @@ read_progress(void *arg, struct meter_sample *out)
 
 	out->files = atomic_load(&p->files);
 	out->bytes = atomic_load(&p->bytes);
+}
+
+/* Name what is written, or would be. */
+static void
+tell(void *arg, enum restore_news news, const char *path)
+{
+	(void)arg; /* the shape is the engine's */
+	log_debug("%s: %s", news == RESTORE_NEW ? "new" : "changed", path);
 }
 
 static int
@@ -106,8 +122,11 @@ restore(struct connect *c, const struct request *q,
 		o.dest = q->dest;
 		o.paths = q->paths;
 		o.npaths = q->npaths;
-		o.sync = 1;
+		o.sync = !q->dry_run;
 		o.progress = progress;
+		o.force = q->force;
+		o.dry_run = q->dry_run;
+		o.tell = mode.verbose ? tell : NULL;
 		o.warn = cli_warn_line;
 		o.interrupt = &cli_interrupted;
 		if (q->npaths == 0)
@@ -115,11 +134,12 @@ restore(struct connect *c, const struct request *q,
 		rc = restore_run(&result, c->store, &c->keys, &o);
 		took_ns = clock_mono_ns() - q->start_ns;
 		if (rc == 0)
-			summary(&result, entry, q->dest, took_ns);
+			summary(&result, entry, q->dest, q->dry_run, took_ns);
 		/* What was done counts, also when it was not all. */
 		if (mode.json &&
 		    (rc == 0 || rc == ERR_DAMAGED || rc == ERR_FAIL))
-			printed = print_json(&result, entry, q->dest, took_ns);
+			printed = print_json(
+			    &result, entry, q->dest, q->dry_run, took_ns);
 	}
 	catalog_free(catalog);
 	return rc == 0 ? printed : rc;
@@ -129,11 +149,15 @@ int
 cmd_restore(int argc, char **argv)
 {
 	struct connect_options where;
-	struct request q = {"latest", NULL, NULL, NULL, 0, clock_mono_ns()};
+	struct request q = {.udk = "latest", .start_ns = clock_mono_ns()};
 	int rc;
 	const struct args_option options[] = {
 	    {"dest", ARGS_TEXT, &q.dest, "DEST",
 		"folder to restore into, empty or absent", 0, 0},
+	    {"force", ARGS_FLAG, &q.force, NULL,
+		"restore over what is there, delete nothing", 0, 0},
+	    {"dry_run", ARGS_FLAG, &q.dry_run, NULL,
+		"write nothing, say what would be done", 0, 0},
 	    {"udk", ARGS_TEXT, &q.udk, "KEY",
 		"snapshot: its key, 8 digits of it, @SEQ, [latest]", 0, 0},
 	    {"mount", ARGS_TEXT, &q.mount, "M",
@@ -146,11 +170,14 @@ cmd_restore(int argc, char **argv)
 		"how long to try a server that is down [5m]", 0, 0},
 	    {NULL, ARGS_FLAG, NULL, NULL, NULL, 0, 0}};
 	const struct args_command command = {"restore",
-	    "[--dir D] [--udk KEY] [--mount M] --dest DEST [PATH...]",
+	    "[--dir D] [--udk KEY] [--mount M] --dest DEST [PATH...]\n"
+	    "       shash restore [--dir D] [--udk KEY] --force [PATH...]",
 	    "Restore a snapshot, or only the PATHs given, into DEST.",
 	    "Every file is checked against its key as it is written. PATHs "
 	    "are\nrelative to the backed-up directory, and come back at the "
-	    "same place\nbelow DEST.",
+	    "same place\nbelow DEST; they may have wildcards: * ? [a-z] **. "
+	    "With --force and\nwithout --dest, the registered directory "
+	    "itself is restored.",
 	    options, 4096};
 	struct restore_progress progress;
 	struct meter *meter;
@@ -162,7 +189,7 @@ cmd_restore(int argc, char **argv)
 	if (rc != 0)
 		return rc;
 	q.paths = (const char *const *)argv + 1;
-	if (q.dest == NULL)
+	if (q.dest == NULL && (!q.force || q.mount != NULL))
 		return err_set(ERR_USAGE,
 		    "restore needs a folder to restore into: --dest DEST");
 	cli_catch_interrupts();
@@ -170,6 +197,8 @@ cmd_restore(int argc, char **argv)
 	meter_start(&meter, "restore", "files", read_progress, &progress);
 	where.reads = 1;
 	rc = connect_open(&c, &where);
+	if (rc == 0 && q.dest == NULL)
+		q.dest = c.state.dir;
 	if (rc == 0)
 		rc = restore(&c, &q, &progress, meter);
 	meter_stop(meter);

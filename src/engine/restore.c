@@ -5,9 +5,9 @@
 #include "engine/restore_find.h"
 #include "engine/restore_plan.h"
 #include "engine/restore_sync.h"
+#include "engine/restore_there.h"
 #include "engine/restore_work.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -22,38 +22,15 @@
 /* Twice what a snapshot counts, and some, cannot be right. */
 #define ENTRIES_SLACK 1000u
 
-/* Nonzero when the open directory holds anything.  `.shamo` is no entry: a
- * directory that was just registered may be restored into. */
+/* Open the destination, made if absent; -1 in a dry run when it is. */
 static int
-is_occupied(int fd)
+open_dest(int *out, const struct restore_options *o, int all)
 {
-	struct dirent *de;
-	int dup, found = 0;
-	DIR *d;
-
-	dup = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	d = dup >= 0 ? fdopendir(dup) : NULL;
-	if (d == NULL) {
-		if (dup >= 0)
-			(void)close(dup); /* only read */
-		return 1; /* what cannot be read is not known to be empty */
-	}
-	while (!found && (de = readdir(d)) != NULL)
-		found = strcmp(de->d_name, ".") != 0 &&
-			strcmp(de->d_name, "..") != 0 &&
-			strcmp(de->d_name, ".shamo") != 0;
-	(void)closedir(d); /* only read */
-	return found;
-}
-
-/* Open the destination, made if absent. */
-static int
-open_dest(int *out, const char *dest, int all)
-{
+	const char *dest = o->dest;
 	int fd, rc;
 
 	fd = open(dest, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0 && errno == ENOENT) {
+	if (fd < 0 && errno == ENOENT && !o->dry_run) {
 		rc = fs_make_dirs(dest, 0755);
 		if (rc != 0)
 			return rc;
@@ -61,16 +38,16 @@ open_dest(int *out, const char *dest, int all)
 	}
 	if (fd < 0 && (errno == ENOTDIR || errno == EACCES))
 		return err_errno(ERR_USAGE, "cannot restore into %s", dest);
-	if (fd < 0)
+	if (fd < 0 && !(o->dry_run && errno == ENOENT))
 		return err_errno(ERR_IO, "cannot open %s", dest);
-	if (is_occupied(fd)) {
+	if (fd >= 0 && !o->force && restore_there_occupied(fd)) {
 		(void)close(fd); /* only read */
 		return err_set(ERR_USAGE,
 		    "%s is not empty: restore writes into a new or empty "
-		    "directory, over nothing that is there",
+		    "directory; --force restores over what is there",
 		    dest);
 	}
-	if (all) {
+	if (all && !o->force && !o->dry_run) {
 		/* It becomes the snapshot's root: nobody looks in before it is
 		 * done, and what is made in it inherits no ACL.  Both may be
 		 * refused where it is another's: then they stay. */
@@ -169,7 +146,8 @@ begin_root(struct run *r, int fd)
 	rc =
 	    restore_dir_root(&r->root, r->dirs, fd, r->range.all ? root : NULL);
 	if (rc != 0) {
-		(void)close(fd); /* only read */
+		if (fd >= 0)
+			(void)close(fd); /* only read */
 		return rc;
 	}
 	rc = restore_link_new(&r->links, &r->job, r->root);
@@ -197,18 +175,18 @@ run(struct run *r)
 	rc = fetch_new(&r->job.fetch, r->job.store, r->job.keys, CACHE_BYTES);
 	if (rc == 0)
 		rc = restore_select_new(&r->select, o->paths, o->npaths);
+	if (rc == 0)
+		rc = restore_find_paths(r->job.fetch, r->select, &info->root);
 	if (rc != 0)
 		return rc;
 	restore_select_root(&r->range, r->select);
-	if (!r->range.all)
-		rc = restore_find_paths(r->job.fetch, r->select, &info->root);
 	if (rc == 0)
 		rc = restore_dir_all_new(&r->dirs, &r->job);
 	if (rc == 0)
 		rc = restore_walk_new(&r->walk, &r->job, r->select,
 		    2 * (info->files + info->dirs) + ENTRIES_SLACK);
 	if (rc == 0)
-		rc = open_dest(&fd, o->dest, r->range.all);
+		rc = open_dest(&fd, o, r->range.all);
 	if (rc == 0 && o->sync) {
 		rc = restore_sync_new(&r->job.sync, &r->job, fd);
 		if (rc != 0)
@@ -223,7 +201,7 @@ run(struct run *r)
 
 /* What the counts and the first fatal error come to. */
 static int
-outcome(struct restore_job *j)
+outcome(struct restore_job *j, const char *missed)
 {
 	const struct restore_result *r = &j->result;
 	int stop = atomic_load(&j->stop);
@@ -240,6 +218,9 @@ outcome(struct restore_job *j)
 		    "%llu entries could not be restored, see above; all "
 		    "others were",
 		    (unsigned long long)r->failed);
+	if (missed != NULL)
+		return err_set(
+		    ERR_NOENT, "nothing in the snapshot matches '%s'", missed);
 	return 0;
 }
 
@@ -248,6 +229,7 @@ restore_run(struct restore_result *out, struct store *store,
     const struct keys *keys, const struct restore_options *o)
 {
 	char text[ERR_TEXT_MAX];
+	const char *missed = NULL;
 	struct run r;
 	int rc;
 
@@ -255,6 +237,8 @@ restore_run(struct restore_result *out, struct store *store,
 	restore_job_init(&r.job, store, keys, o);
 	rc = run(&r);
 	(void)snprintf(text, sizeof(text), "%s", err_text());
+	if (r.select != NULL)
+		missed = restore_select_missed(r.select);
 	restore_work_free(r.work);
 	restore_plan_free(r.plan);
 	restore_link_free(r.links);
@@ -264,7 +248,7 @@ restore_run(struct restore_result *out, struct store *store,
 	restore_sync_end(r.job.sync);
 	*out = r.job.result;
 	if (rc == 0)
-		rc = outcome(&r.job);
+		rc = outcome(&r.job, missed);
 	else
 		(void)err_set(rc, "%s", text);
 	(void)snprintf(text, sizeof(text), "%s", err_text());

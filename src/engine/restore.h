@@ -29,14 +29,31 @@ struct restore_progress {
 	atomic_ullong bytes; /* of file contents, holes included */
 };
 
+enum restore_news {
+	RESTORE_NEW, /* nothing is there */
+	RESTORE_REPLACED /* something else is */
+};
+
 struct restore_options {
 	/* What to restore; outlives the run. */
 	const struct catalog_entry *snapshot;
-	/* Made if absent, its parents too; must be empty otherwise. */
+	/* Made if absent, its parents too; must be empty otherwise, unless
+	 * `force`. */
 	const char *dest;
 	/*
+	 * Restore over what is there: what has the right content is not
+	 * written, what has not is replaced when the new one is complete,
+	 * metadata is set where it differs, and nothing else is removed.  What
+	 * is no directory makes way for one; a directory makes way for
+	 * something else only if it is empty.
+	 */
+	int force;
+	/* Only find out what would be done; `dest` need not exist. */
+	int dry_run;
+	/*
 	 * Only these, relative to the snapshot's root; a directory means all
-	 * below it.  Each comes back under the same relative path, the
+	 * below it.  One that does not exist and has wildcards is a pattern
+	 * (restore_globs.h).  Each comes back under the same relative path, the
 	 * directories above it with their owners, modes and times.  With
 	 * `npaths` zero everything, and `dest` itself gets the root's.
 	 */
@@ -52,6 +69,9 @@ struct restore_options {
 	 * thread, one call at a time.
 	 */
 	void (*warn)(void *arg, const char *text);
+	/* What is written, or would be, with its path (NULL: nobody); called
+	 * by the thread of restore_run(). */
+	void (*tell)(void *arg, enum restore_news news, const char *path);
 	void *arg;
 	/* Set by a signal handler: stop with ERR_INTR.  NULL: never. */
 	const volatile sig_atomic_t *interrupt;
@@ -62,6 +82,7 @@ struct restore_result {
 	uint64_t files, dirs, others; /* restored; others: links, devices... */
 	uint64_t links; /* of the files: hard links to one before */
 	uint64_t bytes; /* of file contents, holes included */
+	uint64_t unchanged; /* of no kind above: were there already */
 	uint64_t unstable; /* changed while they were backed up */
 	uint64_t damaged; /* entries that a damaged object left incomplete */
 	uint64_t failed; /* entries that this system could not take */
@@ -77,8 +98,9 @@ struct restore_result {
  * Returns 0; ERR_DAMAGED: the damaged entries were named, all else is there;
  * ERR_FAIL: the same for entries that this system could not take;
  * ERR_USAGE: `dest` is not empty, or a path is none; ERR_NOENT: the snapshot
- * has no such path (nothing was restored); ERR_INTR; any error of the store,
- * ERR_IO or ERR_NOSPACE of `dest`: stopped there, or at its sync.
+ * has no such path (nothing was restored), or nothing that a pattern matches
+ * (all else was); ERR_INTR; any error of the store, ERR_IO or ERR_NOSPACE of
+ * `dest`: stopped there, or at its sync.
  */
 int restore_run(struct restore_result *out, struct store *store,
     const struct keys *keys, const struct restore_options *o);

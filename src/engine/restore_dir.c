@@ -1,8 +1,12 @@
 #include "engine/restore_dir.h"
 
+#include "base/hex.h"
+#include "base/random.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -169,6 +173,7 @@ restore_dir_pin(struct restore_dir *d)
 {
 	int fd;
 
+	assert(!d->unmade);
 	pool_lock_enter(&d->all->lock);
 	if (d->fd < 0)
 		d->fd = reopen(d);
@@ -199,12 +204,14 @@ restore_dir_root(struct restore_dir **out, struct restore_dirs *all, int fd,
 	struct stat st;
 	int rc;
 
-	if (fstat(fd, &st) != 0)
+	memset(&st, 0, sizeof(st));
+	if (fd >= 0 && fstat(fd, &st) != 0)
 		return err_errno(ERR_IO, "cannot look at the destination");
 	rc = dir_new(&d, all, "", 0, meta);
 	if (rc != 0)
 		return rc;
 	d->fd = fd;
+	d->unmade = fd < 0;
 	/* Never closed before the end: the anchor of all others. */
 	d->pins = 1;
 	d->dev = st.st_dev;
@@ -213,70 +220,173 @@ restore_dir_root(struct restore_dir **out, struct restore_dirs *all, int fd,
 	return 0;
 }
 
-/* mkdir, open and look; returns the descriptor or -1 with errno. */
+/* A directory was opened at `fd`: remember which; -1 with errno. */
+static int
+identify(struct restore_dir *d, int fd, int is_ours)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) != 0)
+		return -1;
+	if (is_ours && st.st_uid != d->all->job->uid) {
+		errno = ESTALE; /* somebody put another one in its place */
+		return -1;
+	}
+	/* A strange umask, or its mode, must not keep us out; root needs no
+	 * permission, and who may not give it will hear why. */
+	if ((st.st_mode & 0700) != 0700 &&
+	    fchmod(fd, (st.st_mode & 07777) | 0700) != 0 && is_ours)
+		return -1;
+	d->dev = st.st_dev;
+	d->ino = st.st_ino;
+	return 0;
+}
+
+/* mkdir, or take the one that is there if that is wanted.  0; 1: it was
+ * there; -1 with errno. */
+static int
+make_name(const struct restore_dir *d, int parent_fd)
+{
+	struct stat st;
+
+	if (mkdirat(parent_fd, d->name, 0700) == 0)
+		return 0;
+	if (errno != EEXIST || !d->all->job->o->force)
+		return -1;
+	if (fstatat(parent_fd, d->name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+		return -1;
+	if (S_ISDIR(st.st_mode))
+		return 1;
+	/* Itself, never what it may point to. */
+	if (unlinkat(parent_fd, d->name, 0) != 0)
+		return -1;
+	return mkdirat(parent_fd, d->name, 0700);
+}
+
+/* Make, open and look; returns the descriptor or -1 with errno. */
 static int
 make_in(struct restore_dir *d, int parent_fd)
 {
-	struct stat st;
-	int fd, error;
+	int fd, error, was_there;
 
-	if (mkdirat(parent_fd, d->name, 0700) != 0)
+	was_there = make_name(d, parent_fd);
+	if (was_there < 0)
 		return -1;
 	fd = openat(parent_fd, d->name, OPEN_FLAGS);
 	if (fd < 0)
 		return -1;
-	if (fstat(fd, &st) != 0)
-		goto out;
-	errno = ESTALE;
-	if (st.st_uid != d->all->job->uid)
-		goto out; /* somebody put another one in its place */
-	/* A strange umask must not keep us out. */
-	if ((st.st_mode & 0700) != 0700 && fchmod(fd, 0700) != 0)
-		goto out;
-	d->dev = st.st_dev;
-	d->ino = st.st_ino;
-	return fd;
-out:
+	if (identify(d, fd, !was_there) == 0)
+		return fd;
 	error = errno;
-	(void)close(fd);
+	(void)close(fd); /* only read */
 	errno = error;
 	return -1;
+}
+
+int
+restore_dir_plan(
+    struct restore_dir **out, struct restore_dir *parent, const struct entry *e)
+{
+	struct restore_dir *d;
+	int rc;
+
+	rc = dir_new(&d, parent->all, e->name, e->name_len, e);
+	if (rc != 0)
+		return rc;
+	d->parent = parent;
+	d->depth = parent->depth + 1;
+	d->unmade = 1;
+	restore_dir_add(parent);
+	*out = d;
+	return 0;
+}
+
+/* Make the directory, whose parent is made. */
+static void
+make(struct restore_dir *d)
+{
+	struct restore_job *job = d->all->job;
+	int parent_fd, fd = -1;
+
+	parent_fd = restore_dir_pin(d->parent);
+	if (parent_fd < 0) {
+		restore_job_failed(job, d->parent, NULL, "open the directory");
+		d->broken = 1;
+		return;
+	}
+	fd = make_in(d, parent_fd);
+	if (fd < 0)
+		restore_job_failed(
+		    job, d->parent, d->name, "make the directory");
+	restore_dir_unpin(d->parent);
+	d->broken = fd < 0;
+	if (fd < 0)
+		return;
+	d->fd = fd;
+	d->pins = 1;
+	d->unmade = 0;
+	restore_dir_unpin(d);
+}
+
+int
+restore_dir_need(struct restore_dir *d)
+{
+	struct restore_dir *top;
+
+	while (d->unmade && !d->broken) {
+		for (top = d; top->parent != NULL && top->parent->unmade;)
+			top = top->parent;
+		if (!top->broken)
+			make(top);
+		if (top->broken)
+			d->broken = 1;
+	}
+	return d->broken;
+}
+
+void
+restore_dir_look(struct restore_dir *d)
+{
+	int parent_fd = d->parent->unmade ? -1 : restore_dir_pin(d->parent);
+
+	if (parent_fd < 0)
+		return;
+	d->fd = openat(parent_fd, d->name, OPEN_FLAGS);
+	restore_dir_unpin(d->parent);
+	if (d->fd < 0)
+		return;
+	d->pins = 1;
+	d->unmade = 0;
+	restore_dir_unpin(d);
 }
 
 int
 restore_dir_make(
     struct restore_dir **out, struct restore_dir *parent, const struct entry *e)
 {
-	struct restore_dirs *all = parent->all;
 	struct restore_dir *d;
-	int parent_fd, rc;
+	int rc;
 
-	rc = dir_new(&d, all, e->name, e->name_len, e);
+	rc = restore_dir_plan(&d, parent, e);
 	if (rc != 0)
 		return rc;
-	d->parent = parent;
-	d->depth = parent->depth + 1;
-	parent_fd = restore_dir_pin(parent);
-	if (parent_fd >= 0) {
-		d->fd = make_in(d, parent_fd);
-		if (d->fd < 0)
-			restore_job_failed(
-			    all->job, parent, d->name, "make the directory");
-		restore_dir_unpin(parent);
-	} else {
-		restore_job_failed(
-		    all->job, parent, NULL, "open the directory");
-	}
-	if (d->fd < 0) {
-		restore_meta_release(&d->meta);
-		free(d);
+	if (restore_dir_need(d) != 0) {
+		restore_dir_done(d);
 		return 1;
 	}
-	d->pins = 1;
-	restore_dir_unpin(d);
-	restore_dir_add(parent);
 	*out = d;
 	return 0;
+}
+
+void
+restore_dir_temp_name(char out[RESTORE_DIR_TEMP_BYTES])
+{
+	uint8_t bytes[8];
+	char hex[2 * sizeof(bytes) + 1];
+
+	random_bytes(bytes, sizeof(bytes));
+	hex_encode(hex, bytes, sizeof(bytes));
+	(void)snprintf(out, RESTORE_DIR_TEMP_BYTES, ".shash-tmp-%s", hex);
 }
 
 void
@@ -295,14 +405,17 @@ finish(struct restore_dir *d)
 	struct stat st;
 	int fd;
 
-	fd = d->keep_meta || restore_job_stopped(job) ? -2 : restore_dir_pin(d);
+	fd = d->keep_meta || d->unmade || job->o->dry_run ||
+		     restore_job_stopped(job)
+		 ? -2
+		 : restore_dir_pin(d);
 	if (fd == -1 || (fd >= 0 && fstat(fd, &st) != 0))
 		restore_job_failed(job, d, NULL, "open the directory");
 	else if (fd >= 0)
 		restore_meta_set(job, &d->meta, fd, &st, d, NULL);
 	if (fd >= 0)
 		restore_dir_unpin(d);
-	if (!restore_job_stopped(job))
+	if (!restore_job_stopped(job) && !d->unmade && !job->o->dry_run)
 		restore_job_count(job, &job->result.dirs, 1);
 	pool_lock_enter(&d->all->lock);
 	if (d->fd >= 0) {

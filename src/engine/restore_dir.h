@@ -23,6 +23,8 @@ struct restore_dir {
 	struct restore_dirs *all;
 	struct restore_meta meta;
 	int keep_meta; /* as it is: nothing is set at the end */
+	int unmade; /* not on the disk, or not yet: cannot be pinned */
+	int broken; /* could not be made, which was told */
 	unsigned depth;
 	uint32_t link_node; /* restore_link.c */
 	dev_t dev; /* what was made */
@@ -40,7 +42,8 @@ int restore_dir_all_new(struct restore_dirs **out, struct restore_job *job);
 void restore_dir_all_free(struct restore_dirs *all); /* NULL is fine */
 
 /*
- * The destination, open at `fd` (taken over on success).  `meta` (NULL: left
+ * The destination, open at `fd` (taken over on success; -1: it is not there,
+ * and stays unmade).  `meta` (NULL: left
  * as it is) is what it gets at the end.
  */
 int restore_dir_root(struct restore_dir **out, struct restore_dirs *all, int fd,
@@ -53,6 +56,22 @@ int restore_dir_root(struct restore_dir **out, struct restore_dirs *all, int fd,
  */
 int restore_dir_make(struct restore_dir **out, struct restore_dir *parent,
     const struct entry *e);
+
+/*
+ * The same without making it yet: for one that may turn out to hold nothing,
+ * and for a dry run.  ERR_NOMEM.
+ */
+int restore_dir_plan(struct restore_dir **out, struct restore_dir *parent,
+    const struct entry *e);
+/* Now it is needed: make it, and those above it.  Returns 0; 1 when that
+ * failed (told and counted). */
+int restore_dir_need(struct restore_dir *d);
+/* Open it if it is there, else it stays unmade: for a dry run. */
+void restore_dir_look(struct restore_dir *d);
+
+/* A name for something that will be renamed when it is complete. */
+#define RESTORE_DIR_TEMP_BYTES 32
+void restore_dir_temp_name(char out[RESTORE_DIR_TEMP_BYTES]);
 
 /* One more entry in `d` is pending. */
 void restore_dir_add(struct restore_dir *d);

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/sysmacros.h>
@@ -92,6 +93,7 @@ restore_file_free(struct restore_file *f)
 	free(f->data);
 	free(f->own_hash);
 	restore_direct_free(f->direct);
+	restore_file_forget(f);
 	free(f);
 }
 
@@ -109,10 +111,17 @@ restore_file_damaged(struct restore_file *f, const char *why)
 	restore_job_damaged(f->job, f->dir, f->name, why);
 }
 
+/* Its own name, or the temporary one. */
+static const char *
+made_name(const struct restore_file *f)
+{
+	return f->replaces ? f->temp : f->name;
+}
+
 static void
 begin_content(struct restore_file *f, int dirfd)
 {
-	f->fd = openat(dirfd, f->name,
+	f->fd = openat(dirfd, made_name(f),
 	    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
 	    restore_meta_create_mode(f->job, &f->meta));
 	if (f->fd < 0) {
@@ -136,8 +145,8 @@ make_node(struct restore_file *f, int dirfd)
 		      : f->kind == ADDRESS_CHARDEV ? S_IFCHR
 						   : S_IFBLK;
 
-	if (mknodat(dirfd, f->name, type | 0600, makedev(f->major, f->minor)) ==
-	    0)
+	if (mknodat(dirfd, made_name(f), type | 0600,
+		makedev(f->major, f->minor)) == 0)
 		return 0;
 	if (errno != EPERM || f->kind == ADDRESS_FIFO)
 		return -1;
@@ -174,7 +183,7 @@ make_special(struct restore_file *f, int dirfd)
 	if (check_special(f) != 0)
 		return;
 	if (f->kind == ADDRESS_SYMLINK)
-		rc = symlinkat((const char *)f->data, dirfd, f->name);
+		rc = symlinkat((const char *)f->data, dirfd, made_name(f));
 	else
 		rc = make_node(f, dirfd);
 	if (rc > 0) {
@@ -186,7 +195,7 @@ make_special(struct restore_file *f, int dirfd)
 		return;
 	}
 	f->made = 1;
-	restore_meta_set_at(f->job, &f->meta, dirfd, f->dir, f->name);
+	restore_meta_set_at(f->job, &f->meta, dirfd, f->dir, made_name(f));
 }
 
 void
@@ -205,6 +214,8 @@ restore_file_begin(struct restore_file *f, struct hash *hash)
 		}
 	}
 	f->hash = hash;
+	if (f->replaces)
+		restore_dir_temp_name(f->temp);
 	dirfd = restore_dir_pin(f->dir);
 	if (dirfd < 0) {
 		failed(f, "open its directory");
@@ -324,9 +335,21 @@ remove_made(struct restore_file *f)
 {
 	int dirfd = restore_dir_pin(f->dir);
 
-	if (dirfd < 0 || unlinkat(dirfd, f->name, 0) != 0)
+	if (dirfd < 0 || unlinkat(dirfd, made_name(f), 0) != 0)
 		restore_job_failed(
 		    f->job, f->dir, f->name, "remove what is damaged");
+	if (dirfd >= 0)
+		restore_dir_unpin(f->dir);
+}
+
+/* It is complete: give it its name. */
+static void
+put_in_place(struct restore_file *f)
+{
+	int dirfd = restore_dir_pin(f->dir);
+
+	if (dirfd < 0 || renameat(dirfd, f->temp, dirfd, f->name) != 0)
+		failed(f, "replace what is there");
 	if (dirfd >= 0)
 		restore_dir_unpin(f->dir);
 }
@@ -385,6 +408,8 @@ restore_file_finish(struct restore_file *f)
 			check_content(f);
 		close_content(f, &st);
 	}
+	if (f->replaces && f->made && !f->bad)
+		put_in_place(f);
 	if (f->bad && f->made)
 		remove_made(f);
 	count(f);
@@ -397,6 +422,34 @@ restore_file_finish(struct restore_file *f)
 	}
 	if (f->kind == ADDRESS_FILE)
 		restore_sync_wrote(f->job->sync, f->size);
+	progress(f);
+	restore_dir_done(f->dir);
+}
+
+void
+restore_file_forget(struct restore_file *f)
+{
+	if (f->fd >= 0)
+		(void)close(f->fd); /* only read */
+	f->fd = -1;
+}
+
+void
+restore_file_keep(struct restore_file *f, const struct stat *st)
+{
+	int dirfd;
+
+	if (f->fd >= 0) {
+		restore_meta_set(f->job, &f->meta, f->fd, st, f->dir, f->name);
+		restore_file_forget(f);
+	} else if ((dirfd = restore_dir_pin(f->dir)) >= 0) {
+		restore_meta_set_at(f->job, &f->meta, dirfd, f->dir, f->name);
+		restore_dir_unpin(f->dir);
+	}
+	restore_job_count(f->job, &f->job->result.unchanged, 1);
+	if (f->link_first)
+		restore_link_result(
+		    f->links, f->link, 1, st->st_dev, st->st_ino);
 	progress(f);
 	restore_dir_done(f->dir);
 }

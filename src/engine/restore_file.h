@@ -27,6 +27,9 @@ struct restore_file {
 	uint8_t address[HASH_BYTES];
 	uint32_t link; /* its hard-link group, 0: none */
 	int link_first; /* the group waits for this one */
+	/* Something else has the name: made as `temp`, renamed at the end. */
+	int replaces;
+	char temp[RESTORE_DIR_TEMP_BYTES];
 
 	/* Where the content is. */
 	enum entry_location location;
@@ -78,6 +81,14 @@ void restore_file_damaged(struct restore_file *f, const char *why);
  * link group and the directory.  What is bad is removed.
  */
 void restore_file_finish(struct restore_file *f);
+/*
+ * What has the name, and the state `st`, is what it should be (restore_there.h;
+ * `fd` is open if it is a regular file): set metadata that differs, tell the
+ * link group and the directory.
+ */
+void restore_file_keep(struct restore_file *f, const struct stat *st);
+/* What has the name is of no use: close it. */
+void restore_file_forget(struct restore_file *f);
 /* It became a link to another file of its group: tell the directory. */
 void restore_file_linked(struct restore_file *f);
 /* It was not begun, and never will be: tell the directory. */

@@ -1,6 +1,7 @@
 #include "engine/restore_find.h"
 
 #include "base/err.h"
+#include "engine/glob.h"
 #include "object/tree.h"
 
 #include <string.h>
@@ -76,32 +77,44 @@ find_in_dir(struct place *p, struct fetch *f, const char *name)
 	return rc;
 }
 
-int
-restore_find_paths(struct fetch *f, const struct restore_select *select,
+/* Look for path `i`.  0; 1: it is not there. */
+static int
+find_path(struct fetch *f, const struct restore_select *select, size_t i,
     const struct entry *root)
 {
+	struct place p = {.kind = ADDRESS_DIR, .level = root->level};
 	const char *part;
-	struct place p;
-	size_t i, n;
+	size_t n;
+	int rc = 0;
+
+	memcpy(p.id, root->id, sizeof(p.id));
+	for (n = 0; rc == 0; n++) {
+		part = restore_select_part(select, i, n);
+		if (part == NULL)
+			break;
+		rc = p.kind == ADDRESS_DIR ? find_in_dir(&p, f, part) : 1;
+	}
+	return rc;
+}
+
+int
+restore_find_paths(
+    struct fetch *f, struct restore_select *select, const struct entry *root)
+{
+	const char *text;
+	size_t i;
 	int rc;
 
 	for (i = 0; i < restore_select_count(select); i++) {
-		p.kind = ADDRESS_DIR;
-		memcpy(p.id, root->id, sizeof(p.id));
-		p.level = root->level;
-		for (n = 0;; n++) {
-			part = restore_select_part(select, i, n);
-			if (part == NULL)
-				break;
-			rc = p.kind == ADDRESS_DIR ? find_in_dir(&p, f, part)
-						   : 1;
-			if (rc > 0)
-				return err_set(ERR_NOENT,
-				    "'%s' is not in the snapshot",
-				    restore_select_text(select, i));
-			if (rc < 0)
-				return rc;
-		}
+		rc = find_path(f, select, i, root);
+		if (rc < 0)
+			return rc;
+		text = restore_select_text(select, i);
+		if (rc > 0 && !glob_is_special(text, strlen(text)))
+			return err_set(
+			    ERR_NOENT, "'%s' is not in the snapshot", text);
+		if (rc > 0)
+			restore_select_doubt(select, i);
 	}
-	return 0;
+	return restore_select_settle(select);
 }

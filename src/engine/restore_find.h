@@ -8,10 +8,12 @@
 #include "object/entry.h"
 
 /*
- * Check that every selected path exists below `root`.
- * Returns 0; ERR_NOENT naming one that does not; errors of the store.
+ * Check that every selected path exists below `root`; one that does not, and
+ * has wildcards, becomes a pattern.
+ * Returns 0; ERR_NOENT naming one that does not; ERR_USAGE; errors of the
+ * store.
  */
-int restore_find_paths(struct fetch *f, const struct restore_select *select,
-    const struct entry *root);
+int restore_find_paths(
+    struct fetch *f, struct restore_select *select, const struct entry *root);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -271,12 +272,58 @@ open_node(struct restore_link *l, uint32_t node)
 	return fd;
 }
 
+/* Nonzero when `name` in the directory `fd` is the group's file. */
+static int
+is_file(const struct restore_link *l, const struct group *g, int fd,
+    const char *name)
+{
+	struct stat st;
+
+	return fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       st.st_dev == l->root->dev && st.st_ino == g->ino;
+}
+
+/* Link the group's file, in the directory `source`, to `name` in `fd`. */
+static int
+link_new(struct restore_link *l, const struct group *g, int source, int fd,
+    const char *name)
+{
+	if (linkat(source, name_at(l, g->name), fd, name, 0) != 0)
+		return -1;
+	if (is_file(l, g, fd, name))
+		return 0;
+	/* Somebody put another file where ours was. */
+	(void)unlinkat(fd, name, 0);
+	errno = ESTALE;
+	return -1;
+}
+
+/* The same where something has the name. */
+static int
+link_over(struct restore_link *l, const struct group *g, int source, int fd,
+    const char *name)
+{
+	char temp[RESTORE_DIR_TEMP_BYTES];
+	int error;
+
+	if (is_file(l, g, fd, name))
+		return 0;
+	restore_dir_temp_name(temp);
+	if (link_new(l, g, source, fd, temp) != 0)
+		return -1;
+	if (renameat(fd, temp, fd, name) == 0)
+		return 0;
+	error = errno;
+	(void)unlinkat(fd, temp, 0);
+	errno = error;
+	return -1;
+}
+
 /* Returns 0, or -1: the group's first file cannot be linked to. */
 static int
 link_to(struct restore_link *l, const struct group *g, struct restore_dir *dir,
     const char *name)
 {
-	struct stat st;
 	int source, fd, rc;
 
 	source = open_node(l, g->node);
@@ -285,16 +332,24 @@ link_to(struct restore_link *l, const struct group *g, struct restore_dir *dir,
 	fd = restore_dir_pin(dir);
 	if (fd < 0)
 		return -1;
-	rc = linkat(source, name_at(l, g->name), fd, name, 0);
-	if (rc == 0 && (fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) != 0 ||
-			   st.st_dev != l->root->dev || st.st_ino != g->ino)) {
-		/* Somebody put another file where ours was. */
-		(void)unlinkat(fd, name, 0);
-		errno = ESTALE;
-		rc = -1;
-	}
+	rc = link_new(l, g, source, fd, name);
+	if (rc != 0 && errno == EEXIST && l->job->o->force)
+		rc = link_over(l, g, source, fd, name);
 	restore_dir_unpin(dir);
 	return rc;
+}
+
+int
+restore_link_is(struct restore_link *l, uint32_t number, dev_t dev, ino_t ino)
+{
+	const struct group *g;
+	int is;
+
+	pool_lock_enter(&l->lock);
+	g = group_at(l, number);
+	is = g->state == WRITTEN && dev == l->root->dev && ino == g->ino;
+	pool_lock_leave(&l->lock);
+	return is;
 }
 
 int

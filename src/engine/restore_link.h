@@ -40,8 +40,13 @@ int restore_link_join(uint32_t *out, struct restore_link *l,
 void restore_link_result(
     struct restore_link *l, uint32_t number, int ok, dev_t dev, ino_t ino);
 
+/* Nonzero when the first file of group `number` is there as that inode. */
+int restore_link_is(
+    struct restore_link *l, uint32_t number, dev_t dev, ino_t ino);
+
 /*
- * Make `name` in `dir` a link to the first file of its group.
+ * Make `name` in `dir` a link to the first file of its group, with `force` of
+ * the job in place of what is there.
  * Returns 0; 1: the first is not written yet, ask again later; 2: it is not to
  * be had, and this one is the first now, as after restore_link_join().
  */

@@ -1,5 +1,7 @@
 #include "engine/restore_meta.h"
 
+#include "engine/xattrs.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -139,24 +141,110 @@ set_xattr_block(const struct target *t, const uint8_t *block, size_t len)
 		restore_job_count(t->j, &t->j->result.lack_xattr, 1);
 }
 
+/* Nonzero when the block has an attribute of that name. */
+static int
+has_xattr(const struct entry_xattr *x, const uint8_t *block, size_t len)
+{
+	struct entry_xattr y;
+	size_t pos = 0;
+
+	while (entry_xattr_next(&y, &pos, block, len) == 0)
+		if (y.name_len == x->name_len &&
+		    memcmp(y.name, x->name, x->name_len) == 0)
+			return 1;
+	return 0;
+}
+
+/* Whether restoring may take an attribute away: those of users and ACLs, not
+ * what a security module put there. */
+static int
+may_remove(const char *name)
+{
+	return strncmp(name, "user.", 5) == 0 ||
+	       strncmp(name, "system.posix_acl_", 17) == 0 ||
+	       strcmp(name, "security.capability") == 0;
+}
+
+/* Remove what is there and not wanted. */
 static void
+remove_xattrs(const struct target *t, const struct buf *there,
+    const uint8_t *want, size_t want_len)
+{
+	char name[UINT8_MAX + 1];
+	struct entry_xattr x;
+	size_t pos = 0;
+	int rc;
+
+	while (entry_xattr_next(&x, &pos, there->data, there->len) == 0) {
+		memcpy(name, x.name, x.name_len);
+		name[x.name_len] = '\0';
+		if (!may_remove(name) || has_xattr(&x, want, want_len))
+			continue;
+		rc = t->fd >= 0 ? fremovexattr(t->fd, name)
+				: lremovexattr(t->path, name);
+		if (rc == 0 || errno == ENODATA)
+			continue;
+		if (is_lack(errno))
+			restore_job_count(t->j, &t->j->result.lack_xattr, 1);
+		else
+			restore_job_failed(
+			    t->j, t->dir, t->name, "remove an attribute");
+	}
+}
+
+/* Make what is there the block `want`.  Returns nonzero when it was not. */
+static int
+renew_xattrs(const struct target *t, const uint8_t *want, size_t want_len)
+{
+	struct xattrs there;
+	int rc, differs;
+
+	xattrs_init(&there);
+	rc = xattrs_read(&there, t->fd, t->path);
+	if (rc != 0)
+		(void)restore_job_stop(t->j, rc);
+	differs =
+	    there.block.len != want_len ||
+	    (want_len > 0 && memcmp(there.block.data, want, want_len) != 0);
+	if (rc == 0 && differs) {
+		if (there.block.len > 0)
+			remove_xattrs(t, &there.block, want, want_len);
+		if (want_len > 0)
+			set_xattr_block(t, want, want_len);
+	}
+	xattrs_release(&there);
+	return differs;
+}
+
+/* Set the attributes; over what is there only if they differ.  Returns nonzero
+ * when some were set. */
+static int
 set_xattrs(const struct target *t, const struct restore_meta *m)
 {
 	const struct object *o = NULL;
-	int rc;
+	const uint8_t *want = m->xattr;
+	size_t want_len = m->xattr_len;
+	int rc = 0, set = 0;
 
-	if (m->xattr != NULL)
-		set_xattr_block(t, m->xattr, m->xattr_len);
-	if (!m->has_xattr_id)
-		return;
-	rc = fetch_get(&o, t->j->fetch, OBJECT_CHUNK, m->xattr_id);
-	if (rc == ERR_DAMAGED)
+	if (m->has_xattr_id) {
+		rc = fetch_get(&o, t->j->fetch, OBJECT_CHUNK, m->xattr_id);
+		if (rc == 0) {
+			want = o->payload.data;
+			want_len = o->payload.len;
+		}
+	}
+	if (rc == ERR_DAMAGED) {
 		restore_job_damaged(t->j, t->dir, t->name, err_text());
-	else if (rc != 0)
+	} else if (rc != 0) {
 		(void)restore_job_stop(t->j, rc);
-	else
-		set_xattr_block(t, o->payload.data, o->payload.len);
+	} else if (t->j->o->force) {
+		set = renew_xattrs(t, want, want_len);
+	} else if (want != NULL) {
+		set_xattr_block(t, want, want_len);
+		set = 1;
+	}
 	fetch_put(t->j->fetch, o);
+	return set;
 }
 
 static void
@@ -168,6 +256,13 @@ fill_times(struct timespec ts[2], const struct restore_meta *m)
 	ts[1].tv_nsec = (long)m->mtime_ns;
 }
 
+static int
+same_time(const struct restore_meta *m, const struct stat *st)
+{
+	return st->st_mtim.tv_sec == m->mtime_s &&
+	       st->st_mtim.tv_nsec == (long)m->mtime_ns;
+}
+
 void
 restore_meta_set(struct restore_job *j, const struct restore_meta *m, int fd,
     const struct stat *st, const struct restore_dir *dir, const char *name)
@@ -175,16 +270,16 @@ restore_meta_set(struct restore_job *j, const struct restore_meta *m, int fd,
 	struct target t = {j, dir, name, fd, NULL};
 	struct timespec ts[2];
 	int owner_differs = st->st_uid != m->uid || st->st_gid != m->gid;
-	int has_xattrs = m->xattr != NULL || m->has_xattr_id;
 	mode_t mode = m->mode;
+	int set;
 
 	mode &= ~(mode_t)set_owner(&t, m, st);
-	set_xattrs(&t, m);
-	if ((owner_differs || has_xattrs || mode != (st->st_mode & 07777)) &&
+	set = set_xattrs(&t, m);
+	if ((owner_differs || set || mode != (st->st_mode & 07777)) &&
 	    fchmod(fd, mode) != 0)
 		restore_job_failed(j, dir, name, "set the mode");
 	fill_times(ts, m);
-	if (futimens(fd, ts) != 0)
+	if (!same_time(m, st) && futimens(fd, ts) != 0)
 		restore_job_failed(j, dir, name, "set the time");
 }
 
@@ -213,6 +308,7 @@ restore_meta_set_at(struct restore_job *j, const struct restore_meta *m,
 	struct timespec ts[2];
 	struct stat st;
 	mode_t mode = m->mode;
+	int owner_differs, set;
 
 	/* The last component is not followed by the calls on `path`. */
 	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d/%s", dirfd, name);
@@ -220,11 +316,15 @@ restore_meta_set_at(struct restore_job *j, const struct restore_meta *m,
 		restore_job_failed(j, dir, name, "look at it");
 		return;
 	}
+	owner_differs = st.st_uid != m->uid || st.st_gid != m->gid;
 	mode &= ~(mode_t)set_owner(&t, m, &st);
-	set_xattrs(&t, m);
-	if (!S_ISLNK(st.st_mode) && set_mode_at(dirfd, name, mode) != 0)
+	set = set_xattrs(&t, m);
+	if (!S_ISLNK(st.st_mode) &&
+	    (owner_differs || set || mode != (st.st_mode & 07777)) &&
+	    set_mode_at(dirfd, name, mode) != 0)
 		restore_job_failed(j, dir, name, "set the mode");
 	fill_times(ts, m);
-	if (utimensat(dirfd, name, ts, AT_SYMLINK_NOFOLLOW) != 0)
+	if (!same_time(m, &st) &&
+	    utimensat(dirfd, name, ts, AT_SYMLINK_NOFOLLOW) != 0)
 		restore_job_failed(j, dir, name, "set the time");
 }

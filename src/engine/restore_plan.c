@@ -3,14 +3,18 @@
 #include "base/limits.h"
 #include "engine/restore_extents.h"
 #include "engine/restore_file.h"
+#include "engine/restore_there.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* Bytes of a large file that are written in one go: small enough that writing
  * begins early, large enough that it is not about the calls. */
 #define PART_BYTES (4u << 20)
+/* A path that is told; longer ones are cut at the front. */
+#define PATH_SHOWN 3072
 /* What a bundle takes, about. */
 #define BUNDLE_ABOUT_BYTES (1u << 20)
 
@@ -230,6 +234,118 @@ is_bad_name(const struct entry *e)
 	       (e->name_len == 6 && memcmp(e->name, ".shamo", 6) == 0);
 }
 
+/* Tell what is done, or would be. */
+static void
+tell(struct restore_plan *p, enum restore_news news,
+    const struct restore_dir *dir, const char *name)
+{
+	const struct restore_options *o = p->job->o;
+	char path[PATH_SHOWN];
+
+	if (o->tell == NULL)
+		return;
+	restore_dir_path(path, sizeof(path), dir, name);
+	o->tell(o->arg, news, path);
+}
+
+/* Make or open a directory.  0; 1: it could not be made; ERR_*. */
+static int
+make_dir(struct restore_plan *p, struct restore_dir **out,
+    const struct restore_walk_item *item)
+{
+	struct restore_job *job = p->job;
+	int vague = restore_select_is_vague(&item->range), rc;
+
+	if (!job->o->dry_run && !vague)
+		return restore_dir_make(out, item->dir, &item->entry);
+	rc = restore_dir_plan(out, item->dir, &item->entry);
+	if (rc != 0 || !job->o->dry_run)
+		return rc;
+	restore_dir_look(*out);
+	if ((*out)->unmade && !vague) {
+		restore_job_count(job, &job->result.dirs, 1);
+		tell(p, RESTORE_NEW, *out, NULL);
+	}
+	return 0;
+}
+
+/* What a dry run says of an entry that is not there yet. */
+static void
+foretell(struct restore_plan *p, const struct restore_file *f,
+    enum restore_there there)
+{
+	struct restore_result *r = &p->job->result;
+
+	if (there == RESTORE_THERE_SAME) {
+		restore_job_count(p->job, &r->unchanged, 1);
+	} else if (f->kind == ADDRESS_FILE) {
+		restore_job_count(p->job, &r->files, 1);
+		restore_job_count(p->job, &r->bytes, f->size);
+	} else {
+		restore_job_count(p->job, &r->others, 1);
+	}
+}
+
+/* The right content is there.  0: link it to its group; 1: it is done. */
+static int
+keep(struct restore_plan *p, struct restore_file *f, const struct entry *e,
+    const struct stat *st)
+{
+	int rc = 0;
+
+	if ((e->flags & ENTRY_HARDLINK) != 0)
+		rc = restore_link_join(&f->link, p->links, f->dir, f->name,
+		    e->link, f->kind, f->size, f->address);
+	else
+		rc = 2;
+	if (rc < 0)
+		return rc;
+	f->link_first = rc == 0;
+	if (rc == 1 &&
+	    !restore_link_is(p->links, f->link, st->st_dev, st->st_ino)) {
+		f->replaces = 1;
+		restore_file_forget(f);
+		append(&p->to_link, f);
+		return 1;
+	}
+	restore_file_keep(f, st);
+	restore_file_free(f);
+	return 1;
+}
+
+/*
+ * See what is there already.  0: go on and write it; 1: it is done, `f` is
+ * freed or waits; ERR_*.
+ */
+static int
+compare(struct restore_plan *p, struct restore_file *f, const struct entry *e)
+{
+	const struct restore_options *o = p->job->o;
+	enum restore_there there;
+	struct stat st;
+
+	there = restore_there_look(f, &st);
+	if (there == RESTORE_THERE_BLOCKED) {
+		errno = ENOTEMPTY;
+		restore_job_failed(
+		    p->job, f->dir, f->name, "replace the directory there");
+	} else if (there != RESTORE_THERE_SAME) {
+		tell(p,
+		    there == RESTORE_THERE_NOT ? RESTORE_NEW : RESTORE_REPLACED,
+		    f->dir, f->name);
+	}
+	f->replaces = there == RESTORE_THERE_OTHER;
+	if (there == RESTORE_THERE_SAME && !o->dry_run)
+		return keep(p, f, e, &st);
+	if (there != RESTORE_THERE_BLOCKED && !o->dry_run)
+		return 0;
+	if (there != RESTORE_THERE_BLOCKED)
+		foretell(p, f, there);
+	restore_file_drop(f);
+	restore_file_free(f);
+	return 1;
+}
+
 static int
 plan_dir(struct restore_plan *p, const struct restore_walk_item *item)
 {
@@ -241,7 +357,7 @@ plan_dir(struct restore_plan *p, const struct restore_walk_item *item)
 		    p->job, item->dir, NULL, "nested too deeply");
 		return 0;
 	}
-	rc = restore_dir_make(&dir, item->dir, &item->entry);
+	rc = make_dir(p, &dir, item);
 	if (rc != 0)
 		return rc > 0 ? 0 : rc;
 	rc = restore_walk_enter(p->walk, dir, &item->entry, &item->range);
@@ -263,12 +379,20 @@ plan_entry(struct restore_plan *p, struct restore_window *win,
 		    "a name in it is none, the entry was left out");
 		return 0;
 	}
+	/* A directory that only led here now holds something. */
+	if (!p->job->o->dry_run && !restore_select_is_vague(&item->range) &&
+	    restore_dir_need(item->dir) != 0)
+		return 0;
 	if (e->kind == ADDRESS_DIR)
 		return plan_dir(p, item);
 	rc = restore_file_new(&f, p->job, p->links, item->dir, e);
 	if (rc != 0)
 		return rc;
-	if ((e->flags & ENTRY_HARDLINK) != 0)
+	if (p->job->o->force || p->job->o->dry_run)
+		rc = compare(p, f, e);
+	if (rc > 0)
+		return 0;
+	if (rc == 0 && (e->flags & ENTRY_HARDLINK) != 0)
 		rc = join_group(p, f, e);
 	if (rc < 0) {
 		restore_file_drop(f);

@@ -11,11 +11,13 @@ struct path {
 	char *copy; /* with NULs for slashes */
 	char **parts;
 	size_t nparts;
+	int doubted;
 };
 
 struct restore_select {
 	struct path *paths;
 	size_t n;
+	struct restore_globs *globs; /* NULL: no path is a pattern */
 };
 
 static int
@@ -100,42 +102,84 @@ restore_select_new(
 	return 0;
 }
 
+static void
+path_release(struct path *p)
+{
+	free(p->copy);
+	free(p->parts);
+}
+
 void
 restore_select_free(struct restore_select *s)
 {
 	if (s == NULL)
 		return;
-	while (s->n > 0) {
-		s->n--;
-		free(s->paths[s->n].copy);
-		free(s->paths[s->n].parts);
-	}
+	while (s->n > 0)
+		path_release(&s->paths[--s->n]);
 	free(s->paths);
+	restore_globs_free(s->globs);
 	free(s);
+}
+
+void
+restore_select_doubt(struct restore_select *s, size_t i)
+{
+	s->paths[i].doubted = 1;
+}
+
+int
+restore_select_settle(struct restore_select *s)
+{
+	size_t i, n = 0;
+	int rc = 0;
+
+	for (i = 0; i < s->n; i++) {
+		if (!s->paths[i].doubted) {
+			s->paths[n++] = s->paths[i];
+			continue;
+		}
+		if (rc == 0 && s->globs == NULL)
+			rc = restore_globs_new(&s->globs);
+		if (rc == 0)
+			rc = restore_globs_add(s->globs, s->paths[i].text);
+		path_release(&s->paths[i]);
+	}
+	s->n = n;
+	return rc;
+}
+
+const char *
+restore_select_missed(const struct restore_select *s)
+{
+	return s->globs != NULL ? restore_globs_missed(s->globs) : NULL;
+}
+
+int
+restore_select_is_vague(const struct restore_range *r)
+{
+	return !r->all && r->begin == r->end;
 }
 
 void
 restore_select_root(struct restore_range *out, const struct restore_select *s)
 {
-	out->begin = 0;
+	memset(out, 0, sizeof(*out));
 	out->end = s->n;
-	out->depth = 0;
 	/* The shortest path comes first. */
-	out->all = s->n == 0 || s->paths[0].nparts == 0;
+	out->all = s->n == 0 ? s->globs == NULL : s->paths[0].nparts == 0;
+	if (s->globs != NULL && restore_globs_root(&out->globs, s->globs))
+		out->all = 1;
 }
 
-int
-restore_select_enter(struct restore_range *out, const struct restore_select *s,
+/* The range of the paths that go through `name`; empty when none does. */
+static void
+enter_paths(struct restore_range *out, const struct restore_select *s,
     const struct restore_range *r, const char *name, size_t name_len)
 {
 	const char *part;
 	size_t i;
 	int c;
 
-	*out = *r;
-	out->depth++;
-	if (r->all)
-		return 1;
 	out->begin = out->end = r->end;
 	for (i = r->begin; i < r->end; i++) {
 		part = s->paths[i].parts[r->depth];
@@ -147,10 +191,29 @@ restore_select_enter(struct restore_range *out, const struct restore_select *s,
 			break;
 		}
 	}
-	if (out->begin == r->end || out->begin >= out->end)
-		return 0;
-	out->all = s->paths[out->begin].nparts == out->depth;
-	return 1;
+	if (out->begin >= out->end)
+		out->begin = out->end = r->end;
+}
+
+int
+restore_select_enter(struct restore_range *out, const struct restore_select *s,
+    const struct restore_range *r, const char *name, size_t name_len)
+{
+	int found = 0;
+
+	*out = *r;
+	out->depth = r->depth + 1;
+	if (r->all)
+		return 1;
+	enter_paths(out, s, r, name, name_len);
+	if (out->begin < out->end)
+		out->all = s->paths[out->begin].nparts == out->depth;
+	if (s->globs != NULL)
+		found = restore_globs_enter(
+		    &out->globs, s->globs, &r->globs, name, name_len);
+	if (found == 2)
+		out->all = 1;
+	return out->all || found > 0 || out->begin < out->end;
 }
 
 int
@@ -169,9 +232,12 @@ restore_select_between(const struct restore_select *s,
 		if (after != NULL &&
 		    compare_names(part, len, after, after_len) <= 0)
 			continue;
-		return compare_names(part, len, last, last_len) <= 0;
+		if (compare_names(part, len, last, last_len) <= 0)
+			return 1;
+		break; /* those behind it come later still */
 	}
-	return 0;
+	return s->globs != NULL && restore_globs_between(s->globs, &r->globs,
+				       after, after_len, last, last_len);
 }
 
 size_t

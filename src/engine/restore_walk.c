@@ -348,6 +348,9 @@ take(struct restore_walk_item *out, struct restore_walk *w, struct frame *f)
 	if (!restore_select_enter(
 		&out->range, w->select, &f->range, e->name, e->name_len))
 		return 1;
+	/* A pattern that needs more parts does not mean a file. */
+	if (!out->range.all && e->kind != ADDRESS_DIR)
+		return 1;
 	out->what = RESTORE_WALK_ENTRY;
 	out->dir = f->dir;
 	return 0;
