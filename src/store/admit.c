@@ -107,7 +107,9 @@ static int
 admit_one(struct index_txn *t, struct admit_item *it, uint32_t pack,
     const uint8_t *ids, struct buf *nums)
 {
-	const uint8_t *own = ids + (size_t)it->ids_at * 32;
+	/* There may be no ids at all. */
+	const uint8_t *own =
+	    it->nrefs == 0 ? NULL : ids + (size_t)it->ids_at * 32;
 	struct index_object old, o = {.pack = pack,
 				     .offset = it->offset,
 				     .length = it->length,

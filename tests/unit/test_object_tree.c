@@ -30,6 +30,13 @@ struct item {
 };
 
 /* What a writer emitted. */
+/* Of a directory of 10^9 entries. */
+#ifdef OBJECT_FIXTURE_SANITIZED
+#define HUGE_LEAVES 50000u
+#else
+#define HUGE_LEAVES 500000u
+#endif
+
 struct sink {
 	uint64_t count[LIMIT_LEVELS];
 	struct buf items;
@@ -723,6 +730,36 @@ test_leaf_and_node_must_agree(void **state)
 	sink_end(&s);
 }
 
+/* 10^9 entries, names as long as they can be: levels enough are left. */
+static void
+test_huge_directory(void **state)
+{
+	static const uint64_t leaves = HUGE_LEAVES;
+	struct tree_writer *w;
+	struct tree_result r;
+	struct sink s;
+	char name[LIMIT_NAME_BYTES + 1];
+	uint8_t id[32];
+	uint64_t i;
+
+	(void)state;
+	sink_begin(&s);
+	assert_int_equal(tree_writer_new(&w, KEY, emit, &s), 0);
+	for (i = 0; i < leaves; i++) {
+		(void)snprintf(
+		    name, sizeof(name), "%0255llu", (unsigned long long)i);
+		object_fixture_id(id, i);
+		assert_false(tree_writer_add_leaf(w, id, 1000000000 / leaves,
+				 name, LIMIT_NAME_BYTES) != 0);
+	}
+	assert_int_equal(tree_writer_finish(&r, w), 0);
+	assert_int_equal(r.entries, 1000000000);
+	assert_in_range(r.level, 2, 4);
+	assert_int_equal(s.count[r.level], 1);
+	tree_writer_free(w);
+	sink_end(&s);
+}
+
 int
 main(void)
 {
@@ -736,6 +773,7 @@ main(void)
 	    cmocka_unit_test(test_one_change_of_a_million),
 	    cmocka_unit_test(test_leaves_can_be_reused),
 	    cmocka_unit_test(test_nodes),
+	    cmocka_unit_test(test_huge_directory),
 	    cmocka_unit_test(test_leaf_and_node_must_agree),
 	};
 
