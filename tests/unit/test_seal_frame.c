@@ -48,8 +48,9 @@ test_padded(void **state)
 	static const size_t rows[][2] = {{0, 0}, {1, 1}, {2, 2}, {3, 3}, {4, 4},
 	    {8, 8}, {9, 10}, {10, 10}, {11, 12}, {15, 16}, {16, 16}, {17, 18},
 	    {31, 32}, {33, 36}, {100, 104}, {127, 128}, {129, 144},
-	    {1000, 1024}, {1025, 1088}, {65535, 65536}, {65537, 66048},
-	    {1000000, 1003520}, {4194316, 4227072}};
+	    {1000, 1024}, {1025, 1088}, {16383, 16384}, {16385, 16640},
+	    {65535, 65536}, {65537, 66048}, {1000000, 1003520},
+	    {4194316, 4227072}};
 	size_t i, len, last = 0;
 
 	(void)state;
@@ -61,8 +62,8 @@ test_padded(void **state)
 		assert_true(padded >= len && padded >= last);
 		/* The paper: at most 12 %; and idempotent. */
 		assert_true((padded - len) * 100 <= 12 * len);
-		/* From 64 KiB on at most a 128th. */
-		assert_true(len < 65536 || (padded - len) * 128 <= len);
+		/* In finer steps at most a 64th. */
+		assert_true(len < 16384 || (padded - len) * 64 <= len);
 		assert_int_equal(frame_padded(padded), padded);
 		last = padded;
 	}

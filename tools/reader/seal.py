@@ -44,7 +44,7 @@ def check_zstd(packed, plain_length):
 
 def padme(length):
     e = length.bit_length() - 1
-    bits = e - e.bit_length() - (2 if length >= 65536 else 0)
+    bits = e - e.bit_length() - (2 if length >= 16384 else 0)
     return (length + (1 << bits) - 1) >> bits << bits
 
 
