@@ -240,6 +240,12 @@ json_has(const struct json *j, const char *name)
 	return json_object_get(lib_const(j), name) != NULL;
 }
 
+void
+json_drop(struct json *j, const char *name)
+{
+	(void)json_object_del(lib(j), name); /* fails where there is none */
+}
+
 const struct json *
 json_get(const struct json *j, const char *name)
 {

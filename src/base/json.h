@@ -54,6 +54,8 @@ int json_get_hex(
     uint8_t *out, size_t len, const struct json *j, const char *name);
 /* Nonzero when the object has the member. */
 int json_has(const struct json *j, const char *name);
+/* Take a member out, if it is there. */
+void json_drop(struct json *j, const char *name);
 /* A member that is an object or array, owned by `j`; NULL when absent. */
 const struct json *json_get(const struct json *j, const char *name);
 size_t json_array_len(const struct json *j);

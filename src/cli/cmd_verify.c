@@ -124,6 +124,16 @@ check_vault(void *arg, const uint8_t vault[16])
 	return rc == 0 ? 0 : err_prefix(rc, "vault %s", c->hex);
 }
 
+/* Of the store's own small files. */
+static void
+found_account(void *arg, const char *where, const char *what)
+{
+	struct check *c = arg;
+
+	c->counts.findings++;
+	print_finding(where, what);
+}
+
 /* What the server of the store finds. */
 static void
 found_there(void *arg, const char *where, const char *what)
@@ -222,6 +232,8 @@ check_store(struct check *c, const char *store_dir)
 	rc = ask_server(c, store_dir);
 	if (rc == 1) {
 		rc = localstore_open(&c->store, store_dir, 0);
+		if (rc == 0)
+			rc = account_audit(c->store.account, found_account, c);
 		if (rc == 0)
 			rc = account_vaults(c->store.account, check_vault, c);
 		localstore_close(&c->store);

@@ -6,27 +6,29 @@
 #include "base/hex.h"
 #include "base/json.h"
 #include "base/limits.h"
+#include "base/log.h"
 #include "base/pool.h"
 #include "hash/hash.h"
+#include "server/statefile.h"
+#include "server/storeid.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <unistd.h>
 
 /*
- * Making a store, in this order, while holding flock() of the folder itself:
- * the folders, server.key, and store.json last.  Without store.json a folder
- * is no store; a crash in between leaves what the next attempt goes on with.
- *
  * Adding a mount: vault folder, vault.json, mounts/ID.json last.  The mount's
- * id follows from its key, so a repetition finds its own files.
+ * id follows from its key, so a repetition finds its own files.  Each mount's
+ * file holds a copy of its vault's header, for without that no client opens
+ * the vault: a lost vault.json is put back from there.  And a vault's folder
+ * holds a copy of each of its mounts' files, for the same reason.
  */
 
-#define STORE_FORMAT 1
 #define ID_TEXT_BYTES (2 * IDENT_BYTES + 1)
 
 struct account {
@@ -36,232 +38,6 @@ struct account {
 	uint8_t public_key[SIGN_PUBLIC_BYTES];
 	uint8_t seed[SIGN_SEED_BYTES];
 };
-
-/* Folders of a store, and all else that may be there before store.json. */
-static const char *const folders[] = {
-    "invitations", "mounts", "vaults", "index", "incoming"};
-static const char *const leftovers[] = {
-    "server.key", "lock", "control", "lost+found"};
-
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-
-/* Read the JSON file at `path`.  0; 1 when absent; ERR_*. */
-static int
-read_json(struct json **out, const char *path)
-{
-	struct buf b = BUF_INIT;
-	int r = fs_read_file(&b, AT_FDCWD, path, LIMIT_JSON_BYTES);
-
-	if (r == 0) {
-		r = json_decode(out, (const char *)b.data, b.len);
-		if (r < 0)
-			r = err_prefix(r, "%s", path);
-	}
-	hash_wipe(b.data, b.len);
-	buf_release(&b);
-	return r;
-}
-
-static int
-write_json(const char *path, const struct json *j)
-{
-	struct buf b = BUF_INIT;
-	int r = json_encode_pretty(&b, j);
-
-	if (r == 0)
-		r = fs_write_file(
-		    AT_FDCWD, path, b.data, b.len, 0600, FS_EXCLUSIVE);
-	buf_release(&b);
-	return r;
-}
-
-static int
-is_leftover(const char *name)
-{
-	size_t i;
-
-	if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
-	    strncmp(name, FS_TEMP_PREFIX, strlen(FS_TEMP_PREFIX)) == 0)
-		return 1;
-	for (i = 0; i < COUNT(folders); i++)
-		if (strcmp(name, folders[i]) == 0)
-			return 1;
-	for (i = 0; i < COUNT(leftovers); i++)
-		if (strcmp(name, leftovers[i]) == 0)
-			return 1;
-	return 0;
-}
-
-/* Refuse a folder that holds what is not ours. */
-static int
-check_empty(const char *dir)
-{
-	DIR *d = opendir(dir);
-	struct dirent *e;
-	int r = 0;
-
-	if (d == NULL)
-		return err_errno(ERR_IO, "%s", dir);
-	while (r == 0 && (errno = 0, e = readdir(d)) != NULL)
-		if (!is_leftover(e->d_name))
-			r = err_set(ERR_NOSTORE,
-			    "%s is neither a store nor empty", dir);
-	if (r == 0 && errno != 0)
-		r = err_errno(ERR_IO, "%s", dir);
-	closedir(d);
-	return r;
-}
-
-/* Read server.key, or make it.  Wipe `seed` afterwards. */
-static int
-obtain_seed(uint8_t seed[SIGN_SEED_BYTES], const char *dir, int create)
-{
-	char *path = fs_join(dir, "server.key");
-	struct buf b = BUF_INIT;
-	int r;
-
-	if (path == NULL)
-		return ERR_NOMEM;
-	r = fs_read_file(&b, AT_FDCWD, path, SIGN_SEED_BYTES);
-	if (r == 1 && create) {
-		sign_seed(seed);
-		r = fs_write_file(
-		    AT_FDCWD, path, seed, SIGN_SEED_BYTES, 0600, FS_EXCLUSIVE);
-	} else if (r == 1 || (r == 0 && b.len != SIGN_SEED_BYTES)) {
-		r = err_set(ERR_DAMAGED, "%s is not a key", path);
-	} else if (r == 0) {
-		memcpy(seed, b.data, SIGN_SEED_BYTES);
-	}
-	hash_wipe(b.data, b.len);
-	buf_release(&b);
-	free(path);
-	return r;
-}
-
-static int
-write_store_json(const char *path, const uint8_t seed[SIGN_SEED_BYTES])
-{
-	uint8_t public_key[SIGN_PUBLIC_BYTES];
-	struct json *j = json_new_object();
-	int r;
-
-	if (j == NULL)
-		return ERR_NOMEM;
-	sign_public(public_key, seed);
-	r = json_set_text(j, "product", IDENT_PRODUCT);
-	if (r == 0)
-		r = json_set_int(j, "format", STORE_FORMAT);
-	if (r == 0)
-		r = json_set_hex(j, "store", public_key, sizeof(public_key));
-	if (r == 0)
-		r = write_json(path, j);
-	json_free(j);
-	return r;
-}
-
-/* With the folder's lock held and store.json absent. */
-static int
-make_content(const char *dir, const char *store_json)
-{
-	uint8_t seed[SIGN_SEED_BYTES];
-	size_t i;
-	int r = check_empty(dir);
-
-	for (i = 0; i < COUNT(folders) && r == 0; i++) {
-		char *path = fs_join(dir, folders[i]);
-
-		r = path == NULL ? ERR_NOMEM : fs_make_dirs(path, 0700);
-		free(path);
-	}
-	if (r < 0)
-		return r;
-	r = obtain_seed(seed, dir, 1);
-	if (r == 0)
-		r = write_store_json(store_json, seed);
-	hash_wipe(seed, sizeof(seed));
-	return r;
-}
-
-/* Make a store in `dir` unless there is one. */
-static int
-make_store(const char *dir)
-{
-	char *path = fs_join(dir, "store.json");
-	int fd = -1, r;
-
-	if (path == NULL)
-		return ERR_NOMEM;
-	if (access(path, F_OK) == 0) {
-		r = 0;
-		goto out;
-	}
-	r = fs_make_dirs(dir, 0700);
-	if (r < 0)
-		goto out;
-	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0 || flock(fd, LOCK_EX) != 0) {
-		r = err_errno(ERR_IO, "%s", dir);
-		goto out;
-	}
-	if (access(path, F_OK) != 0)
-		r = make_content(dir, path);
-out:
-	if (fd >= 0)
-		close(fd); /* gives the lock back */
-	free(path);
-	return r;
-}
-
-/* store.json and server.key into `a`. */
-static int
-read_identity(struct account *a)
-{
-	uint8_t public_key[SIGN_PUBLIC_BYTES];
-	char *path = fs_join(a->dir, "store.json");
-	struct json *j = NULL;
-	const char *product;
-	int64_t format;
-	int r;
-
-	if (path == NULL)
-		return ERR_NOMEM;
-	r = read_json(&j, path);
-	if (r == 1) {
-		r = err_set(ERR_NOSTORE, "%s is not a store", a->dir);
-		goto out;
-	}
-	if (r == 0)
-		r = json_get_text(&product, j, "product", 32);
-	if (r == 0)
-		r = json_get_int(&format, j, "format", 0, INT64_MAX);
-	if (r == 0)
-		r = json_get_hex(
-		    a->public_key, sizeof(a->public_key), j, "store");
-	if (r < 0) {
-		r = err_prefix(r, "%s", path);
-		goto out;
-	}
-	if (strcmp(product, IDENT_PRODUCT) != 0 || format != STORE_FORMAT) {
-		r = err_set(ERR_NOSTORE,
-		    "%s is a store of format %lld, this shash knows %d: use "
-		    "a%s shash",
-		    a->dir, (long long)format, STORE_FORMAT,
-		    format > STORE_FORMAT ? " newer" : "n older");
-		goto out;
-	}
-	r = obtain_seed(a->seed, a->dir, 0);
-	if (r < 0)
-		goto out;
-	sign_public(public_key, a->seed);
-	if (memcmp(public_key, a->public_key, sizeof(public_key)) != 0)
-		r = err_set(ERR_DAMAGED,
-		    "%s: store.json and server.key do not belong together",
-		    a->dir);
-out:
-	json_free(j);
-	free(path);
-	return r;
-}
 
 static int
 take_lock(struct account *a)
@@ -307,9 +83,9 @@ account_open(struct account **out, const char *dir, unsigned flags)
 		goto out;
 	}
 	if ((flags & ACCOUNT_CREATE) != 0)
-		r = make_store(dir);
+		r = storeid_make(dir);
 	if (r == 0)
-		r = read_identity(a);
+		r = storeid_read(a->public_key, a->seed, dir);
 	if (r == 0 && (flags & ACCOUNT_LOCK) != 0)
 		r = take_lock(a);
 	if (r == 0 && (flags & ACCOUNT_LOCK) != 0)
@@ -383,71 +159,6 @@ account_index_dir(const struct account *a, const uint8_t vault[IDENT_BYTES])
 	return id_path(a, "index", vault, "");
 }
 
-int
-account_vault(struct header *out, const struct account *a,
-    const uint8_t vault[IDENT_BYTES])
-{
-	char *path = id_path(a, "vaults", vault, "/vault.json");
-	struct json *j = NULL;
-	struct header h;
-	int r;
-
-	if (path == NULL)
-		return ERR_NOMEM;
-	r = read_json(&j, path);
-	if (r != 0)
-		goto out;
-	r = header_from_json(&h, j);
-	if (r == 0 && memcmp(h.vault, vault, IDENT_BYTES) != 0)
-		r = err_set(ERR_DAMAGED, "it is of another vault");
-	if (r < 0)
-		r = err_prefix(r, "%s", path);
-	else
-		*out = h;
-out:
-	json_free(j);
-	free(path);
-	return r;
-}
-
-int
-account_mount(struct account_mount *out, const struct account *a,
-    const uint8_t mount[IDENT_BYTES])
-{
-	char *path = id_path(a, "mounts", mount, ".json");
-	struct account_mount m;
-	struct json *j = NULL;
-	const char *label;
-	int r;
-
-	if (path == NULL)
-		return ERR_NOMEM;
-	r = read_json(&j, path);
-	if (r != 0)
-		goto out;
-	memset(&m, 0, sizeof(m));
-	memcpy(m.mount, mount, IDENT_BYTES);
-	r = json_get_hex(m.vault, sizeof(m.vault), j, "vault");
-	if (r == 0)
-		r = json_get_hex(
-		    m.public_key, sizeof(m.public_key), j, "public_key");
-	if (r == 0)
-		r = json_get_text(&label, j, "label", LIMIT_LABEL_BYTES);
-	if (r == 0)
-		r = json_get_int(
-		    &m.created_ns, j, "created_ns", INT64_MIN, INT64_MAX);
-	if (r < 0) {
-		r = err_prefix(r, "%s", path);
-		goto out;
-	}
-	memcpy(m.label, label, strlen(label) + 1);
-	*out = m;
-out:
-	json_free(j);
-	free(path);
-	return r;
-}
-
 static int
 compare_ids(const void *a, const void *b)
 {
@@ -493,6 +204,243 @@ out:
 	return r;
 }
 
+/* A header as it stands in the JSON `j` of the file at `path`. */
+static int
+take_header(struct header *out, const struct json *j, const char *path,
+    const uint8_t vault[IDENT_BYTES])
+{
+	struct header h;
+	int r = header_from_json(&h, j);
+
+	if (r == 0 && memcmp(h.vault, vault, IDENT_BYTES) != 0)
+		r = err_set(ERR_DAMAGED, "it is of another vault");
+	if (r < 0)
+		return err_prefix(r, "%s", path);
+	*out = h;
+	return 0;
+}
+
+/* vault.json itself.  0; 1 when absent; ERR_*. */
+static int
+read_vault(struct header *out, const struct account *a,
+    const uint8_t vault[IDENT_BYTES])
+{
+	char *path = id_path(a, "vaults", vault, "/vault.json");
+	struct json *j = NULL;
+	int r;
+
+	if (path == NULL)
+		return ERR_NOMEM;
+	r = statefile_read(&j, path);
+	if (r == 0)
+		r = take_header(out, j, path, vault);
+	json_free(j);
+	free(path);
+	return r;
+}
+
+/* The copy in a mount's file.  0; 1 when it has none of that vault; ERR_*. */
+static int
+read_copy(struct header *out, const struct account *a,
+    const uint8_t mount[IDENT_BYTES], const uint8_t vault[IDENT_BYTES])
+{
+	char *path = id_path(a, "mounts", mount, ".json");
+	uint8_t of[IDENT_BYTES];
+	struct json *j = NULL;
+	int r;
+
+	if (path == NULL)
+		return ERR_NOMEM;
+	r = statefile_read(&j, path);
+	if (r == 0)
+		r = json_get_hex(of, sizeof(of), j, "vault");
+	if (r == 0 && memcmp(of, vault, IDENT_BYTES) != 0)
+		r = 1;
+	if (r == 0)
+		r = json_get(j, "header") == NULL
+			? 1
+			: take_header(out, json_get(j, "header"), path, vault);
+	json_free(j);
+	free(path);
+	return r;
+}
+
+static int
+sync_vaults(const struct account *a)
+{
+	char *path = fs_join(a->dir, "vaults");
+	int r = path == NULL ? ERR_NOMEM : fs_sync_dir(AT_FDCWD, path);
+
+	free(path);
+	return r;
+}
+
+static int
+write_vault(const struct account *a, const struct header *h, unsigned flags)
+{
+	char *path = id_path(a, "vaults", h->vault, "/vault.json");
+	char *dir = account_vault_dir(a, h->vault);
+	struct json *j = json_new_object();
+	int r = path == NULL || dir == NULL || j == NULL ? ERR_NOMEM : 0;
+
+	if (r == 0)
+		r = fs_make_dirs(dir, 0700);
+	/* It may be of a process that died before it had synced this. */
+	if (r == 0)
+		r = sync_vaults(a);
+	if (r == 0)
+		r = header_to_json(j, h);
+	if (r == 0)
+		r = statefile_write(path, j, flags);
+	json_free(j);
+	free(dir);
+	free(path);
+	return r;
+}
+
+/* Put a lost vault.json back from a mount's copy.  0; 1 no copy; ERR_*. */
+static int
+mend_vault(struct header *out, const struct account *a,
+    const uint8_t vault[IDENT_BYTES])
+{
+	struct buf ids = BUF_INIT;
+	struct header h;
+	int r = list_ids(&ids, a, "mounts", ".json"), found = 0;
+	size_t i;
+
+	for (i = 0; r == 0 && !found && i < ids.len; i += IDENT_BYTES) {
+		r = read_copy(&h, a, ids.data + i, vault);
+		found = r == 0;
+		if (r == 1 || r == ERR_DAMAGED)
+			r = 0; /* another may do */
+	}
+	if (r == 0 && found)
+		r = write_vault(a, &h, 0);
+	if (r == 0 && found)
+		*out = h;
+	buf_release(&ids);
+	return r != 0 ? r : !found;
+}
+
+int
+account_vault(struct header *out, const struct account *a,
+    const uint8_t vault[IDENT_BYTES])
+{
+	int r = read_vault(out, a, vault), mended;
+
+	if (r != 1 && r != ERR_DAMAGED)
+		return r;
+	mended = mend_vault(out, a, vault);
+	if (mended == 0)
+		log_warn("the header of a vault was lost and has been put "
+			 "back from a copy");
+	if (mended == 1 && r == ERR_DAMAGED)
+		(void)read_vault(out, a, vault); /* words the error again */
+	return mended == 1 ? r : mended;
+}
+
+/* A mount's record, or its copy in the vault's folder. */
+static char *
+mount_path(const struct account *a, const uint8_t mount[IDENT_BYTES],
+    const uint8_t *vault)
+{
+	char hex[ID_TEXT_BYTES], of[ID_TEXT_BYTES];
+
+	if (vault == NULL)
+		return id_path(a, "mounts", mount, ".json");
+	hex_encode(hex, mount, IDENT_BYTES);
+	hex_encode(of, vault, IDENT_BYTES);
+	return fs_printf("%s/vaults/%s/mounts/%s.json", a->dir, of, hex);
+}
+
+/* 0; 1 when absent; ERR_*. */
+static int
+read_mount(struct account_mount *out, const char *path,
+    const uint8_t mount[IDENT_BYTES])
+{
+	struct account_mount m;
+	struct json *j = NULL;
+	const char *label;
+	int r;
+
+	if (path == NULL)
+		return ERR_NOMEM;
+	r = statefile_read(&j, path);
+	if (r != 0)
+		return r;
+	memset(&m, 0, sizeof(m));
+	memcpy(m.mount, mount, IDENT_BYTES);
+	r = json_get_hex(m.vault, sizeof(m.vault), j, "vault");
+	if (r == 0)
+		r = json_get_hex(
+		    m.public_key, sizeof(m.public_key), j, "public_key");
+	if (r == 0)
+		r = json_get_text(&label, j, "label", LIMIT_LABEL_BYTES);
+	if (r == 0)
+		r = json_get_int(
+		    &m.created_ns, j, "created_ns", INT64_MIN, INT64_MAX);
+	if (r == 0) {
+		memcpy(m.label, label, strlen(label) + 1);
+		*out = m;
+	}
+	json_free(j);
+	return r == 0 ? 0 : err_prefix(r, "%s", path);
+}
+
+static int write_mount(const struct account *a, const struct account_mount *m,
+    const struct header *h);
+
+/* Put a damaged record back from its copy.  0; 1 no copy; ERR_*. */
+static int
+mend_mount(struct account_mount *out, const struct account *a,
+    const uint8_t mount[IDENT_BYTES])
+{
+	struct buf ids = BUF_INIT;
+	struct account_mount m;
+	struct header h;
+	int r = list_ids(&ids, a, "vaults", ""), found = 0;
+	size_t i;
+
+	for (i = 0; r == 0 && !found && i < ids.len; i += IDENT_BYTES) {
+		char *path = mount_path(a, mount, ids.data + i);
+
+		r = read_mount(&m, path, mount);
+		if (r == 0)
+			r = account_vault(&h, a, m.vault);
+		found = r == 0;
+		if (r == 1 || r == ERR_DAMAGED)
+			r = 0;
+		free(path);
+	}
+	if (r == 0 && found)
+		r = write_mount(a, &m, &h);
+	if (r == 0 && found)
+		*out = m;
+	buf_release(&ids);
+	return r != 0 ? r : !found;
+}
+
+int
+account_mount(struct account_mount *out, const struct account *a,
+    const uint8_t mount[IDENT_BYTES])
+{
+	char *path = mount_path(a, mount, NULL);
+	int r = read_mount(out, path, mount), mended;
+
+	/* One that is gone was taken away: the operator's way to end it. */
+	if (r == ERR_DAMAGED) {
+		mended = mend_mount(out, a, mount);
+		if (mended == 0)
+			log_warn("the record of a mount was damaged and has "
+				 "been put back from a copy");
+		else if (mended == 1)
+			(void)read_mount(out, path, mount); /* words it again */
+		r = mended == 1 ? r : mended;
+	}
+	free(path);
+	return r;
+}
+
 int
 account_mounts(const struct account *a, const uint8_t *vault,
     account_mount_fn *found, void *arg)
@@ -503,9 +451,13 @@ account_mounts(const struct account *a, const uint8_t *vault,
 	size_t i;
 
 	for (i = 0; r == 0 && i < ids.len; i += IDENT_BYTES) {
-		r = account_mount(&m, a, ids.data + i);
-		if (r == 1) {
-			r = 0; /* gone since it was listed */
+		char *path = mount_path(a, ids.data + i, NULL);
+
+		r = read_mount(&m, path, ids.data + i);
+		free(path);
+		/* Gone since it was listed, or for the audit to tell. */
+		if (r == 1 || r == ERR_DAMAGED) {
+			r = 0;
 			continue;
 		}
 		if (r == 0 &&
@@ -529,6 +481,76 @@ account_vaults(const struct account *a, account_vault_fn *found, void *arg)
 	return r;
 }
 
+static void
+tell(account_found_fn *found, void *arg, const char *folder,
+    const uint8_t id[IDENT_BYTES], const char *tail, const char *what)
+{
+	char hex[ID_TEXT_BYTES], where[64];
+
+	hex_encode(hex, id, IDENT_BYTES);
+	(void)snprintf(where, sizeof(where), "%s/%s%s", folder, hex, tail);
+	found(arg, where, what);
+}
+
+static int
+audit_vault(const struct account *a, const uint8_t id[IDENT_BYTES],
+    account_found_fn *found, void *arg)
+{
+	struct header h;
+	int r = read_vault(&h, a, id);
+
+	if (r != 1 && r != ERR_DAMAGED)
+		return r;
+	r = account_vault(&h, a, id);
+	if (r == 0)
+		tell(found, arg, "vaults", id, "/vault.json",
+		    "was damaged or lost; put back from a copy");
+	else if (r == 1 || r == ERR_DAMAGED)
+		tell(found, arg, "vaults", id, "/vault.json",
+		    "is damaged or lost, and there is no copy; register one "
+		    "of its directories again with a new invitation");
+	return r == 1 || r == ERR_DAMAGED ? 0 : r;
+}
+
+static int
+audit_mount(const struct account *a, const uint8_t id[IDENT_BYTES],
+    account_found_fn *found, void *arg)
+{
+	char *path = mount_path(a, id, NULL);
+	struct account_mount m;
+	int r = read_mount(&m, path, id);
+
+	free(path);
+	if (r != ERR_DAMAGED)
+		return r == 1 ? 0 : r; /* gone since it was listed */
+	r = account_mount(&m, a, id);
+	if (r != 0 && r != ERR_DAMAGED)
+		return r;
+	tell(found, arg, "mounts", id, ".json",
+	    r == 0 ? "was damaged; put back from a copy"
+		   : "is damaged, and there is no copy; register that "
+		     "directory again with a new invitation");
+	return 0;
+}
+
+int
+account_audit(const struct account *a, account_found_fn *found, void *arg)
+{
+	struct buf vaults = BUF_INIT, mounts = BUF_INIT;
+	int r = list_ids(&vaults, a, "vaults", "");
+	size_t i;
+
+	if (r == 0)
+		r = list_ids(&mounts, a, "mounts", ".json");
+	for (i = 0; r == 0 && i < vaults.len; i += IDENT_BYTES)
+		r = audit_vault(a, vaults.data + i, found, arg);
+	for (i = 0; r == 0 && i < mounts.len; i += IDENT_BYTES)
+		r = audit_mount(a, mounts.data + i, found, arg);
+	buf_release(&vaults);
+	buf_release(&mounts);
+	return r;
+}
+
 int
 account_check(struct header *stored, int *created, const struct account *a,
     const uint8_t mount_public[SIGN_PUBLIC_BYTES], const struct header *h,
@@ -541,7 +563,8 @@ account_check(struct header *stored, int *created, const struct account *a,
 
 	enroll_mount_id(mount, mount_public);
 	known = account_mount(&m, a, mount);
-	if (known < 0)
+	/* What is no longer legible is written anew. */
+	if (known < 0 && known != ERR_DAMAGED)
 		return known;
 	absent = account_vault(&v, a, h->vault);
 	if (absent < 0)
@@ -565,44 +588,11 @@ account_check(struct header *stored, int *created, const struct account *a,
 }
 
 static int
-sync_vaults(const struct account *a)
+mount_to_json(
+    struct json *j, const struct account_mount *m, const struct header *h)
 {
-	char *path = fs_join(a->dir, "vaults");
-	int r = path == NULL ? ERR_NOMEM : fs_sync_dir(AT_FDCWD, path);
-
-	free(path);
-	return r;
-}
-
-static int
-write_vault(const struct account *a, const struct header *h)
-{
-	char *path = id_path(a, "vaults", h->vault, "/vault.json");
-	char *dir = account_vault_dir(a, h->vault);
-	struct json *j = json_new_object();
-	int r = path == NULL || dir == NULL || j == NULL ? ERR_NOMEM : 0;
-
-	if (r == 0)
-		r = fs_make_dirs(dir, 0700);
-	/* It may be of a process that died before it had synced this. */
-	if (r == 0)
-		r = sync_vaults(a);
-	if (r == 0)
-		r = header_to_json(j, h);
-	if (r == 0)
-		r = write_json(path, j);
-	json_free(j);
-	free(dir);
-	free(path);
-	return r;
-}
-
-static int
-write_mount(const struct account *a, const struct account_mount *m)
-{
-	char *path = id_path(a, "mounts", m->mount, ".json");
-	struct json *j = json_new_object();
-	int r = path == NULL || j == NULL ? ERR_NOMEM : 0;
+	struct json *copy = json_new_object();
+	int r = copy == NULL ? ERR_NOMEM : 0;
 
 	if (r == 0)
 		r = json_set_hex(j, "vault", m->vault, sizeof(m->vault));
@@ -614,8 +604,37 @@ write_mount(const struct account *a, const struct account_mount *m)
 	if (r == 0)
 		r = json_set_int(j, "created_ns", m->created_ns);
 	if (r == 0)
-		r = write_json(path, j);
+		r = header_to_json(copy, h);
+	if (r != 0) {
+		json_free(copy);
+		return r;
+	}
+	return json_set(j, "header", copy);
+}
+
+/* In both places; the record itself last, for that is what counts. */
+static int
+write_mount(const struct account *a, const struct account_mount *m,
+    const struct header *h)
+{
+	char *path = mount_path(a, m->mount, NULL), *dir = NULL;
+	char *copy = mount_path(a, m->mount, m->vault);
+	struct json *j = json_new_object();
+	int r = path == NULL || copy == NULL || j == NULL ? ERR_NOMEM : 0;
+
+	if (r == 0) {
+		dir = id_path(a, "vaults", m->vault, "/mounts");
+		r = dir == NULL ? ERR_NOMEM : fs_make_dirs(dir, 0700);
+	}
+	if (r == 0)
+		r = mount_to_json(j, m, h);
+	if (r == 0)
+		r = statefile_write(copy, j, 0);
+	if (r == 0)
+		r = statefile_write(path, j, 0);
 	json_free(j);
+	free(copy);
+	free(dir);
 	free(path);
 	return r;
 }
@@ -625,7 +644,7 @@ account_add(struct account_mount *out, struct header *stored, int *created,
     struct account *a, const uint8_t mount_public[SIGN_PUBLIC_BYTES],
     const char *label, const struct header *h, enum enroll_mode mode)
 {
-	struct account_mount m;
+	struct account_mount m, old;
 	int r, fresh;
 
 	if (strlen(label) > LIMIT_LABEL_BYTES)
@@ -640,11 +659,14 @@ account_add(struct account_mount *out, struct header *stored, int *created,
 	pool_lock_enter(&a->adding);
 	r = account_check(stored, &fresh, a, mount_public, h, mode);
 	if (r == 0 && fresh)
-		r = write_vault(a, h);
-	if (r == 0)
-		r = write_mount(a, &m);
-	if (r == ERR_EXIST && account_mount(&m, a, m.mount) == 0)
-		r = 0; /* repeated: the first time counts */
+		r = write_vault(a, h, FS_EXCLUSIVE);
+	if (r == 0) {
+		r = account_mount(&old, a, m.mount);
+		if (r == 0)
+			m = old; /* repeated: the first time counts */
+		else if (r == 1 || r == ERR_DAMAGED)
+			r = write_mount(a, &m, stored);
+	}
 	pool_lock_leave(&a->adding);
 	if (r == 0) {
 		*created = fresh;

@@ -58,7 +58,8 @@ char *account_index_dir(
 /* Where files under way lie; emptied when the lock is taken. */
 char *account_incoming_dir(const struct account *a);
 
-/* Returns 0; 1 when there is no such vault; ERR_*. */
+/* Returns 0; 1 when there is no such vault; ERR_*.  A header that was lost is
+ * put back from a mount's copy of it. */
 int account_vault(struct header *out, const struct account *a,
     const uint8_t vault[IDENT_BYTES]);
 /* Returns 0; 1 when there is no such mount; ERR_*. */
@@ -74,6 +75,14 @@ int account_mounts(const struct account *a, const uint8_t *vault,
 /* Every vault, in order of their ids. */
 typedef int account_vault_fn(void *arg, const uint8_t vault[IDENT_BYTES]);
 int account_vaults(const struct account *a, account_vault_fn *found, void *arg);
+
+/*
+ * Read all vault headers and mounts, and put back what there is a copy of.
+ * `found` is told each file that is damaged, relative to the store's folder,
+ * and what became of it; it may be called for none.  Returns 0 or ERR_*.
+ */
+typedef void account_found_fn(void *arg, const char *where, const char *what);
+int account_audit(const struct account *a, account_found_fn *found, void *arg);
 
 /*
  * Would account_add() do it?  Returns 0 and sets `*stored` to the vault's

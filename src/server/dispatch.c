@@ -235,6 +235,10 @@ check_login(
 	r = account_mount(m, d->account, rq->mount);
 	if (r == 1)
 		r = err_set(ERR_REFUSED, "this mount is not registered here");
+	if (r == ERR_DAMAGED)
+		r = err_set(ERR_REFUSED,
+		    "the store's record of this mount is damaged; register "
+		    "the directory again with a new invitation");
 	if (r == 0)
 		r = login_request_check(rq, m->public_key);
 	return r;

@@ -20,6 +20,7 @@
  *
  *     finding WHERE WHAT
  *     progress PACKS BYTES                 so far, of all vaults
+ *     account FINDINGS                     of the store's own small files
  *     vault PACKS RECORDS BYTES SNAPSHOTS FINDINGS
  *     failed CODE TEXT                     and nothing more
  *     done                                 and nothing more
@@ -34,6 +35,7 @@ struct work {
 	struct inspect *in;
 	struct control_peer *peer;
 	int verify; /* else reindex */
+	uint64_t account_findings;
 	char hex[2 * IDENT_BYTES + 1]; /* the vault under way */
 	uint64_t packs, bytes; /* read so far */
 	int64_t told_ns; /* when that was said */
@@ -63,6 +65,26 @@ say_progress(void *arg, uint64_t bytes)
 	w->told_ns = now;
 	control_say(
 	    w->peer, "progress\t%" PRIu64 "\t%" PRIu64, w->packs, w->bytes);
+}
+
+/* Of the store's own files: what is not in a vault's packs. */
+static void
+say_account(void *arg, const char *where, const char *what)
+{
+	struct work *w = arg;
+
+	w->account_findings++;
+	control_say(w->peer, "finding\t%s\t%s", where, what);
+}
+
+static int
+check_account(struct work *w)
+{
+	int r = account_audit(w->in->dispatch->account, say_account, w);
+
+	if (r == 0)
+		control_say(w->peer, "account\t%" PRIu64, w->account_findings);
+	return r;
 }
 
 static int
@@ -140,7 +162,9 @@ inspect_command(void *arg, struct control_peer *peer, const char *command)
 	if (!w.verify && strcmp(command, "reindex") != 0)
 		return 1;
 	log_info("%s begins", command);
-	r = account_vaults(w.in->dispatch->account, on_vault, &w);
+	r = w.verify ? check_account(&w) : 0;
+	if (r == 0)
+		r = account_vaults(w.in->dispatch->account, on_vault, &w);
 	if (r < 0) {
 		log_warn("%s: %s", command, err_text());
 		control_say(peer, "failed\t%d\t%s", r,
@@ -192,6 +216,9 @@ on_line(void *arg, const char *line)
 		   sscanf(rest, "%" SCNu64 "\t%" SCNu64, &packs, &bytes) == 2) {
 		if (a->progress != NULL)
 			a->progress(a->arg, packs, bytes);
+	} else if (strcmp(text, "account") == 0 &&
+		   sscanf(rest, "%" SCNu64, &findings) == 1) {
+		a->counts.findings += findings;
 	} else if (strcmp(text, "vault") == 0 &&
 		   sscanf(rest,
 		       "%" SCNu64 "\t%" SCNu64 "\t%" SCNu64 "\t%" SCNu64

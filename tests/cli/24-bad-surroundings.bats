@@ -160,3 +160,91 @@ web()
 		lines 1
 	done
 }
+
+# Ways to harm a file: $1
+harms=('truncate -s 0' 'truncate -s 9' rm 'sed -i s/[0-8]/9/3')
+
+# harmed HARM PATTERN: a clean store, but for one file
+harmed()
+{
+	rm -rf store copy
+	cp -a clean store
+	$1 "$(find store -path "$2")"
+	! diff -r clean store >/dev/null
+}
+
+@test "a vault's header that is damaged or gone comes back from a copy" {
+	shash register --dir work --url "file://$folder/store"
+	shash backup --dir work
+	cp -a store clean
+	for harm in "${harms[@]}"; do
+		harmed "$harm" '*/vault.json'
+		exits 13 shash verify --store_dir store
+		grep -q 'vault.json: .*put back' out
+		exits 0 shash verify --store_dir store
+		harmed "$harm" '*/vault.json'
+		exits 0 shash restore --dir work --dest copy
+		scenario_same work copy
+		diff -r clean/vaults store/vaults
+	done
+	# A running server does the same.
+	harmed rm '*/vault.json'
+	scenario_serve store
+	exits 13 shash verify --store_dir store
+	grep -q 'vault.json: .*put back' out
+	exits 0 shash verify --store_dir store
+}
+
+@test "a mount's record that is damaged comes back; one that is gone ends" {
+	scenario_serve store
+	scenario_register work
+	shash backup --dir work
+	scenario_stop
+	cp -a store clean
+	for harm in "${harms[@]}"; do
+		harmed "$harm" store/mounts/'*.json'
+		scenario_serve_at store "$port"
+		if [ "$harm" = rm ]; then
+			# So an operator shuts a directory out.
+			exits 13 shash verify --store_dir store
+			grep -q 'unknown directory' out
+			exits 12 shash backup --dir work
+			says 'not registered'
+			scenario_stop
+			continue
+		fi
+		exits 0 shash backup --dir work
+		exits 0 shash verify --store_dir store
+		scenario_stop
+		harmed "$harm" store/mounts/'*.json'
+		exits 13 shash verify --store_dir store
+		grep -q 'mounts/.*put back' out
+		exits 0 shash verify --store_dir store
+	done
+}
+
+@test "a store's identity that is damaged or gone" {
+	shash register --dir work --url "file://$folder/store"
+	shash backup --dir work
+	cp -a store clean
+	for file in store/store.json store/server.key; do
+		for harm in 'truncate -s 0' 'truncate -s 9' rm; do
+			harmed "$harm" "$file"
+			for command in 'verify --store_dir store' \
+			    'backup --dir work' 'stop --store_dir store'; do
+				rc=0
+				# shellcheck disable=SC2086 # words
+				shash $command >out 2>err || rc=$?
+				[ "$rc" -eq 13 ] || [ "$rc" -eq 10 ]
+				grep -q 'store' err
+				lines 1
+			done
+			diff -r clean/vaults store/vaults
+		done
+	done
+	# The key alone is what counts: start makes the other anew.
+	harmed rm store/store.json
+	scenario_serve store
+	scenario_stop
+	exits 0 shash backup --dir work
+}
