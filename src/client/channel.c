@@ -16,7 +16,7 @@
 #include <string.h>
 
 /* Calls under way at once; more wait. */
-#define CHANNEL_CONNECTIONS 8
+#define CHANNEL_CONNECTIONS 12
 
 const struct channel_policy channel_policy_default = {
     .retry = {.for_ms = 10000, .pause_ms = 250, .pause_ms_max = 10000},
@@ -37,8 +37,11 @@ struct channel {
 	uint64_t number; /* of the last request */
 	int64_t used_ns; /* when it began */
 	unsigned in_use;
-	unsigned idle;
-	struct http_client *clients[CHANNEL_CONNECTIONS]; /* idle ones */
+	/* Idle ones, by what they carried last: TCP learns how much a
+	 * connection may carry at once from what it carried, so records do
+	 * not go over one that saw questions alone. */
+	unsigned idle[2];
+	struct http_client *clients[2][CHANNEL_CONNECTIONS];
 };
 
 /* Collect an answer outside of sessions. */
@@ -127,10 +130,13 @@ channel_open(struct channel **out, const char *url,
 void
 channel_close(struct channel *ch)
 {
+	unsigned i;
+
 	if (ch == NULL)
 		return;
-	while (ch->idle > 0)
-		http_client_close(ch->clients[--ch->idle]);
+	for (i = 0; i < 2; i++)
+		while (ch->idle[i] > 0)
+			http_client_close(ch->clients[i][--ch->idle[i]]);
 	pool_cond_release(&ch->given_back);
 	pool_lock_release(&ch->lock);
 	mac_wipe(&ch->keys);
@@ -169,11 +175,18 @@ channel_rekey(struct channel *ch, const struct mac_session *keys)
 	pool_lock_leave(&ch->lock);
 }
 
+/* Nonzero for requests that carry records: they get connections that did. */
+static int
+is_bulk(enum route route)
+{
+	return route == ROUTE_PUT || route == ROUTE_GET;
+}
+
 /* A connection nobody else uses, the number of the request, and the keys of
  * the session as it is now. */
 static int
 take_client(struct http_client **out, uint64_t *number,
-    struct mac_session *keys, struct channel *ch)
+    struct mac_session *keys, struct channel *ch, int bulk)
 {
 	struct http_client *c = NULL;
 	int r = 0;
@@ -185,8 +198,12 @@ take_client(struct http_client **out, uint64_t *number,
 	*number = ++ch->number;
 	*keys = ch->keys;
 	ch->used_ns = clock_mono_ns();
-	if (ch->idle > 0)
-		c = ch->clients[--ch->idle];
+	/* Another one of the other kind only when no new one may be made. */
+	if (ch->idle[bulk] == 0 &&
+	    ch->in_use + ch->idle[!bulk] > CHANNEL_CONNECTIONS)
+		bulk = !bulk;
+	if (ch->idle[bulk] > 0)
+		c = ch->clients[bulk][--ch->idle[bulk]];
 	pool_lock_leave(&ch->lock);
 	if (c == NULL)
 		r = http_client_open(&c, ch->url);
@@ -202,11 +219,11 @@ take_client(struct http_client **out, uint64_t *number,
 }
 
 static void
-give_client(struct channel *ch, struct http_client *c)
+give_client(struct channel *ch, struct http_client *c, int bulk)
 {
 	pool_lock_enter(&ch->lock);
 	ch->in_use--;
-	ch->clients[ch->idle++] = c;
+	ch->clients[bulk][ch->idle[bulk]++] = c;
 	pool_cond_wake_all(&ch->given_back);
 	pool_lock_leave(&ch->lock);
 }
@@ -290,7 +307,7 @@ channel_try(struct channel *ch, enum route route, const uint8_t *body,
 	struct reception rx = {.data = data, .arg = arg};
 	struct http_client_call call;
 	struct http_client *c;
-	int r = take_client(&c, &rx.key.number, &rx.keys, ch);
+	int r = take_client(&c, &rx.key.number, &rx.keys, ch, is_bulk(route));
 
 	if (r < 0)
 		return r;
@@ -327,7 +344,7 @@ channel_try(struct channel *ch, enum route route, const uint8_t *body,
 	segment_reader_release(&rx.reader);
 	buf_release(&rx.refusal);
 	mac_wipe(&rx.keys);
-	give_client(ch, c);
+	give_client(ch, c, is_bulk(route));
 	return r;
 }
 

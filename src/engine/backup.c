@@ -120,6 +120,8 @@ pass_init(struct pass *p, struct store *store, const struct keys *keys,
 	if (r != 0)
 		return r;
 	run->store = store;
+	if (store->info.answer_ns > STORE_FAR_NS)
+		flow_set_far(run->flow);
 	run->keys = keys;
 	run->dry_run = o->dry_run;
 	open_cache(p, missing);

@@ -17,7 +17,8 @@ struct flow {
 	unsigned made;
 	unsigned with_data;
 	unsigned nspare;
-	struct buf spare[FLOW_DATA_BLOCKS]; /* memory for contents */
+	unsigned data_max;
+	struct buf spare[FLOW_DATA_BLOCKS_FAR]; /* memory for contents */
 	struct block *first; /* in the order of the walk */
 	struct block **end;
 	int ended;
@@ -35,8 +36,15 @@ flow_new(struct flow **out, void *run)
 	pool_cond_init(&f->done);
 	f->run = run;
 	f->end = &f->first;
+	f->data_max = FLOW_DATA_BLOCKS;
 	*out = f;
 	return 0;
+}
+
+void
+flow_set_far(struct flow *f)
+{
+	f->data_max = FLOW_DATA_BLOCKS_FAR;
 }
 
 static void
@@ -72,7 +80,7 @@ flow_take(struct block **out, struct flow *f)
 	int r = 0;
 
 	pool_lock_enter(&f->lock);
-	while (f->with_data >= FLOW_DATA_BLOCKS ||
+	while (f->with_data >= f->data_max ||
 	       (f->idle == NULL && f->made == FLOW_BLOCKS))
 		pool_cond_wait(&f->returned, &f->lock);
 	b = f->idle;
@@ -167,12 +175,12 @@ flow_drop_data(struct flow *f, struct block *b)
 		buf_release(&b->data);
 	pool_lock_enter(&f->lock);
 	b->has_data = 0;
-	if (b->data.cap > 0 && f->nspare < FLOW_DATA_BLOCKS) {
+	if (b->data.cap > 0 && f->nspare < f->data_max) {
 		buf_reset(&b->data);
 		f->spare[f->nspare++] = b->data;
 		buf_init(&b->data);
 	}
-	if (f->with_data-- == FLOW_DATA_BLOCKS)
+	if (f->with_data-- == f->data_max)
 		pool_cond_wake_all(&f->returned);
 	pool_lock_leave(&f->lock);
 }

@@ -16,10 +16,14 @@
 /* Blocks in all; those that hold contents of small files are fewer. */
 #define FLOW_BLOCKS 64u
 #define FLOW_DATA_BLOCKS 12u
+#define FLOW_DATA_BLOCKS_FAR 24u
 
 struct flow;
 
 int flow_new(struct flow **out, void *run);
+/* Before the first block: the store is far away, so more blocks wait for its
+ * answers. */
+void flow_set_far(struct flow *f);
 /* All blocks must be back, or never to be used again; NULL is fine. */
 void flow_free(struct flow *f);
 

@@ -15,8 +15,6 @@
 #define THREADS_MAX 64u
 /* How often the user's flag is asked while waiting. */
 #define POLL_MS 200u
-/* A store whose answers take longer is far away. */
-#define FAR_NS 8000000
 #define WINDOWS_NEAR 2u
 /* One window is being written while the others are fetched. */
 #define GETTERS_MAX (RESTORE_WORK_WINDOWS_MAX - 1)
@@ -346,7 +344,7 @@ restore_work_new(
 	pool_cond_init(&w->done);
 	if (threads > THREADS_MAX)
 		threads = THREADS_MAX;
-	w->windows = job->store->info.answer_ns > FAR_NS
+	w->windows = job->store->info.answer_ns > STORE_FAR_NS
 			 ? RESTORE_WORK_WINDOWS_MAX
 			 : WINDOWS_NEAR;
 	rc = restore_spare_new(&w->spare);

@@ -23,7 +23,7 @@ struct restore_work;
 /* Windows that should be under way at once: more when the store is far away,
  * so that no line stands idle while it answers. */
 unsigned restore_work_windows(const struct restore_work *w);
-#define RESTORE_WORK_WINDOWS_MAX 4u
+#define RESTORE_WORK_WINDOWS_MAX 5u
 
 /* Start `threads` workers, and those that fetch. */
 int restore_work_new(

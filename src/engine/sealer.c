@@ -13,7 +13,7 @@
  * that a backup may take; more when answers come late. */
 #define JOBS 256u
 #define JOBS_BYTES_NEAR (12u << 20)
-#define JOBS_BYTES_FAR (24u << 20)
+#define JOBS_BYTES_FAR (16u << 20)
 /* A request is at least so long, while there is enough to send. */
 #define BATCH_BYTES (4u << 20)
 /* Requests under way: a far store's line is not to stand idle while it thinks
@@ -26,8 +26,6 @@
 #define ASK_OBJECTS 64u
 #define ASK_BYTES (4u << 20)
 #define ASK_MS 5u
-/* A store whose answers take longer is far away. */
-#define FAR_NS 8000000
 /* A worker that waits looks this often for something to seal. */
 #define HELP_MS 20u
 #define RECENT_BITS 14u
@@ -71,7 +69,7 @@ int
 sealer_new(struct sealer **out, struct run *run)
 {
 	struct sealer *s = calloc(1, sizeof(*s));
-	int far = run->store->info.answer_ns > FAR_NS;
+	int far = run->store->info.answer_ns > STORE_FAR_NS;
 	uint32_t i;
 	int r;
 

@@ -22,6 +22,9 @@
 #define STORE_ID_BYTES 32
 #define STORE_NAME_BYTES 16 /* vault and mount ids */
 #define STORE_GENERATION_BYTES 32
+/* A store that takes longer to answer is far away: who talks to it has more
+ * requests under way. */
+#define STORE_FAR_NS 8000000
 
 struct store;
 
