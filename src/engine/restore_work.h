@@ -7,8 +7,8 @@
  * The planner fills a window with parts of files and the objects that they
  * need.  restore_work_run() then has a thread of its own ask the store for all
  * the objects at once; as records arrive, the workers open them, and whoever
- * brings the last object that a part waits for writes it.  The parts of one file
- * are written in order, by one worker at a time.
+ * brings the last object that a part waits for writes it.  The parts of one
+ * file are written in order, by one worker at a time.
  *
  *   object:  WAITING --record--> HERE ---- last part written --> freed
  *                    --failed--> BAD  (its parts make their files bad)
