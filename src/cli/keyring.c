@@ -15,6 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* 0 was the same, before it was frozen. */
+#define KEYRING_FORMAT 1
 #define FILE_PREFIX "vault-"
 #define NAME_BYTES (sizeof(FILE_PREFIX) - 1 + 32 + sizeof(".json"))
 
@@ -52,8 +54,12 @@ decode_ring(struct ring *r, const struct json *j)
 {
 	const struct json *stores = json_get(j, "stores");
 	int64_t format;
-	int rc = json_get_int(&format, j, "format", 0, 0);
+	int rc = json_get_int(&format, j, "format", 0, INT32_MAX);
 
+	if (rc == 0 && format > KEYRING_FORMAT)
+		return err_set(ERR_NOSTORE,
+		    "was written by a newer shash (format %lld); use that one",
+		    (long long)format);
 	if (rc == 0)
 		rc = json_get_hex(r->master, 32, j, "master");
 	r->nstores = stores == NULL ? 0 : json_array_len(stores);
@@ -206,7 +212,7 @@ encode_ring(struct buf *out, const struct ring *r)
 	int rc = j == NULL || stores == NULL ? ERR_NOMEM : 0;
 
 	if (rc == 0)
-		rc = json_set_int(j, "format", 0);
+		rc = json_set_int(j, "format", KEYRING_FORMAT);
 	if (rc == 0)
 		rc = json_set_hex(j, "master", r->master, 32);
 	for (size_t i = 0; rc == 0 && i < r->nstores; i++) {

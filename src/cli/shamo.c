@@ -14,7 +14,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define SHAMO_FORMAT 0
+/* 0 was the same, before it was frozen. */
+#define SHAMO_FORMAT 1
 #define SECRET_BYTES 32
 #define SECRET_TEXT_BYTES (2 * SECRET_BYTES)
 

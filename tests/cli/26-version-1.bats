@@ -78,6 +78,22 @@ changed()
 	END
 }
 
+@test "a keyring of version 0 is read, one of a newer version says so" {
+	shash register --dir empty --url "file://$folder/store" \
+	    --recovery_key "$recovery"
+	ring=$(echo config/hashstore/*.json)
+	cp "$ring" kept
+	sed 's/\("format":\) 1/\1 0/' kept >"$ring"
+	grep -q '"format": 0' "$ring"
+	shash backup --dir empty
+	sed 's/\("format":\) 1/\1 2/' kept >"$ring"
+	code=0
+	shash backup --dir empty 2>err || code=$?
+	[ "$code" -eq 10 ]
+	grep -q 'newer shash' err
+	[ "$(wc -l <err)" -eq 1 ]
+}
+
 @test "a vault of a newer format, or with another key epoch, says so" {
 	shash register --dir empty --url "file://$folder/store" \
 	    --recovery_key "$recovery"
