@@ -115,6 +115,84 @@ right()
 	done
 }
 
+@test "another file of the same inode, size and time" {
+	local inode size i
+	touch -r work/src/source-60 stamp
+	inode=$(stat -c %i work/src/source-60)
+	size=$(stat -c %s work/src/source-60)
+	rm work/src/source-60
+	for ((i = 0; i < 2000; i++)); do
+		head -c "$size" /dev/urandom >"work/src/new-$i"
+		[ "$(stat -c %i "work/src/new-$i")" -ne "$inode" ] || break
+	done
+	# A file system that never gives a number again has no such files.
+	[ "$i" -lt 2000 ] || [ "$(stat -f -c %T work)" != ext2/ext3 ]
+	[ "$i" -eq 2000 ] || mv "work/src/new-$i" work/src/source-60
+	rm -f work/src/new-*
+	[ -e work/src/source-60 ] || cp stamp work/src/source-60
+	touch -r stamp work/src/source-60
+	traced
+	right
+}
+
+# clock_apart SECONDS: from now on the client's machine has a clock that is so
+# far ahead of that of the file system
+clock_apart()
+{
+	cat >clock.c <<-'C'
+	#define _GNU_SOURCE
+	#include <dlfcn.h>
+	#include <stdlib.h>
+	#include <time.h>
+	int
+	clock_gettime(clockid_t id, struct timespec *ts)
+	{
+		int (*real)(clockid_t, struct timespec *);
+		int ret;
+
+		*(void **)&real = dlsym(RTLD_NEXT, "clock_gettime");
+		ret = real(id, ts);
+		if (id == CLOCK_REALTIME || id == CLOCK_REALTIME_COARSE)
+			ts->tv_sec += atoi(getenv("CLOCK_APART"));
+		return ret;
+	}
+	C
+	"${CC:-cc}" -shared -fPIC -o clock.so clock.c -ldl
+	export CLOCK_APART=$1
+	# A sanitizer's library comes first.
+	LD_PRELOAD=$(ldd "$SHASH" | awk '/libasan/ { print $3 }')
+	export LD_PRELOAD="$LD_PRELOAD $PWD/clock.so"
+}
+
+@test "the clocks of machine and file system are apart" {
+	local apart
+	for apart in 3600 -3600; do
+		clock_apart "$apart"
+		printf 'one' >work/src/source-young
+		traced
+		# The canary: the client's clock is the other one.
+		shash snapshots --dir work --json | tail -n 1 >last
+		[ "$(jq '.start_ns - .receive_ns | fabs > 3e12' last)" = true ]
+		# Too young to be trusted, by the file system's clock; then the
+		# same size within its tick, for all that stat can tell.
+		traced
+		[ "$(grep -Eo 'source-[a-z0-9-]*' trace | sort -u)" = \
+		    source-young ]
+		printf 'two' >work/src/source-young
+		traced
+		right
+		sleep 2.2
+		traced
+		[ "$opens" -ge 1 ]
+		right
+		# Old enough now.
+		traced
+		[ "$opens" -eq 0 ]
+		right
+		unset LD_PRELOAD
+	done
+}
+
 @test "a byte in a large file costs a chunk" {
 	printf X | dd of=work/deep/source-large-2 bs=1 seek=1500000 \
 	    conv=notrunc status=none

@@ -34,7 +34,7 @@ teardown()
 backed_up()
 {
 	scenario_serve_at store "$port"
-	shash backup --dir work >key
+	shash backup --dir work >key 2>err
 	scenario_stop
 	[ "$(cat key)" = "$("$tests_lib/address.py" work)" ]
 	shash verify --store_dir store
@@ -65,9 +65,53 @@ backed_up()
 			printf '\377\377\377\377' | dd of="store/$pack" bs=1 \
 			    seek=$at conv=notrunc status=none
 		done
-		shash verify --store_dir store || [ $? -eq 13 ]
+		exits 13 shash verify --store_dir store
 		backed_up
 	done <packs
+}
+
+@test "damage that a restore came upon" {
+	(cd whole && find . -name '*.pack' -size +1M) >packs
+	[ "$(wc -l <packs)" -ge 1 ]
+	while read -r pack; do
+		rm -rf store
+		cp -a whole store
+		printf '\377\377\377\377' | dd of="store/$pack" bs=1 \
+		    seek=300000 conv=notrunc status=none
+		scenario_serve_at store "$port"
+		exits 13 shash restore --dir work --dest broken
+		rm -rf broken
+		scenario_stop
+		backed_up
+	done <packs
+}
+
+@test "the store is an older copy, its index is not" {
+	echo later >work/docs/later
+	head -c 700000 /dev/urandom >work/src/later
+	sleep 2.2
+	scenario_serve_at store "$port"
+	shash backup --dir work
+	shash backup --dir work
+	scenario_stop
+	rm -r store/vaults
+	cp -a whole/vaults store/vaults
+	backed_up
+	grep -q 'rolled back' err
+}
+
+@test "the store and its index are an older copy" {
+	echo later >work/docs/later
+	head -c 700000 /dev/urandom >work/src/later
+	sleep 2.2
+	scenario_serve_at store "$port"
+	shash backup --dir work
+	shash backup --dir work
+	scenario_stop
+	rm -r store
+	cp -a whole store
+	backed_up
+	grep -q 'rolled back' err
 }
 
 @test "the index is lost" {

@@ -207,7 +207,8 @@ peak()
 	wait "$pid"
 }
 
-# measured WHAT DIR: back up in a store of its own, print and check the peaks
+# measured WHAT DIR: back up in a store of its own, print and check the peaks.
+# The server's named limits make 52 MiB of tables and pages in all.
 measured()
 {
 	local store=store-$2
@@ -218,7 +219,7 @@ measured()
 	echo "# $1: client $client_kib KiB, server $server_kib KiB" >&3
 	[ "$client_kib" -gt 1024 ] && [ "$server_kib" -gt 1024 ]
 	[ "$client_kib" -lt $((128 * 1024)) ]
-	[ "$server_kib" -lt $((128 * 1024)) ]
+	[ "$server_kib" -lt $((64 * 1024)) ]
 	scenario_stop
 	rm -rf "$store"
 }
@@ -227,13 +228,11 @@ measured()
 flat()
 {
 	[ "$client_kib" -lt $((was_client + 16384)) ]
-	[ "$server_kib" -lt $((was_server + 16384)) ]
 }
 
-# The server's tables of an open pack are full from 262,144 small files on.
-@test "memory is flat: 10^5, 3 * 10^5 and 10^6 files" {
+@test "memory is flat: 10^5 and 10^6 files" {
 	local files
-	for files in 100000 300000 1000000; do
+	for files in 100000 1000000; do
 		mkdir -p "work-$files"
 		python3 - "$files" <<-'PYTHON'
 		import os, sys
@@ -245,7 +244,7 @@ flat()
 		    with open("%s/file-%07d" % (d, i), "w") as f:
 		        f.write("%d %s\n" % (i, "content " * 20))
 		PYTHON
-		was_client=$client_kib was_server=$server_kib
+		was_client=$client_kib
 		measured "$files files" "work-$files"
 	done
 	flat
@@ -261,7 +260,7 @@ flat()
 			dd if=/dev/urandom of="work-$gib/sparse" bs=1M count=1 \
 			    seek=$((i * 1024)) conv=notrunc status=none
 		done
-		was_client=$client_kib was_server=$server_kib
+		was_client=$client_kib
 		measured "$gib GiB, sparse" "work-$gib"
 	done
 	flat
