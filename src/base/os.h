@@ -48,4 +48,11 @@ int os_boot_id(char out[OS_BOOT_ID_LEN + 1]);
  */
 int os_machine_id(char out[OS_MACHINE_ID_LEN + 1]);
 
+/*
+ * Let all threads share one heap.  For a process in which many threads come
+ * and go: of heaps of their own each keeps its peak, and the peaks add up.
+ * Call it before there are threads.
+ */
+void os_one_heap(void);
+
 #endif

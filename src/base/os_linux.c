@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <malloc.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
@@ -126,4 +127,12 @@ int
 os_machine_id(char out[OS_MACHINE_ID_LEN + 1])
 {
 	return read_text(out, OS_MACHINE_ID_LEN, "/etc/machine-id");
+}
+
+void
+os_one_heap(void)
+{
+#ifdef M_ARENA_MAX
+	(void)mallopt(M_ARENA_MAX, 1); /* if not, it only takes more */
+#endif
 }

@@ -3,6 +3,7 @@
 #include "backend/dir.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "base/os.h"
 #include "cli/cli.h"
 #include "cli/jsonl.h"
 #include "cli/mode.h"
@@ -56,6 +57,7 @@ cmd_start(int argc, char **argv)
 		return rc;
 	if (operands == 1 && strcmp(argv[1], "start") != 0)
 		return err_set(ERR_USAGE, "start: unexpected '%s'", argv[1]);
+	os_one_heap();
 	log_set_timestamps(1);
 	memset(&o, 0, sizeof(o));
 	o.store_dir = store_dir;
