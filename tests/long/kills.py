@@ -100,13 +100,11 @@ class Server:
         self.log.close()
 
 
-def change(little=False):
-    """Something new in the source: small files and a large one, or a file."""
-    name = "work/d%d" % rng.randrange(6)
-    if little and os.path.exists(name):
-        with open(name + "/little", "wb") as f:
-            f.write(rng.randbytes(5000))
+def change(nothing=False):
+    """Something new in the source: small files and a large one."""
+    if nothing:
         return
+    name = "work/d%d" % rng.randrange(6)
     shutil.rmtree(name, ignore_errors=True)
     for sub in range(2):
         os.makedirs("%s/s%d" % (name, sub))
@@ -206,9 +204,9 @@ def back_up(checked=True):
         raise SystemExit("%s is not the key of the directory" % key)
 
 
-def rehearse(victim, little):
+def rehearse(victim, nothing):
     """Trace a whole backup: what plan() says of it."""
-    change(little)
+    change(nothing)
     server = Server()
     if victim == "client":
         _, key = run(*tracer("client", None, "rehearsal"), SHASH, "backup",
@@ -247,10 +245,10 @@ KILL = {"client": kill_client, "server": kill_server}
 
 def kill_in(victim, wanted, hits):
     """Until a phase was hit often enough; others may be hit on the way."""
-    # The client's main thread commits.  When there is much to put, others have
-    # made more calls by then.
-    little = victim == "client" and wanted in ("commit", "answer")
-    kills = rehearse(victim, little).get(wanted)
+    # The client's main thread commits.  When there is something to ask or to
+    # put, others have made more calls by then.
+    nothing = victim == "client" and wanted in ("commit", "answer")
+    kills = rehearse(victim, nothing).get(wanted)
     if not kills:
         raise SystemExit("the rehearsal has no %s of the %s" % (wanted,
                                                                 victim))
@@ -258,7 +256,7 @@ def kill_in(victim, wanted, hits):
     for _ in range(RUNS_MAX):
         if hits[victim, wanted] >= HITS:
             break
-        change(little)
+        change(nothing)
         kill = rng.choice(kills)
         server = KILL[victim](server, kill)
         phase = phase_of(victim, "trace")
