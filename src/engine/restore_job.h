@@ -41,7 +41,7 @@ void restore_job_release(struct restore_job *j);
 int restore_job_stop(struct restore_job *j, int code);
 /* Nonzero when it has ended: nothing is to be created any more. */
 int restore_job_stopped(struct restore_job *j);
-/* Ask the user's flag; only from the thread that called restore_run(). */
+/* Ask the user's flag. */
 int restore_job_poll(struct restore_job *j);
 
 /* Add to one of the counts of `j->result`. */

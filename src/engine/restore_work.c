@@ -277,7 +277,7 @@ arrived(void *arg, enum store_got got, const uint8_t id[STORE_ID_BYTES],
 	struct getting *g = arg;
 	struct restore_object *o = restore_window_find(g->win, id);
 
-	if (restore_job_stopped(g->w->job))
+	if (restore_job_poll(g->w->job))
 		return ERR_INTR;
 	if (o == NULL || o->arrived)
 		return err_set(
@@ -297,7 +297,7 @@ fetch_window(struct restore_work *w, struct restore_window *win)
 
 	for (i = 0; i < win->nobjects && rc == 0; i++)
 		rc = buf_append(&ids, win->objects[i].id, OBJECT_ID_BYTES);
-	if (rc == 0 && win->nobjects > 0 && !restore_job_stopped(w->job))
+	if (rc == 0 && win->nobjects > 0 && !restore_job_poll(w->job))
 		rc = w->job->store->ops->get(w->job->store, ids.data,
 		    (uint32_t)win->nobjects, arrived, &g);
 	buf_release(&ids);
