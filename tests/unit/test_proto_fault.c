@@ -71,9 +71,13 @@ static void
 test_hello(void **state)
 {
 	static const char *const bad[] = {"", "{}", "<html></html>",
-	    "{\"product\": \"other\", \"protocol\": 0}",
-	    "{\"product\": \"hashstore\", \"protocol\": 1}",
-	    "{\"product\": \"hashstore\", \"protocol\": 0}"};
+	    "{\"product\": \"other\", \"protocol\": 1}",
+	    "{\"product\": \"hashstore\"}",
+	    "{\"product\": \"hashstore\", \"protocol\": 1}"};
+	/* Ours, and not for us: another shash is needed. */
+	static const char *const other[] = {
+	    "{\"product\": \"hashstore\", \"protocol\": 0}",
+	    "{\"product\": \"hashstore\", \"protocol\": 2}"};
 	struct hello h = {.store = {1, 2, 3}, .insecure = 1}, got;
 	struct buf b = BUF_INIT;
 	size_t i;
@@ -87,6 +91,10 @@ test_hello(void **state)
 		assert_int_equal(
 		    hello_decode(&got, (const uint8_t *)bad[i], strlen(bad[i])),
 		    ERR_UNREACHABLE);
+	for (i = 0; i < sizeof(other) / sizeof(other[0]); i++)
+		assert_int_equal(hello_decode(&got, (const uint8_t *)other[i],
+				     strlen(other[i])),
+		    ERR_NOSTORE);
 	buf_release(&b);
 }
 
