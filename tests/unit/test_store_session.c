@@ -6,6 +6,7 @@
 #include "base/fs.h"
 #include "base/pool.h"
 #include "lib/store_fixture.h"
+#include "lib/vault_world.h"
 #include "sign/sign.h"
 #include "store/backend.h"
 #include "store/local.h"
@@ -21,200 +22,43 @@
 
 #include <cmocka.h>
 
-static const uint8_t vault_id[16] = "a vault's name";
-
-struct world {
-	char *folder, *vault_dir, *incoming, *index_dir;
-	struct backend *b;
-	struct vault *v;
-	struct fixture_mount m;
-};
-
-static void
-open_vault(struct world *w)
-{
-	struct vault_options o = {0};
-
-	assert_int_equal(backend_dir_open(&w->b, w->vault_dir, w->incoming), 0);
-	o.backend = w->b;
-	o.index_dir = w->index_dir;
-	memcpy(o.id, vault_id, 16);
-	assert_int_equal(vault_open(&w->v, &o), 0);
-}
-
-static void
-close_vault(struct world *w)
-{
-	vault_close(w->v);
-	w->b->ops->close(w->b);
-}
-
-static int
-set_up(void **state)
-{
-	struct world *w = calloc(1, sizeof(*w));
-
-	assert_non_null(w);
-	assert_int_equal(sign_start(), 0);
-	w->folder = fixture_folder();
-	w->vault_dir = fs_join(w->folder, "vault");
-	w->incoming = fs_join(w->folder, "incoming");
-	w->index_dir = fs_join(w->folder, "index");
-	assert_int_equal(fs_make_dirs(w->vault_dir, 0700), 0);
-	assert_int_equal(fs_make_dirs(w->incoming, 0700), 0);
-	fixture_mount(&w->m, 1);
-	open_vault(w);
-	*state = w;
-	return 0;
-}
-
-static int
-tear_down(void **state)
-{
-	struct world *w = *state;
-
-	close_vault(w);
-	fixture_remove(w->folder);
-	free(w->vault_dir);
-	free(w->incoming);
-	free(w->index_dir);
-	free(w);
-	return 0;
-}
-
-static struct session *
-log_in(struct world *w)
-{
-	struct session *s;
-
-	assert_int_equal(session_open(&s, w->v, w->m.id, w->m.public_key), 0);
-	return s;
-}
-
-static int
-have(struct session *s, uint64_t number)
-{
-	uint8_t id[32], bit;
-
-	fixture_id(id, number);
-	assert_int_equal(session_have(s, &bit, id, 1), 0);
-	return bit;
-}
-
-/* Put a data object without members. */
-static void
-put_data(struct session *s, uint64_t number)
-{
-	struct buf b = BUF_INIT;
-	uint8_t id[32];
-
-	fixture_id(id, number);
-	fixture_data(&b, id, NULL, 0, 1000);
-	assert_int_equal(session_put(s, b.data, b.len, 0), 0);
-	buf_release(&b);
-}
-
-/* Put a meta object that refers to `n` others, numbered from `first` on. */
-static void
-put_meta(struct session *s, uint64_t number, uint64_t first, uint32_t n)
-{
-	struct buf b = BUF_INIT;
-	uint8_t id[32], *refs = malloc((size_t)n * 32 + 1);
-	uint32_t i;
-
-	assert_non_null(refs);
-	for (i = 0; i < n; i++)
-		fixture_id(refs + (size_t)i * 32, first + i);
-	fixture_id(id, number);
-	fixture_meta(&b, id, refs, n, 100);
-	assert_int_equal(session_put(s, b.data, b.len, 0), 0);
-	buf_release(&b);
-	free(refs);
-}
-
-static int
-commit(struct world *w, struct session *s, uint64_t root, struct buf *missing)
-{
-	struct store_receipt receipt;
-	struct buf client = BUF_INIT;
-	uint8_t id[32];
-	int ret;
-
-	fixture_id(id, root);
-	fixture_snapshot(&client, &w->m, vault_id, id);
-	ret = session_commit(s, &receipt, missing, client.data, client.len);
-	if (ret == 0)
-		fixture_committed(&w->m, &client);
-	buf_release(&client);
-	return ret;
-}
-
-static int
-check_got(void *arg, enum store_got got, const uint8_t *id,
-    const uint8_t *record, size_t len)
-{
-	unsigned *counts = arg;
-	struct record r;
-
-	counts[got]++;
-	if (got == STORE_GOT_RECORD) {
-		assert_int_equal(record_decode(&r, record, len), 0);
-		assert_memory_equal(r.id, id, 32);
-	}
-	return 0;
-}
-
-/* How many of the objects first .. first + n - 1 come as what. */
-static void
-get_all(unsigned counts[3], struct session *s, uint64_t first, uint32_t n)
-{
-	uint8_t *ids = malloc((size_t)n * 32);
-	uint32_t i;
-
-	memset(counts, 0, 3 * sizeof(*counts));
-	for (i = 0; i < n; i++)
-		fixture_id(ids + (size_t)i * 32, first + i);
-	assert_int_equal(session_get(s, ids, n, check_got, counts), 0);
-	free(ids);
-}
-
 static void
 test_backup_and_restore(void **state)
 {
 	struct world *w = *state;
 	struct buf missing = BUF_INIT;
-	struct session *s = log_in(w);
+	struct session *s = world_log_in(w);
 	struct store_info info;
 	unsigned counts[3];
 	int i;
 
 	for (i = 0; i < 20; i++)
-		put_data(s, (uint64_t)i);
-	put_meta(s, 100, 0, 20);
-	put_meta(s, 200, 100, 1);
-	assert_true(have(s, 3));
-	assert_true(have(s, 200));
-	assert_false(have(s, 999));
-	get_all(counts, s, 0, 30);
+		world_put_data(s, (uint64_t)i);
+	world_put_meta(s, 100, 0, 20);
+	world_put_meta(s, 200, 100, 1);
+	assert_true(world_have(s, 3));
+	assert_true(world_have(s, 200));
+	assert_false(world_have(s, 999));
+	world_get(counts, s, 0, 30);
 	assert_int_equal(counts[STORE_GOT_RECORD], 20);
 	assert_int_equal(counts[STORE_GOT_ABSENT], 10);
-	assert_int_equal(commit(w, s, 200, &missing), 0);
-	get_all(counts, s, 0, 30);
+	assert_int_equal(world_commit(w, s, 200, &missing), 0);
+	world_get(counts, s, 0, 30);
 	assert_int_equal(counts[STORE_GOT_RECORD], 20);
 	assert_int_equal(session_close(s), 0);
 
 	/* Another process. */
-	close_vault(w);
-	open_vault(w);
-	s = log_in(w);
+	world_close(w);
+	world_open(w);
+	s = world_log_in(w);
 	session_info(&info, s);
 	assert_true(info.has_parent);
 	assert_int_equal(info.parent_client_seq, 1);
 	assert_memory_equal(info.parent_hash, w->m.previous, 32);
-	assert_true(have(s, 200));
-	get_all(counts, s, 100, 101);
+	assert_true(world_have(s, 200));
+	world_get(counts, s, 100, 101);
 	assert_int_equal(counts[STORE_GOT_RECORD], 2);
-	assert_int_equal(commit(w, s, 200, &missing), 0);
+	assert_int_equal(world_commit(w, s, 200, &missing), 0);
 	assert_int_equal(session_close(s), 0);
 	buf_release(&missing);
 }
@@ -225,31 +69,31 @@ test_commit_refuses(void **state)
 	struct world *w = *state;
 	struct buf missing = BUF_INIT, client = BUF_INIT, other = BUF_INIT;
 	struct store_receipt one, two;
-	struct session *s = log_in(w);
+	struct session *s = world_log_in(w);
 	uint8_t id[32];
 
 	/* The parent is there, its child is not. */
-	put_data(s, 1);
-	put_meta(s, 10, 1, 2);
-	put_meta(s, 20, 10, 1);
-	assert_int_equal(commit(w, s, 20, &missing), ERR_MISSING);
+	world_put_data(s, 1);
+	world_put_meta(s, 10, 1, 2);
+	world_put_meta(s, 20, 10, 1);
+	assert_int_equal(world_commit(w, s, 20, &missing), ERR_MISSING);
 	/* 20, 10 and 2 have to be looked at again. */
 	assert_int_equal(missing.len, 3 * 32);
 	/* Said so while the session lives, but no other session has it. */
-	assert_true(have(s, 20));
+	assert_true(world_have(s, 20));
 	assert_int_equal(session_close(s), 0);
-	s = log_in(w);
-	assert_false(have(s, 20));
-	assert_false(have(s, 10));
-	assert_true(have(s, 1));
+	s = world_log_in(w);
+	assert_false(world_have(s, 20));
+	assert_false(world_have(s, 10));
+	assert_true(world_have(s, 1));
 	/* The child comes: nothing else is sent again. */
-	put_data(s, 2);
-	assert_int_equal(commit(w, s, 20, &missing), 0);
-	assert_true(have(s, 20));
+	world_put_data(s, 2);
+	assert_int_equal(world_commit(w, s, 20, &missing), 0);
+	assert_true(world_have(s, 20));
 
 	/* A repeat gets the same receipt; other content does not. */
 	fixture_id(id, 20);
-	fixture_snapshot(&client, &w->m, vault_id, id);
+	fixture_snapshot(&client, &w->m, world_vault, id);
 	assert_int_equal(
 	    session_commit(s, &one, &missing, client.data, client.len), 0);
 	assert_int_equal(
@@ -258,14 +102,14 @@ test_commit_refuses(void **state)
 	assert_int_equal(two.server_seq, 2);
 	assert_int_equal(one.receive_ns, two.receive_ns);
 	fixture_id(id, 10);
-	fixture_snapshot(&other, &w->m, vault_id, id);
+	fixture_snapshot(&other, &w->m, world_vault, id);
 	assert_int_equal(
 	    session_commit(s, &one, &missing, other.data, other.len),
 	    ERR_EXIST);
 	/* A gap, another vault, a wrong signature. */
 	w->m.client_seq += 5;
 	buf_reset(&other);
-	fixture_snapshot(&other, &w->m, vault_id, id);
+	fixture_snapshot(&other, &w->m, world_vault, id);
 	assert_int_equal(
 	    session_commit(s, &one, &missing, other.data, other.len),
 	    ERR_STALE);
@@ -290,14 +134,14 @@ test_parents_before_children(void **state)
 {
 	struct world *w = *state;
 	struct buf missing = BUF_INIT;
-	struct session *s = log_in(w);
+	struct session *s = world_log_in(w);
 	int i;
 
 	/* A chain in the worst order, longer than admission's passes. */
 	for (i = 0; i < 50; i++)
-		put_meta(s, (uint64_t)(1000 - i), (uint64_t)(999 - i), 1);
-	put_data(s, 950);
-	assert_int_equal(commit(w, s, 1000, &missing), 0);
+		world_put_meta(s, (uint64_t)(1000 - i), (uint64_t)(999 - i), 1);
+	world_put_data(s, 950);
+	assert_int_equal(world_commit(w, s, 1000, &missing), 0);
 	assert_int_equal(session_close(s), 0);
 	buf_release(&missing);
 }
@@ -306,7 +150,7 @@ static void
 test_put_refuses_damage(void **state)
 {
 	struct world *w = *state;
-	struct session *s = log_in(w);
+	struct session *s = world_log_in(w);
 	struct buf b = BUF_INIT;
 	uint8_t id[32];
 
@@ -317,16 +161,16 @@ test_put_refuses_damage(void **state)
 	b.data[b.len - 1] ^= 1;
 	assert_int_equal(session_put(s, b.data, b.len, 0), ERR_DAMAGED);
 	/* None of them was stored. */
-	assert_false(have(s, 1));
+	assert_false(world_have(s, 1));
 	assert_int_equal(session_put(s, b.data, b.len - 7, 0), ERR_DAMAGED);
 	b.data[b.len - 1] ^= 1;
 	assert_int_equal(session_put(s, b.data, b.len, 0), 0);
-	assert_true(have(s, 1));
+	assert_true(world_have(s, 1));
 	session_fence(s);
 	assert_int_equal(session_put(s, b.data, b.len, 0), ERR_STALE);
 	assert_int_equal(session_close(s), 0);
-	s = log_in(w);
-	assert_true(have(s, 2));
+	s = world_log_in(w);
+	assert_true(world_have(s, 2));
 	assert_int_equal(session_close(s), 0);
 	buf_release(&b);
 }
@@ -335,7 +179,7 @@ static void
 test_file_ids(void **state)
 {
 	struct world *w = *state;
-	struct session *s = log_in(w);
+	struct session *s = world_log_in(w);
 	struct store_member found[2];
 	struct buf b = BUF_INIT;
 	uint8_t bundle[32], files[3 * 32];
@@ -357,7 +201,7 @@ test_file_ids(void **state)
 		assert_int_equal(session_close(s), 0);
 		if (round == 1)
 			assert_int_equal(vault_reindex(w->v), 0);
-		s = log_in(w);
+		s = world_log_in(w);
 	}
 	assert_int_equal(session_close(s), 0);
 	buf_release(&b);
@@ -398,15 +242,15 @@ static void
 store_chain(struct world *w)
 {
 	struct buf missing = BUF_INIT;
-	struct session *s = log_in(w);
+	struct session *s = world_log_in(w);
 
-	put_data(s, 1);
+	world_put_data(s, 1);
 	assert_int_equal(session_close(s), 0);
-	s = log_in(w);
-	put_data(s, 2);
-	put_meta(s, 10, 1, 2);
-	put_meta(s, 20, 10, 1);
-	assert_int_equal(commit(w, s, 20, &missing), 0);
+	s = world_log_in(w);
+	world_put_data(s, 2);
+	world_put_meta(s, 10, 1, 2);
+	world_put_meta(s, 20, 10, 1);
+	assert_int_equal(world_commit(w, s, 20, &missing), 0);
 	assert_int_equal(session_close(s), 0);
 	buf_release(&missing);
 }
@@ -420,45 +264,45 @@ test_damage_and_heal(void **state)
 	struct session *s;
 	unsigned counts[3];
 
-	s = log_in(w);
-	put_data(s, 1);
+	s = world_log_in(w);
+	world_put_data(s, 1);
 	assert_int_equal(session_close(s), 0);
 	assert_int_equal(w->b->ops->list(w->b, "packs", spoil, w), 0);
-	s = log_in(w);
-	put_data(s, 2);
-	put_meta(s, 10, 1, 2);
-	put_meta(s, 20, 10, 1);
-	assert_int_equal(commit(w, s, 20, &missing), 0);
+	s = world_log_in(w);
+	world_put_data(s, 2);
+	world_put_meta(s, 10, 1, 2);
+	world_put_meta(s, 20, 10, 1);
+	assert_int_equal(world_commit(w, s, 20, &missing), 0);
 	vault_generation(before, w->v);
 	/* Never wrong bytes; noticed, marked, and its ancestors leave. */
-	get_all(counts, s, 1, 2);
+	world_get(counts, s, 1, 2);
 	assert_int_equal(counts[STORE_GOT_DAMAGED], 1);
 	assert_int_equal(counts[STORE_GOT_RECORD], 1);
 	vault_generation(after, w->v);
 	assert_memory_not_equal(before, after, 32);
-	assert_false(have(s, 1));
-	assert_false(have(s, 10));
-	assert_false(have(s, 20));
-	assert_true(have(s, 2));
-	assert_int_equal(commit(w, s, 20, &missing), ERR_MISSING);
+	assert_false(world_have(s, 1));
+	assert_false(world_have(s, 10));
+	assert_false(world_have(s, 20));
+	assert_true(world_have(s, 2));
+	assert_int_equal(world_commit(w, s, 20, &missing), ERR_MISSING);
 	assert_int_equal(session_close(s), 0);
 	/* The mark outlives the index. */
 	assert_int_equal(vault_reindex(w->v), 0);
-	s = log_in(w);
-	assert_false(have(s, 1));
-	assert_false(have(s, 20));
+	s = world_log_in(w);
+	assert_false(world_have(s, 1));
+	assert_false(world_have(s, 20));
 	/* get serves the ancestors. */
-	get_all(counts, s, 20, 1);
+	world_get(counts, s, 20, 1);
 	assert_int_equal(counts[STORE_GOT_RECORD], 1);
 	/* Put again it heals them, and stays healed. */
-	put_data(s, 1);
-	assert_int_equal(commit(w, s, 20, &missing), 0);
-	assert_true(have(s, 20));
+	world_put_data(s, 1);
+	assert_int_equal(world_commit(w, s, 20, &missing), 0);
+	assert_true(world_have(s, 20));
 	assert_int_equal(session_close(s), 0);
 	assert_int_equal(vault_reindex(w->v), 0);
-	s = log_in(w);
-	assert_true(have(s, 20));
-	get_all(counts, s, 1, 2);
+	s = world_log_in(w);
+	assert_true(world_have(s, 20));
+	world_get(counts, s, 1, 2);
 	assert_int_equal(counts[STORE_GOT_RECORD], 2);
 	assert_int_equal(session_close(s), 0);
 	buf_release(&missing);
@@ -472,21 +316,21 @@ test_report(void **state)
 	struct buf missing = BUF_INIT;
 	struct session *s;
 
-	s = log_in(w);
-	put_data(s, 1);
+	s = world_log_in(w);
+	world_put_data(s, 1);
 	assert_int_equal(session_close(s), 0);
-	s = log_in(w);
-	put_data(s, 2);
-	put_meta(s, 10, 1, 2);
-	put_meta(s, 20, 10, 1);
-	assert_int_equal(commit(w, s, 20, &missing), 0);
+	s = world_log_in(w);
+	world_put_data(s, 2);
+	world_put_meta(s, 10, 1, 2);
+	world_put_meta(s, 20, 10, 1);
+	assert_int_equal(world_commit(w, s, 20, &missing), 0);
 	/* A whole record stays, whatever is said of it: a stolen mount key
 	 * must not clear the way for another record of this id. */
 	vault_generation(before, w->v);
 	fixture_id(id, 1);
 	assert_int_equal(session_report(s, id), 0);
-	assert_true(have(s, 1));
-	assert_true(have(s, 20));
+	assert_true(world_have(s, 1));
+	assert_true(world_have(s, 20));
 	vault_generation(after, w->v);
 	assert_memory_equal(before, after, 32);
 	/* What is not there is no news. */
@@ -496,13 +340,13 @@ test_report(void **state)
 	assert_int_equal(w->b->ops->list(w->b, "packs", spoil, w), 0);
 	fixture_id(id, 1);
 	assert_int_equal(session_report(s, id), 0);
-	assert_false(have(s, 1));
-	assert_false(have(s, 20));
+	assert_false(world_have(s, 1));
+	assert_false(world_have(s, 20));
 	assert_int_equal(session_report(s, id), 0);
-	put_data(s, 1);
+	world_put_data(s, 1);
 	assert_int_equal(session_close(s), 0);
-	s = log_in(w);
-	assert_true(have(s, 1));
+	s = world_log_in(w);
+	assert_true(world_have(s, 1));
 	assert_int_equal(session_close(s), 0);
 	buf_release(&missing);
 }
@@ -516,18 +360,18 @@ test_lost_index(void **state)
 
 	store_chain(w);
 	vault_generation(before, w->v);
-	close_vault(w);
+	world_close(w);
 	assert_int_equal(fs_remove_tree(w->index_dir), 0);
-	open_vault(w);
+	world_open(w);
 	vault_generation(after, w->v);
 	assert_memory_not_equal(before, after, 32);
-	s = log_in(w);
-	assert_true(have(s, 1));
-	assert_true(have(s, 20));
+	s = world_log_in(w);
+	assert_true(world_have(s, 1));
+	assert_true(world_have(s, 20));
 	assert_int_equal(session_close(s), 0);
 	/* Opened again, nothing changes. */
-	close_vault(w);
-	open_vault(w);
+	world_close(w);
+	world_open(w);
 	vault_generation(before, w->v);
 	assert_memory_equal(before, after, 32);
 }
@@ -546,26 +390,26 @@ test_lost_pack(void **state)
 	struct world *w = *state;
 	uint8_t before[32], after[32];
 	char name[BACKEND_NAME_MAX];
-	struct session *s = log_in(w);
+	struct session *s = world_log_in(w);
 	struct buf missing = BUF_INIT;
 
-	put_data(s, 1);
+	world_put_data(s, 1);
 	assert_int_equal(session_close(s), 0);
 	assert_int_equal(w->b->ops->list(w->b, "packs", copy_name, name), 0);
 	store_chain(w);
 	vault_generation(before, w->v);
-	close_vault(w);
+	world_close(w);
 	assert_int_equal(erase(w, name, 0), 0);
-	open_vault(w);
+	world_open(w);
 	vault_generation(after, w->v);
 	assert_memory_not_equal(before, after, 32);
-	s = log_in(w);
-	assert_false(have(s, 1));
-	assert_false(have(s, 10));
-	assert_false(have(s, 20));
-	assert_true(have(s, 2));
-	put_data(s, 1);
-	assert_int_equal(commit(w, s, 20, &missing), 0);
+	s = world_log_in(w);
+	assert_false(world_have(s, 1));
+	assert_false(world_have(s, 10));
+	assert_false(world_have(s, 20));
+	assert_true(world_have(s, 2));
+	world_put_data(s, 1);
+	assert_int_equal(world_commit(w, s, 20, &missing), 0);
 	assert_int_equal(session_close(s), 0);
 	buf_release(&missing);
 }
@@ -581,9 +425,9 @@ test_older_copy(void **state)
 	vault_generation(before, w->v);
 	assert_int_equal(
 	    w->b->ops->list(w->b, "snapshots", copy_name, name), 0);
-	close_vault(w);
+	world_close(w);
 	assert_int_equal(erase(w, name, 0), 0);
-	open_vault(w);
+	world_open(w);
 	vault_generation(after, w->v);
 	assert_memory_not_equal(before, after, 32);
 }
@@ -593,17 +437,17 @@ test_broken_footer(void **state)
 {
 	struct world *w = *state;
 	char name[BACKEND_NAME_MAX];
-	struct session *s = log_in(w);
+	struct session *s = world_log_in(w);
 	uint64_t size;
 	char *path;
 	FILE *f;
 
-	put_data(s, 1);
-	put_data(s, 2);
+	world_put_data(s, 1);
+	world_put_data(s, 2);
 	assert_int_equal(session_close(s), 0);
 	assert_int_equal(w->b->ops->list(w->b, "packs", copy_name, name), 0);
 	assert_int_equal(w->b->ops->size(&size, w->b, name), 0);
-	close_vault(w);
+	world_close(w);
 	path = fs_join(w->vault_dir, name);
 	f = fopen(path, "r+b");
 	assert_non_null(f);
@@ -612,11 +456,11 @@ test_broken_footer(void **state)
 	assert_int_equal(fclose(f), 0);
 	free(path);
 	assert_int_equal(fs_remove_tree(w->index_dir), 0);
-	open_vault(w);
+	world_open(w);
 	assert_int_equal(w->v->packs_damaged, 1);
-	s = log_in(w);
-	assert_true(have(s, 1));
-	assert_true(have(s, 2));
+	s = world_log_in(w);
+	assert_true(world_have(s, 1));
+	assert_true(world_have(s, 2));
 	assert_int_equal(session_close(s), 0);
 }
 
@@ -650,7 +494,7 @@ check_epoch(void *arg, enum store_got got, const uint8_t *id,
 static void
 get_epoch(struct world *w, uint32_t epoch)
 {
-	struct session *s = log_in(w);
+	struct session *s = world_log_in(w);
 	uint8_t id[32];
 
 	fixture_id(id, 1);
@@ -666,12 +510,12 @@ test_epochs(void **state)
 	struct buf b = BUF_INIT;
 
 	w->v->epoch = 2;
-	s = log_in(w);
+	s = world_log_in(w);
 	epoch_record(&b, 1);
 	assert_int_equal(session_put(s, b.data, b.len, 0), 0);
 	assert_int_equal(session_close(s), 0);
 	/* Dropped without the flag, whatever its epoch; later than all: no. */
-	s = log_in(w);
+	s = world_log_in(w);
 	epoch_record(&b, 2);
 	assert_int_equal(session_put(s, b.data, b.len, 0), 0);
 	epoch_record(&b, 3);
@@ -679,12 +523,12 @@ test_epochs(void **state)
 	assert_int_equal(session_close(s), 0);
 	get_epoch(w, 1);
 	/* With it the later epoch takes the place, the earlier one does not. */
-	s = log_in(w);
+	s = world_log_in(w);
 	epoch_record(&b, 2);
 	assert_int_equal(session_put(s, b.data, b.len, SESSION_REPLACE), 0);
 	assert_int_equal(session_close(s), 0);
 	get_epoch(w, 2);
-	s = log_in(w);
+	s = world_log_in(w);
 	epoch_record(&b, 0);
 	assert_int_equal(session_put(s, b.data, b.len, SESSION_REPLACE), 0);
 	assert_int_equal(session_close(s), 0);
@@ -707,8 +551,8 @@ put_many(void *arg)
 	int i;
 
 	for (i = 0; i < 300; i++) {
-		put_data(k->s, k->first + (uint64_t)i);
-		put_meta(k->s, 100000 + k->first + (uint64_t)i,
+		world_put_data(k->s, k->first + (uint64_t)i);
+		world_put_meta(k->s, 100000 + k->first + (uint64_t)i,
 		    k->first + (uint64_t)i, 1);
 	}
 }
@@ -718,7 +562,7 @@ test_two_sessions_at_once(void **state)
 {
 	struct world *w = *state;
 	struct buf missing = BUF_INIT;
-	struct session *a = log_in(w), *b = log_in(w);
+	struct session *a = world_log_in(w), *b = world_log_in(w);
 	/* Two threads in one session, one in the other; they overlap. */
 	struct work k[3] = {{w, a, 0}, {w, a, 200}, {w, b, 100}};
 	struct pool_thread *t[3];
@@ -728,14 +572,14 @@ test_two_sessions_at_once(void **state)
 		assert_int_equal(pool_thread_start(&t[i], put_many, &k[i]), 0);
 	for (i = 0; i < 3; i++)
 		pool_thread_join(t[i]);
-	put_meta(a, 500000, 100000, 500);
-	assert_int_equal(commit(w, a, 500000, &missing), 0);
+	world_put_meta(a, 500000, 100000, 500);
+	assert_int_equal(world_commit(w, a, 500000, &missing), 0);
 	assert_int_equal(session_close(a), 0);
-	assert_int_equal(commit(w, b, 100150, &missing), 0);
+	assert_int_equal(world_commit(w, b, 100150, &missing), 0);
 	assert_int_equal(session_close(b), 0);
 	assert_int_equal(vault_reindex(w->v), 0);
-	a = log_in(w);
-	assert_true(have(a, 500000));
+	a = world_log_in(w);
+	assert_true(world_have(a, 500000));
 	assert_int_equal(session_close(a), 0);
 	buf_release(&missing);
 }
@@ -759,7 +603,8 @@ test_local_store(void **state)
 	st->ops->close(st);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+#define TEST(f) \
+	cmocka_unit_test_setup_teardown(f, world_set_up, world_tear_down)
 
 int
 main(void)
