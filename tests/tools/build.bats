@@ -41,6 +41,7 @@ main(void)
 }
 END
 	echo '.Dd' >man/shash.1
+	echo '.Dd' >man/shash-leaf.1
 }
 
 teardown()
@@ -145,6 +146,7 @@ teardown()
 	make -s install PREFIX=/opt/hs DESTDIR="$tree/root"
 	[ -x root/opt/hs/bin/shash ]
 	[ -e root/opt/hs/share/man/man1/shash.1 ]
+	[ -e root/opt/hs/share/man/man1/shash-leaf.1 ]
 	make -s uninstall PREFIX=/opt/hs DESTDIR="$tree/root"
 	[ -z "$(find root -type f)" ]
 }

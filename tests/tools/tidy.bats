@@ -212,3 +212,12 @@ compile()
 	echo '.Xx' >man/shash.1
 	finds manuals 'man/shash.1'
 }
+
+@test "manuals: what this machine has no manual of is no finding" {
+	printf '%s\n' '.Dd November 22, 2026' '.Dt SHASH 1' '.Os hashstore' \
+	    '.Sh NAME' '.Nm shash' '.Nd try' '.Sh DESCRIPTION' 'See' \
+	    '.Xr no-such-thing 1 .' >man/shash.1
+	run tools/tidy manuals
+	echo "$output"
+	[ "$status" -eq 0 ]
+}
