@@ -182,13 +182,23 @@ bench: all benches ## time each stage, then whole backups (bench/README.md)
 	@set -e; for b in $(BENCHES); do echo "== $$b"; $$b; done
 	@SHASH=$(abspath $(BUILD)/shash) bench/whole $(DIR)
 
+# Where the three shells look for completions of installed programs.
+SHARE = $(DESTDIR)$(PREFIX)/share
+COMPLETION_BASH = $(SHARE)/bash-completion/completions/shash
+COMPLETION_ZSH = $(SHARE)/zsh/site-functions/_shash
+COMPLETION_FISH = $(SHARE)/fish/vendor_completions.d/shash.fish
+
 install: all ## install below DESTDIR and PREFIX
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(MANDIR)/man1
 	install -m 755 $(BUILD)/shash $(DESTDIR)$(PREFIX)/bin/shash
 	$(if $(MAN),install -m 644 $(MAN) $(DESTDIR)$(MANDIR)/man1)
+	install -D -m 644 completions/shash.bash $(COMPLETION_BASH)
+	install -D -m 644 completions/_shash $(COMPLETION_ZSH)
+	install -D -m 644 completions/shash.fish $(COMPLETION_FISH)
 
 uninstall: ## remove what install put there
 	rm -f $(DESTDIR)$(PREFIX)/bin/shash \
+	    $(COMPLETION_BASH) $(COMPLETION_ZSH) $(COMPLETION_FISH) \
 	    $(MAN:man/%=$(DESTDIR)$(MANDIR)/man1/%)
 
 clean: ## remove everything built

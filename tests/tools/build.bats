@@ -6,7 +6,8 @@ setup()
 	repo=$BATS_TEST_DIRNAME/../..
 	tree=$(mktemp -d)
 	mkdir -p "$tree"/{src/base,src/hash,src/cli,man,tests/unit}
-	cp -r "$repo/Makefile" "$repo/set_devenv.sh" "$repo/tools" "$tree"
+	cp -r "$repo/Makefile" "$repo/set_devenv.sh" "$repo/tools" \
+	    "$repo/completions" "$tree"
 	cd "$tree"
 	unset BUILD MAKEFLAGS MAKELEVEL CC CFLAGS SHASH RESULTS
 	cat >src/base/twig.h <<'END'
@@ -147,6 +148,10 @@ teardown()
 	[ -x root/opt/hs/bin/shash ]
 	[ -e root/opt/hs/share/man/man1/shash.1 ]
 	[ -e root/opt/hs/share/man/man1/shash-leaf.1 ]
+	share=root/opt/hs/share
+	cmp completions/shash.bash $share/bash-completion/completions/shash
+	cmp completions/_shash $share/zsh/site-functions/_shash
+	cmp completions/shash.fish $share/fish/vendor_completions.d/shash.fish
 	make -s uninstall PREFIX=/opt/hs DESTDIR="$tree/root"
 	[ -z "$(find root -type f)" ]
 }
