@@ -1,26 +1,25 @@
 #include "store/heads.h"
 
 #include "base/err.h"
-#include "base/hex.h"
 #include "base/limits.h"
 #include "store/backend.h"
 #include "store/envelope.h"
+#include "store/retire.h"
+#include "store/seqname.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define PREFIX "snapshots/"
-#define PREFIX_LEN (sizeof(PREFIX) - 1)
+static const struct seqname_kind kind = {"snapshots", ".snap"};
 
 void
 heads_path(char out[HEADS_PATH_BYTES], const uint8_t mount[16], uint64_t seq)
 {
-	char hex[33];
+	char path[BACKEND_NAME_MAX];
 
-	hex_encode(hex, mount, 16);
-	(void)snprintf(out, HEADS_PATH_BYTES, PREFIX "%s/%010llu.snap", hex,
-	    (unsigned long long)seq); /* it fits by the size of the parts */
+	seqname_path(path, &kind, mount, seq);
+	memcpy(out, path, HEADS_PATH_BYTES - 1);
+	out[HEADS_PATH_BYTES - 1] = '\0';
 }
 
 void
@@ -71,66 +70,10 @@ heads_set(struct heads *h, const struct head *item)
 	return 0;
 }
 
-/* The parts of a snapshot's name; 1 when it is none. */
-static int
-parse_name(struct heads_name *out, const char *name)
-{
-	char again[HEADS_PATH_BYTES];
-	const char *digits = name + PREFIX_LEN + 33;
-
-	if (strlen(name) != HEADS_PATH_BYTES - 1 ||
-	    hex_decode(out->mount, 16, name + PREFIX_LEN, 32) != 0)
-		return 1;
-	out->seq = strtoull(digits, NULL, 10);
-	heads_path(again, out->mount, out->seq);
-	/* Only the one way to write it, and numbers begin with 1. */
-	return out->seq == 0 || strcmp(again, name) != 0;
-}
-
-static int
-collect(void *arg, const char *name, uint64_t size)
-{
-	struct heads_name n;
-
-	if (parse_name(&n, name) != 0)
-		return 0;
-	n.size = size;
-	return buf_append(arg, &n, sizeof(n));
-}
-
-static int
-compare(const void *a, const void *b)
-{
-	const struct heads_name *x = a, *y = b;
-	int ret = memcmp(x->mount, y->mount, 16);
-
-	if (ret != 0)
-		return ret;
-	return x->seq < y->seq ? -1 : x->seq > y->seq;
-}
-
 int
 heads_list(struct buf *out, struct backend *b, const uint8_t mount[16])
 {
-	char prefix[HEADS_PATH_BYTES] = "snapshots";
-	struct buf names = BUF_INIT;
-	int ret;
-
-	if (mount != NULL) {
-		heads_path(prefix, mount, 1);
-		prefix[PREFIX_LEN + 32] = '\0';
-	}
-	ret = b->ops->list(b, prefix, collect, &names);
-	if (ret != 0) {
-		buf_release(&names);
-		return ret;
-	}
-	if (names.len > 0)
-		qsort(names.data, names.len / sizeof(struct heads_name),
-		    sizeof(struct heads_name), compare);
-	buf_release(out);
-	*out = names;
-	return 0;
+	return seqname_list(out, b, &kind, mount);
 }
 
 int
@@ -181,6 +124,48 @@ load_one(struct head *h, struct backend *b, const struct heads_name *name,
 }
 
 int
+heads_compare(const struct heads_name *a, const struct heads_name *b)
+{
+	int ret = memcmp(a->mount, b->mount, 16);
+
+	if (ret != 0)
+		return ret;
+	return a->seq < b->seq ? -1 : a->seq > b->seq;
+}
+
+/* A number that a tombstone has is not given to another snapshot. */
+static int
+count_tombs(struct heads *h, struct backend *b)
+{
+	const struct heads_name *names;
+	struct buf list = BUF_INIT;
+	const struct head *known;
+	struct head item;
+	size_t i, n;
+	int ret = retire_list(&list, b, NULL);
+
+	names = (const struct heads_name *)(const void *)list.data;
+	n = list.len / sizeof(*names);
+	for (i = 0; i < n && ret == 0; i++) {
+		/* The last one of each mount. */
+		if (i + 1 < n &&
+		    memcmp(names[i].mount, names[i + 1].mount, 16) == 0)
+			continue;
+		known = heads_find(h, names[i].mount);
+		if (known != NULL && known->last_seq >= names[i].seq)
+			continue;
+		memset(&item, 0, sizeof(item));
+		if (known != NULL)
+			item = *known;
+		memcpy(item.mount, names[i].mount, sizeof(item.mount));
+		item.last_seq = names[i].seq;
+		ret = heads_set(h, &item);
+	}
+	buf_release(&list);
+	return ret;
+}
+
+int
 heads_load(struct heads *h, struct backend *b, const uint8_t vault[16])
 {
 	struct buf list = BUF_INIT;
@@ -212,6 +197,8 @@ heads_load(struct heads *h, struct backend *b, const uint8_t vault[16])
 		}
 	}
 	buf_release(&list);
+	if (ret == 0)
+		ret = count_tombs(&fresh, b);
 	if (ret < 0) {
 		heads_release(&fresh);
 		return ret;

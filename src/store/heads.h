@@ -21,7 +21,7 @@ struct backend;
 
 struct head {
 	uint8_t mount[16];
-	uint64_t last_seq; /* highest in use, readable or not */
+	uint64_t last_seq; /* highest in use, readable or not, or retired */
 	/* The newest one that passes its checks; 0: there is none. */
 	uint64_t server_seq;
 	uint64_t client_seq;
@@ -54,6 +54,9 @@ struct heads_name {
 	uint64_t seq;
 	uint64_t size;
 };
+
+/* By mount, then by sequence: below, at or above 0. */
+int heads_compare(const struct heads_name *a, const struct heads_name *b);
 
 /*
  * The names of all snapshots of `mount` (NULL: of all), by mount, then by

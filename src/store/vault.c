@@ -7,6 +7,7 @@
 #include "store/damage.h"
 #include "store/evict.h"
 #include "store/index.h"
+#include "store/retire.h"
 #include "store/survey.h"
 #include "store/sync.h"
 
@@ -148,33 +149,33 @@ vault_have_files(struct vault *v, struct store_member *out,
 	return ret < 0 ? ret : 0;
 }
 
+struct telling {
+	store_snapshot_fn *found;
+	void *arg;
+};
+
+static int
+tell_live(void *arg, const struct retire_root *r)
+{
+	const struct telling *t = arg;
+	struct store_snapshot s;
+
+	if (r->state != RETIRE_LIVE)
+		return 0;
+	memcpy(s.mount, r->mount, sizeof(s.mount));
+	s.seq = r->seq;
+	s.file = r->file;
+	s.len = r->len;
+	return t->found(t->arg, &s);
+}
+
 int
 vault_snapshots(struct vault *v, const uint8_t mount[STORE_NAME_BYTES],
     store_snapshot_fn *found, void *arg)
 {
-	struct buf list = BUF_INIT, file = BUF_INIT;
-	const struct heads_name *names;
-	struct store_snapshot s;
-	size_t i, n;
-	int ret = heads_list(&list, v->backend, mount);
+	struct telling t = {found, arg};
 
-	names = (const struct heads_name *)list.data;
-	n = list.len / sizeof(*names);
-	for (i = 0; i < n && ret == 0; i++) {
-		buf_reset(&file);
-		ret = heads_read(&file, v->backend, names + i);
-		/* Damaged beyond reading: its reader finds it cut. */
-		if (ret != 0 && ret != ERR_DAMAGED)
-			break;
-		memcpy(s.mount, names[i].mount, sizeof(s.mount));
-		s.seq = names[i].seq;
-		s.file = file.data;
-		s.len = file.len;
-		ret = found(arg, &s);
-	}
-	buf_release(&list);
-	buf_release(&file);
-	return ret;
+	return retire_roots(v, mount, tell_live, &t);
 }
 
 /* Take one object out; the mark is durable already. */

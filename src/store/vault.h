@@ -75,7 +75,7 @@ int vault_have(
 int vault_have_files(struct vault *v, struct store_member *out,
     const uint8_t *file_ids, uint32_t n);
 
-/* store.h: snapshots. */
+/* store.h: snapshots, those that are live (store/retire.h). */
 int vault_snapshots(struct vault *v, const uint8_t mount[STORE_NAME_BYTES],
     store_snapshot_fn *found, void *arg);
 
