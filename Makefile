@@ -9,7 +9,8 @@ CC := gcc
 endif
 BUILD ?= build
 SAN ?=
-OPT ?= $(if $(SAN),-O1,-O2)
+COVER ?=
+OPT ?= $(if $(COVER),-O0,$(if $(SAN),-O1,-O2))
 PREFIX ?= /usr/local
 DESTDIR ?=
 MANDIR ?= $(PREFIX)/share/man
@@ -42,11 +43,18 @@ else ifneq ($(OPT),-O0)
 HARDEN += -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
 endif
 
+# What src/ executes is counted by gcc, of one thread or many, per line and
+# branch; only -O0 keeps a line a line.
+ifneq ($(COVER),)
+COVER_CFLAGS := --coverage -fprofile-update=atomic -fprofile-abs-path
+COVER_LDFLAGS := --coverage
+endif
+
 # NDEBUG stays undefined everywhere: an assertion is part of the program.
 ALL_CFLAGS = -std=c17 -D_GNU_SOURCE $(OPT) -g $(WARN) $(HARDEN) -pthread \
 	-Isrc $(PKG_CFLAGS) $(CFLAGS)
 ALL_LDFLAGS = $(HARDEN) -pie -Wl,-z,relro,-z,now,-z,noexecstack -pthread \
-	$(LDFLAGS)
+	$(COVER_LDFLAGS) $(LDFLAGS)
 
 # BLAKE3: the system's library, else the official C and assembly sources as
 # Debian ships them inside a Rust package, compiled from where they lie.
@@ -101,8 +109,8 @@ FILES ?= $(C_FILES)
 RUN = BUILD=$(BUILD) SHASH=$(abspath $(BUILD)/shash) tools/run-tests
 
 .PHONY: all benches help quickstart check check-unit check-cli check-tools \
-	check-main check-san fuzz check-real check-long tidy format bench install \
-	uninstall clean tests deps _check _quickstart _fuzz FORCE
+	check-main check-san cover fuzz check-real check-long tidy format bench \
+	install uninstall clean tests deps _check _cover _quickstart _fuzz FORCE
 
 all: $(LIB) $(PROG) ## build build/shash and build/libhashstore.a (default)
 
@@ -142,6 +150,19 @@ check-tools: ## tests of the tools of this repository
 
 check-main: all tests ## unit tests and scenarios
 	@$(RUN) $(sort $(wildcard tests/cli/*.bats)) $(TESTS)
+
+cover: ## tests under gcc's counters: lines and branches of src/ they miss
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/cover COVER=1 _cover
+
+# A program that may not write its counts (of another user) says nothing of
+# it: what it executed is then missed, as with one that is killed.
+_cover: all tests
+	@find $(BUILD)/obj -name '*.gcda' -delete
+	@rc=0; \
+	GCOV_ERROR_FILE=/dev/null \
+	    $(RUN) $(sort $(wildcard tests/cli/*.bats)) $(TESTS) || rc=1; \
+	tools/cover --floor tests/coverage.floor --excluded $(BUILD) || rc=1; \
+	exit $$rc
 
 check-san: ## unit tests and scenarios under ASan and UBSan
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/san \
@@ -233,7 +254,8 @@ $(BUILD)/obj/hash/%.o: EXTRA_CFLAGS = $(BLAKE3_CFLAGS)
 $(BUILD)/obj/%.o: src/%.c $(BUILD)/.flags
 	@mkdir -p $(@D)
 	$(say) CC $@
-	$(Q)$(CC) $(ALL_CFLAGS) $(EXTRA_CFLAGS) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(ALL_CFLAGS) $(COVER_CFLAGS) $(EXTRA_CFLAGS) -MMD -MP \
+	    -c -o $@ $<
 
 $(LIB): $(LIB_OBJS) $(BUILD)/.sources
 	@rm -f $@
@@ -244,7 +266,8 @@ $(LIB): $(LIB_OBJS) $(BUILD)/.sources
 $(BUILD)/blake3/%.o: $(BLAKE3_DIR)/%.c $(BUILD)/.flags
 	@mkdir -p $(@D)
 	$(say) CC $@
-	$(Q)$(CC) -std=c17 $(OPT) -g -w $(HARDEN) $(BLAKE3_DEFS) -c -o $@ $<
+	$(Q)$(CC) -std=c17 $(if $(COVER),-O2,$(OPT)) -g -w $(HARDEN) \
+	    $(BLAKE3_DEFS) -c -o $@ $<
 $(BUILD)/blake3/%.o: $(BLAKE3_DIR)/%.S $(BUILD)/.flags
 	@mkdir -p $(@D)
 	$(say) AS $@
