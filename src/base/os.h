@@ -29,6 +29,14 @@ int os_rename_new(int dirfd, const char *from, const char *to);
  */
 int os_sync_fs(int fd);
 
+/*
+ * The first stretch of the file `fd` at or behind `at` that has a place on the
+ * disk, also one that was reserved and never written, which SEEK_DATA passes
+ * over; it may begin before `at`.  Returns 0; 1 when there is none, or when the
+ * file system cannot tell.
+ */
+int os_next_extent(uint64_t *begin, uint64_t *end, int fd, uint64_t at);
+
 /* Nonzero when `len` bytes of addresses are free to be mapped. */
 int os_can_map(size_t len);
 

@@ -1,11 +1,14 @@
 #include "base/os.h"
 
 #include <fcntl.h>
+#include <linux/fiemap.h>
+#include <linux/fs.h>
 #include <linux/magic.h>
 #include <malloc.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
@@ -82,6 +85,29 @@ int
 os_sync_fs(int fd)
 {
 	return syncfs(fd);
+}
+
+int
+os_next_extent(uint64_t *begin, uint64_t *end, int fd, uint64_t at)
+{
+	/* The request, and room for the one answer behind it. */
+	union {
+		struct fiemap map;
+		uint8_t
+		    room[sizeof(struct fiemap) + sizeof(struct fiemap_extent)];
+	} u;
+	const struct fiemap_extent *e = u.map.fm_extents;
+
+	memset(&u, 0, sizeof(u));
+	u.map.fm_start = at;
+	u.map.fm_length = FIEMAP_MAX_OFFSET - at;
+	u.map.fm_extent_count = 1;
+	if (ioctl(fd, FS_IOC_FIEMAP, &u) != 0 || u.map.fm_mapped_extents == 0 ||
+	    e->fe_length > UINT64_MAX - e->fe_logical)
+		return 1;
+	*begin = e->fe_logical;
+	*end = e->fe_logical + e->fe_length;
+	return 0;
 }
 
 int

@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "base/limits.h"
+#include "base/os.h"
 #include "engine/cuts.h"
 #include "engine/hasher.h"
 #include "engine/reader.h"
@@ -210,11 +211,16 @@ add_hole(struct large *l, uint64_t len)
 	return extent_writer_add(l->extents, &e);
 }
 
-/* Where the data at or behind `pos` begins and ends. */
+/*
+ * A stretch of data at or behind `pos`; `size` when there is none.  Zeros that
+ * were only reserved are data, too: they have their place on the disk.
+ */
 static void
-next_data(uint64_t *begin, uint64_t *end, int fd, uint64_t pos, uint64_t size)
+next_stretch(
+    uint64_t *begin, uint64_t *end, int fd, uint64_t pos, uint64_t size)
 {
 	off_t at = lseek(fd, (off_t)pos, SEEK_DATA);
+	uint64_t from, to;
 
 	*end = size;
 	*begin = pos;
@@ -222,11 +228,32 @@ next_data(uint64_t *begin, uint64_t *end, int fd, uint64_t pos, uint64_t size)
 		*begin = size;
 	else if (at >= 0)
 		*begin = (uint64_t)at < size ? (uint64_t)at : size;
+	if (*begin > pos && os_next_extent(&from, &to, fd, pos) == 0 &&
+	    from < *begin && to > pos) {
+		*end = to < *begin ? to : *begin;
+		*begin = from > pos ? from : pos;
+		return;
+	}
 	if (*begin == size)
 		return;
 	at = lseek(fd, (off_t)*begin, SEEK_HOLE);
 	if (at > (off_t)*begin && (uint64_t)at < size)
 		*end = (uint64_t)at;
+}
+
+/* Where the data at or behind `pos` begins, and the next hole behind it. */
+static void
+next_data(uint64_t *begin, uint64_t *end, int fd, uint64_t pos, uint64_t size)
+{
+	uint64_t from, to;
+
+	next_stretch(begin, end, fd, pos, size);
+	while (*end < size) {
+		next_stretch(&from, &to, fd, *end, size);
+		if (from > *end)
+			break;
+		*end = to;
+	}
 }
 
 /*

@@ -79,6 +79,43 @@ extents()
 	filefrag copy/'allocated zeros'
 }
 
+# places FILE: which bytes of it have a place on the disk, by filefrag, which
+# sees what SEEK_DATA passes over: reserved and never written
+places()
+{
+	filefrag -v -b1024 "$1" | tr -d ':.' | awk '
+		$1 !~ /^[0-9]+$/ { next }
+		$2 != end { if (NR > 1 && end) print from, end; from = $2 }
+		{ end = $3 + 1 }
+		END { print from, end }'
+}
+
+@test "space that was reserved and never written is not given back" {
+	dd if=/dev/zero of=work/reserved bs=1M count=1 status=none
+	fallocate -l 1M work/behind || skip 'no fallocate here'
+	sync work/behind
+	[ -n "$(filefrag -v work/behind | grep unwritten)" ]
+	truncate -s 6M work/between work/edges
+	# Not side by side on the disk: several extents, one stretch of data.
+	fallocate -o 3M -l 256K work/between
+	fallocate -o 2M -l 1M work/between
+	head -c 300000 /dev/urandom |
+	    dd of=work/between bs=1M seek=1 conv=notrunc status=none
+	fallocate -l 1M work/edges
+	fallocate -o 5M -l 1M work/edges
+	# A small file with a hole in front of what is reserved.
+	truncate -s 65536 work/tiny
+	fallocate -o 32768 -l 32768 work/tiny
+	sync
+	shash backup --dir work || [ $? -eq 3 ]
+	shash restore --dir work --dest copy reserved behind between edges tiny
+	sync
+	for file in reserved behind between edges tiny; do
+		cmp "work/$file" "copy/$file"
+		diff <(places "work/$file") <(places "copy/$file")
+	done
+}
+
 @test "scan as another user, and of the copy" {
 	shash backup --dir work || [ $? -eq 3 ]
 	mkdir readable

@@ -40,6 +40,36 @@ test_addresses(void **state)
 	assert_false(os_can_map((size_t)1 << 60));
 }
 
+/* SEEK_DATA passes over what was only reserved; where neither is known, both
+ * say that there is nothing. */
+static void
+test_next_extent(void **state)
+{
+	char *dir = tempdir_new();
+	int dirfd = open(dir, O_RDONLY | O_DIRECTORY), fd;
+	uint64_t begin = 7, end = 7;
+
+	(void)state;
+	fd = openat(dirfd, "a", O_RDWR | O_CREAT, 0600);
+	assert_true(fd >= 0);
+	assert_int_equal(ftruncate(fd, 9 << 20), 0);
+	assert_int_equal(os_next_extent(&begin, &end, fd, 0), 1);
+	assert_true(begin == 7 && end == 7);
+	if (fallocate(fd, 0, 2 << 20, 1 << 20) == 0 &&
+	    os_next_extent(&begin, &end, fd, 0) == 0) {
+		assert_true(begin == 2 << 20);
+		assert_in_range(end, begin + 1, 3 << 20);
+		assert_int_equal(
+		    os_next_extent(&begin, &end, fd, (2 << 20) + 5), 0);
+		assert_true(begin <= (2 << 20) + 5 && end > (2 << 20) + 5);
+		assert_int_equal(os_next_extent(&begin, &end, fd, 3 << 20), 1);
+	}
+	close(fd);
+	assert_int_equal(os_next_extent(&begin, &end, -1, 0), 1);
+	close(dirfd);
+	tempdir_free(dir);
+}
+
 static void
 test_rename_new(void **state)
 {
@@ -68,6 +98,7 @@ main(void)
 	    cmocka_unit_test(test_cpus),
 	    cmocka_unit_test(test_boot_id_is_the_same_twice),
 	    cmocka_unit_test(test_addresses),
+	    cmocka_unit_test(test_next_extent),
 	    cmocka_unit_test(test_rename_new),
 	};
 
