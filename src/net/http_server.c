@@ -1,8 +1,8 @@
 #include "net/http_server.h"
 
-#include "base/clock.h"
 #include "base/err.h"
 #include "base/pool.h"
+#include "net/deadlines.h"
 
 #include <errno.h>
 #include <microhttpd.h>
@@ -23,11 +23,10 @@
 /* Pieces of a stream that wait for the peer. */
 #define STREAM_PIECES 1
 
-#define NS_PER_SECOND 1000000000ll
-
 struct http_server {
 	struct MHD_Daemon *daemon;
 	struct http_server_options o;
+	struct deadlines *deadlines; /* one of each connection */
 	uint16_t port;
 	struct pool_lock lock;
 	struct pool_cond room;
@@ -47,7 +46,6 @@ struct http_server_request {
 	int answered;
 	size_t want; /* length of the body */
 	struct buf body;
-	int64_t deadline_ns; /* for the body, monotonic */
 	void *slot;
 };
 
@@ -76,6 +74,38 @@ set_timer(struct MHD_Connection *c, unsigned seconds)
 {
 	(void)MHD_set_connection_option(
 	    c, MHD_CONNECTION_OPTION_TIMEOUT, seconds); /* cannot fail */
+}
+
+/* When the connection ends unless what it waits for is there; 0: never. */
+static void
+set_deadline(struct http_server *s, struct MHD_Connection *c, unsigned seconds)
+{
+	const union MHD_ConnectionInfo *info =
+	    MHD_get_connection_info(c, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+	if (info != NULL && info->socket_context != NULL)
+		deadlines_set(s->deadlines, info->socket_context, seconds);
+}
+
+/* A connection has come or goes. */
+static void
+on_connection(void *cls, struct MHD_Connection *c, void **context,
+    enum MHD_ConnectionNotificationCode code)
+{
+	const union MHD_ConnectionInfo *info;
+	struct http_server *s = cls;
+
+	if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
+		if (*context != NULL)
+			deadlines_remove(s->deadlines, *context);
+		*context = NULL;
+		return;
+	}
+	info = MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD);
+	*context =
+	    deadlines_add(s->deadlines, info->connect_fd, s->o.head_seconds);
+	if (*context == NULL) /* for want of memory: then not at all */
+		(void)shutdown(info->connect_fd, SHUT_RDWR);
 }
 
 /* Wait for room for a big body. */
@@ -377,10 +407,11 @@ on_completed(void *cls, struct MHD_Connection *connection, void **con_cls,
     enum MHD_RequestTerminationCode code)
 {
 	struct http_server_request *rq = *con_cls;
+	struct http_server *s = cls;
 
-	(void)cls;
-	(void)connection;
 	(void)code; /* however it ended */
+	/* The next one, which may take its time to begin. */
+	set_deadline(s, connection, s->o.stall_seconds + s->o.head_seconds);
 	if (rq == NULL)
 		return;
 	free_body(rq);
@@ -411,6 +442,7 @@ static enum MHD_Result
 finish(struct http_server_request *rq)
 {
 	set_timer(rq->connection, 0);
+	set_deadline(rq->s, rq->connection, 0);
 	rq->s->o.handle(rq->s->o.arg, rq);
 	set_timer(rq->connection, rq->s->o.stall_seconds);
 	if (rq->is_big)
@@ -440,16 +472,15 @@ begin(struct http_server_request *rq, const char *method)
 		rq->too_long = 1;
 		return finish(rq);
 	}
-	rq->deadline_ns =
-	    clock_mono_ns() +
-	    NS_PER_SECOND *
-		(BODY_START_SECONDS +
-		    (int64_t)(rq->want / BODY_BYTES_PER_SECOND_MIN));
 	if (rq->keep) {
+		set_deadline(rq->s, rq->connection, 0);
 		take_room(rq);
 		if (buf_reserve(&rq->body, rq->want) < 0)
 			return MHD_NO;
 	}
+	set_deadline(rq->s, rq->connection,
+	    BODY_START_SECONDS +
+		(unsigned)(rq->want / BODY_BYTES_PER_SECOND_MIN));
 	return MHD_YES;
 }
 
@@ -470,8 +501,7 @@ on_request(void *cls, struct MHD_Connection *connection, const char *url,
 		return begin(rq, method);
 	if (*len == 0)
 		return rq->answered ? MHD_YES : finish(rq);
-	if (rq->answered || clock_mono_ns() > rq->deadline_ns ||
-	    !http_server_is_post(rq))
+	if (rq->answered || !http_server_is_post(rq))
 		return MHD_NO;
 	if (rq->keep) {
 		if (*len > rq->want - rq->body.len ||
@@ -576,7 +606,9 @@ http_server_start(struct http_server **out, const struct http_server_options *o)
 	s->o = *o;
 	pool_lock_init(&s->lock);
 	pool_cond_init(&s->room);
-	r = open_socket(&fd, o->listen, o->port);
+	r = deadlines_open(&s->deadlines);
+	if (r == 0)
+		r = open_socket(&fd, o->listen, o->port);
 	if (r == 0)
 		r = socket_port(&s->port, fd);
 	if (r < 0)
@@ -590,7 +622,8 @@ http_server_start(struct http_server **out, const struct http_server_options *o)
 	    MHD_OPTION_PER_IP_CONNECTION_LIMIT, o->connections_per_address_max,
 	    MHD_OPTION_CONNECTION_TIMEOUT, o->stall_seconds,
 	    MHD_OPTION_URI_LOG_CALLBACK, on_uri, s, MHD_OPTION_NOTIFY_COMPLETED,
-	    on_completed, NULL, MHD_OPTION_UNESCAPE_CALLBACK, no_unescape, NULL,
+	    on_completed, s, MHD_OPTION_NOTIFY_CONNECTION, on_connection, s,
+	    MHD_OPTION_UNESCAPE_CALLBACK, no_unescape, NULL,
 	    MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
 	if (s->daemon == NULL) {
 		r = err_set(ERR_FAIL, "cannot start the HTTP server");
@@ -619,6 +652,7 @@ http_server_stop(struct http_server *s)
 		return;
 	if (s->daemon != NULL)
 		MHD_stop_daemon(s->daemon);
+	deadlines_close(s->deadlines);
 	pool_cond_release(&s->room);
 	pool_lock_release(&s->lock);
 	free(s);

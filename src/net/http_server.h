@@ -31,6 +31,7 @@ struct http_server_options {
 	unsigned connections_max;
 	unsigned connections_per_address_max;
 	unsigned stall_seconds; /* a silent peer is dropped after this */
+	unsigned head_seconds; /* and one whose request's head is not there */
 	/*
 	 * Bodies longer than `big_bytes` wait until all that are held have at
 	 * most `big_total` bytes together: the bound of memory for bodies.

@@ -24,6 +24,8 @@
 #define CONNECTIONS_PER_ADDRESS_MAX 64
 /* A peer that sends or takes nothing for so long is dropped. */
 #define STALL_SECONDS 60
+/* A request's head is some hundred bytes, which a peer sends in one piece. */
+#define HEAD_SECONDS 60
 /* Memory for the bodies of requests: those of lists of ids are always taken,
  * larger ones wait for room. */
 #define BIG_BYTES (512u << 10)
@@ -53,6 +55,7 @@ start_http(struct server *s, const struct server_options *o)
 	    .connections_max = CONNECTIONS_MAX,
 	    .connections_per_address_max = CONNECTIONS_PER_ADDRESS_MAX,
 	    .stall_seconds = STALL_SECONDS,
+	    .head_seconds = HEAD_SECONDS,
 	    .big_bytes = BIG_BYTES,
 	    .big_total = BIG_TOTAL,
 	    .streams_max = STREAMS_MAX,

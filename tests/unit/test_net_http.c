@@ -1,10 +1,13 @@
 /* Both ends of HTTP against each other. */
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/pool.h"
 #include "net/http_client.h"
 #include "net/http_server.h"
 
+#include <arpa/inet.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -12,7 +15,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -143,6 +148,7 @@ open_site(struct site *x, const char *listen)
 	    .connections_max = 32,
 	    .connections_per_address_max = 32,
 	    .stall_seconds = 2,
+	    .head_seconds = 1,
 	    .big_bytes = BIG,
 	    .big_total = 5 * BIG,
 	    .streams_max = 2,
@@ -381,6 +387,78 @@ test_many_streams(void **state)
 	assert_int_equal(atomic_load(&x.done), 18);
 }
 
+/* A connection to the site. */
+static int
+connect_to(const struct site *x)
+{
+	struct sockaddr_in to = {.sin_family = AF_INET,
+	    .sin_port = htons(http_server_port(x->s)),
+	    .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_true(fd >= 0);
+	assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
+	return fd;
+}
+
+/*
+ * Send `begin`, then one byte of `c` every 200 ms, which is no silence.
+ * Returns the milliseconds until the server has closed; 20 s at most.
+ */
+static int64_t
+trickle(int fd, const char *begin, char c)
+{
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+	int64_t start_ns = clock_mono_ns();
+	char answer[4096];
+	ssize_t n = 1;
+
+	assert_true(send(fd, begin, strlen(begin), MSG_NOSIGNAL) > 0);
+	while (clock_mono_ns() - start_ns < 20000000000ll) {
+		if (poll(&p, 1, 200) > 0)
+			n = recv(fd, answer, sizeof(answer), 0);
+		if (n <= 0 || send(fd, &c, 1, MSG_NOSIGNAL) < 0)
+			break;
+	}
+	close(fd);
+	return (clock_mono_ns() - start_ns) / 1000000;
+}
+
+/* Whoever sends bytes now and then is not silent, and is ended all the same:
+ * in the first head, in the next one, in a chunked body. */
+static void
+test_slow_heads(void **state)
+{
+	static const char *const begins[] = {"G", "GET /a HTTP/1.1\r\nX",
+	    "GET /a HTTP/1.1\r\nHost: x\r\n\r\nGET /b HTTP/1.1\r\nX",
+	    "GET /a HTTP/1.1\r\nHost: x\r\n"
+	    "Transfer-Encoding: chunked\r\n\r\n1;"};
+	struct http_client_call c;
+	struct taken t = {BUF_INIT, 0};
+	struct http_client *h;
+	struct site x;
+	size_t i;
+
+	(void)state;
+	open_site(&x, "127.0.0.1");
+	for (i = 0; i < sizeof(begins) / sizeof(begins[0]); i++) {
+		int64_t ms = trickle(connect_to(&x), begins[i], 'x');
+
+		assert_in_range(ms, 900, 15000);
+	}
+	/* Others were served meanwhile, and who is quick is not ended. */
+	assert_int_equal(http_client_open(&h, x.url), 0);
+	for (i = 0; i < 3; i++) {
+		assert_int_equal(call(&t, &c, h, "/a", NULL, 0), 0);
+		assert_int_equal(call(&t, &c, h, "/slow", NULL, 0), 0);
+		assert_text(&t, "GET /slow 0 kept");
+		sleep_ms(1500); /* between requests: longer than a head */
+	}
+	http_client_close(h);
+	http_server_stop(x.s);
+	buf_release(&t.all);
+}
+
 /* The end of the server ends a stream that would go on for ever. */
 static void
 test_stop_while_busy(void **state)
@@ -482,6 +560,7 @@ main(void)
 	    cmocka_unit_test(test_streams),
 	    cmocka_unit_test(test_memory_is_bounded),
 	    cmocka_unit_test(test_many_streams),
+	    cmocka_unit_test(test_slow_heads),
 	    cmocka_unit_test(test_stop_while_busy),
 	    cmocka_unit_test(test_cancel),
 	    cmocka_unit_test(test_addresses),
