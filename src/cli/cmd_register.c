@@ -12,6 +12,7 @@
  * has said yes: pending.key stays until a store says yes.
  */
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/fs.h"
 #include "base/hex.h"
@@ -31,6 +32,9 @@
 #include <string.h>
 #include <unistd.h>
 
+/* A file that --recovery_file names is no longer; some blanks are fine. */
+#define RECOVERY_FILE_BYTES 4096u
+
 struct request {
 	const char *dir, *state_dir, *url, *invitation, *recovery_key;
 	const char *label, *recovery_file, *chunker;
@@ -43,7 +47,9 @@ struct job {
 	struct shamo state;
 	struct keys keys; /* of the vault to open or join */
 	enum enroll_mode mode;
+	int made; /* the master key, by this call */
 	int fresh; /* the master key is in nobody's hands yet */
+	int kept; /* --recovery_file holds the vault's key already */
 	int turn; /* if the store lacks the pending vault, join the user's */
 	struct localstore local; /* a file:// store */
 	struct register_result answer;
@@ -131,6 +137,7 @@ choose_vault(struct job *j)
 	}
 	if (rc == 1) {
 		keys_make_master(master);
+		j->made = 1;
 		j->fresh = 1;
 		j->mode = ENROLL_NEW;
 		rc = shamo_save_pending(master, &j->state);
@@ -203,6 +210,43 @@ ask_store(struct job *j)
 	return j->local.account != NULL ? ask_local(j, &h) : ask_remote(j, &h);
 }
 
+/*
+ * What --recovery_file names may be the only copy of another vault's key, so
+ * it is never written over; one that holds this vault's key is as good as new.
+ */
+static int
+check_recovery(struct job *j)
+{
+	uint8_t master[KEYS_BYTES];
+	const char *file = j->q->recovery_file;
+	struct buf text = BUF_INIT;
+	int rc;
+
+	if (file == NULL || access(file, F_OK) != 0)
+		return 0;
+	rc = fs_read_file(&text, AT_FDCWD, file, RECOVERY_FILE_BYTES);
+	if (rc == 0)
+		rc = buf_append(&text, "", 1);
+	if (rc == 0) {
+		text.data[strcspn((char *)text.data, "\n")] = '\0';
+		rc = recovery_decode(master, (const char *)text.data);
+	}
+	j->kept =
+	    rc == 0 && memcmp(master, j->keys.master, sizeof(master)) == 0;
+	if (!j->kept)
+		rc = err_set(ERR_USAGE,
+		    "%s is there already and does not hold this vault's "
+		    "recovery key: give another --recovery_file",
+		    file);
+	hash_wipe(master, sizeof(master));
+	if (text.data != NULL)
+		hash_wipe(text.data, text.len);
+	buf_release(&text);
+	if (j->made && !j->kept)
+		shamo_drop_pending(&j->state); /* the store was not asked */
+	return j->kept ? 0 : rc;
+}
+
 /* Step 2. */
 static int
 ask(struct job *j)
@@ -257,8 +301,8 @@ show_recovery(const struct job *j)
 	len = strlen(text);
 	if (file != NULL) {
 		text[len] = '\n';
-		if (fs_write_file(AT_FDCWD, file, text, len + 1, 0600,
-			FS_EXCLUSIVE) == 0) {
+		if (j->kept || fs_write_file(AT_FDCWD, file, text, len + 1,
+				   0600, FS_EXCLUSIVE) == 0) {
 			log_info("The recovery key is in %s: keep it away "
 				 "from this machine.",
 			    file);
@@ -332,6 +376,10 @@ report(const struct job *j)
 		    vault, chunker_text(j),
 		    j->answer.created ? ", which this store did not have yet"
 				      : "");
+		if (j->q->recovery_file != NULL && !j->kept)
+			log_info("%s was not written: the vault is not new; "
+				 "'shash key' prints its recovery key",
+			    j->q->recovery_file);
 	}
 }
 
@@ -374,6 +422,8 @@ run(const struct request *q)
 	if (rc == 0)
 		rc = choose_vault(&j);
 	if (rc == 0)
+		rc = check_recovery(&j);
+	if (rc == 0)
 		rc = ask(&j);
 	if (rc == 0)
 		rc = keep(&j);
@@ -411,9 +461,6 @@ check(const struct request *q)
 		return err_set(ERR_USAGE,
 		    "--chunker is for a new vault, --recovery_key joins one: "
 		    "give one of them");
-	if (q->recovery_file != NULL && access(q->recovery_file, F_OK) == 0)
-		return err_set(
-		    ERR_USAGE, "%s is there already", q->recovery_file);
 	return 0;
 }
 

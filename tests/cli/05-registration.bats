@@ -176,8 +176,8 @@ liar()
 @test "registering a registered directory does no harm" {
 	scenario_register work
 	key=$(shash backup --dir work)
-	scenario_register work >out 2>err || true
-	says 'registered'
+	exits 12 scenario_register work
+	says 'registered already'
 	[ "$(shash backup --dir work)" = "$key" ]
 	shash restore --dir work --dest copy
 	scenario_same work copy
@@ -229,6 +229,17 @@ liar()
 	exits 0 scenario_register work
 	[ "$(recovery_in err | wc -l)" -eq 1 ]
 	[ "$(shash key --dir work)" = "$(recovery_in err)" ]
+	# The same vault's key again is not in the way.
+	mkdir second
+	shash key --dir work >same
+	cp same before
+	exits 0 scenario_register second --recovery-file same
+	cmp before same
+	# Nobody believes that a file is there which is not.
+	mkdir fourth
+	exits 0 scenario_register fourth --recovery-file absent
+	says "absent was not written: .* 'shash key' prints"
+	[ ! -e absent ]
 	mkdir other
 	exits 0 scenario_register other --new-vault --recovery-file secret
 	run recovery_in err
@@ -238,9 +249,26 @@ liar()
 	# An existing file, perhaps the other vault's only copy, is not lost.
 	cp secret before
 	mkdir third
-	scenario_register third --new-vault --recovery-file secret \
-	    >out 2>err || true
-	grep -qF "$(recovery_in before)" secret
+	exits 2 scenario_register third --new-vault --recovery-file secret
+	says 'secret is there already and does not hold'
+	cmp before secret
+	echo something else >mine
+	exits 2 scenario_register third --new-vault --recovery-file mine
+	[ "$(cat mine)" = 'something else' ]
+	exits 2 scenario_register third --new-vault --recovery-file other
+}
+
+@test "a registration that is repeated finds its own recovery file" {
+	invitation=$(shash invite --store_dir store)
+	shash register --dir work --url "$url" --invitation "$invitation" \
+	    --recovery-file secret
+	cp secret before
+	# As after a crash between the answer and the end.
+	rm work/.shamo/config.json
+	exits 0 shash register --dir work --url "$url" \
+	    --invitation "$invitation" --recovery-file secret
+	cmp before secret
+	exits 0 shash backup --dir work
 }
 
 # machine NAME COMMAND...: as on a machine that has nothing but the program
