@@ -11,6 +11,9 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Of a key, in a line: as unlikely to be another one's as matters to people. */
+#define KEY_BEGINS 13
+
 /* "  [one, two]", cut when it is too long for a line; empty without tags. */
 static const char *
 join_tags(char *out, size_t cap, const struct catalog_entry *e)
@@ -32,11 +35,17 @@ join_tags(char *out, size_t cap, const struct catalog_entry *e)
 	return out;
 }
 
+/*
+ * A line of 70 columns, for a key's beginning is enough to restore by; -v and
+ * --json give all of it.  The directory is told where it is not `dir`, the one
+ * that was asked about.
+ */
 static int
-print_text(const struct catalog_entry *e, int all)
+print_text(const struct catalog_entry *e, int all, const char *asked)
 {
 	char when[32], size[16], dir[1024], label[256] = "", count[48];
 	char tags[512];
+	int whole = mode.verbose, here;
 
 	if (all && e->mount != NULL)
 		(void)log_escape(label, sizeof(label), e->mount->label,
@@ -47,12 +56,16 @@ print_text(const struct catalog_entry *e, int all)
 		    log_escape(dir, sizeof(dir), e->damage, strlen(e->damage)),
 		    all ? "  " : "", label);
 	(void)cli_time(when, e->receive_ns);
-	(void)log_escape(dir, sizeof(dir), e->info.dir, e->info.dir_len);
-	return cli_print("@%-4llu %s  %s  %14s  %10s  %s%s%s%s",
-	    (unsigned long long)e->server_seq, when, e->key,
+	here = !all && !whole && strlen(asked) == e->info.dir_len &&
+	       memcmp(asked, e->info.dir, e->info.dir_len) == 0;
+	(void)log_escape(
+	    dir, sizeof(dir), e->info.dir, here ? 0 : e->info.dir_len);
+	return cli_print("@%-4llu %s  %.*s  %14s  %10s%s%s%s%s%s",
+	    (unsigned long long)e->server_seq, when,
+	    whole ? ADDRESS_TEXT_BYTES - 1 : KEY_BEGINS, e->key,
 	    cli_count(count, e->info.files, "file ", "files"),
-	    cli_size(size, e->info.bytes), label, all ? "  " : "", dir,
-	    join_tags(tags, sizeof(tags), e));
+	    cli_size(size, e->info.bytes), all ? "  " : "", label,
+	    here ? "" : "  ", dir, join_tags(tags, sizeof(tags), e));
 }
 
 static int
@@ -86,7 +99,7 @@ print_json(const struct catalog_entry *e)
 }
 
 static int
-print_catalog(const struct catalog *c, int all)
+print_catalog(const struct catalog *c, int all, const char *asked)
 {
 	size_t i, damaged = 0;
 	int rc = 0;
@@ -95,7 +108,7 @@ print_catalog(const struct catalog *c, int all)
 		const struct catalog_entry *e = &c->entries[i];
 
 		damaged += e->damage != NULL;
-		rc = mode.json ? print_json(e) : print_text(e, all);
+		rc = mode.json ? print_json(e) : print_text(e, all, asked);
 	}
 	if (rc == 0 && c->nentries == 0)
 		log_info("no snapshots yet; make one with: shash backup");
@@ -123,7 +136,9 @@ cmd_snapshots(int argc, char **argv)
 	const struct args_command command = {"snapshots", "[--dir D] [--all]",
 	    "List the snapshots, oldest first.",
 	    "A line has the snapshot's number (restore --udk @N), the time at\n"
-	    "which the store received it, its key, and what it holds.",
+	    "which the store received it, how its key begins (--udk takes "
+	    "that,\n"
+	    "too; -v shows it all), its files and bytes, and its tags.",
 	    options, 0};
 	struct connect c;
 	struct catalog *catalog = NULL;
@@ -140,7 +155,7 @@ cmd_snapshots(int argc, char **argv)
 		rc = catalog_load(&catalog, c.store, &c.keys,
 		    all ? NULL : c.state.mount, cli_warn_line, NULL);
 	if (rc == 0)
-		rc = print_catalog(catalog, all);
+		rc = print_catalog(catalog, all, c.state.dir);
 	catalog_free(catalog);
 	connect_close(&c);
 	return rc;

@@ -78,8 +78,17 @@ listens()
 	[ ! -s out ]
 	[ -s err ]
 	exits 0 shash snapshots --dir work
-	grep -q "$key" out
+	grep -q "  ${key:0:13}  " out
 	[ "$(wc -l <out)" -eq 1 ]
+	[ "$(wc -L <out)" -le 80 ]
+	udk=$(awk '{ print $4 }' out)
+	shash restore --dir work --udk "$udk" --dest copy2
+	exits 0 shash snapshots --dir work -v
+	grep -q "  $key .*  $folder/work\$" out
+	# What was made of another directory says so.
+	mv work moved
+	shash snapshots --dir moved | grep -q "  $folder/work\$"
+	mv moved work
 	exits 0 shash snapshots --dir work --all --json
 	python3 -c 'import json, sys
 for line in sys.stdin:
@@ -101,7 +110,7 @@ for line in sys.stdin:
 	    --invitation "$invitation"
 	key=$(shash backup)
 	[ "$(shash scan)" = "$key" ]
-	shash snapshots | grep -q "$key"
+	shash snapshots -v | grep -q "$key"
 	shash restore --dest ../copy
 	cd ..
 	scenario_same work copy
