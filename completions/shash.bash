@@ -54,6 +54,30 @@ _shash_keys()
 	    sed -n 's/.*"key":"\(X[0-9a-f]*\)".*/\1/p' | sort -u
 }
 
+# _shash_paths WORD: PATHs of restore, which count from the registered directory
+# on, wherever we are: those that it has now.  Another one's are not known.
+_shash_paths()
+{
+	local i dir=. path
+
+	for ((i = 2; i < COMP_CWORD; i++)); do
+		case ${COMP_WORDS[i]//-/_} in
+		__mount) return ;;
+		__dir)
+			dir=${COMP_WORDS[i + 1]}
+			[ "$dir" != = ] || dir=${COMP_WORDS[i + 2]}
+			dir=${dir//[\\\"\']/}
+			;;
+		esac
+	done
+	cd -- "${dir/#~\//$HOME/}" 2>/dev/null || return
+	compgen -f -- "$1" | while IFS= read -r path; do
+		[ "$path" != .shamo ] || continue
+		[ ! -d "$path" ] || path+=/
+		echo "$path"
+	done
+}
+
 # _shash_value COMMAND OPTION WORD: complete the value of an option; fails when
 # it takes none
 _shash_value()
@@ -113,7 +137,9 @@ _shash()
 			return
 		fi
 	fi
-	[ "$command" != restore ] || compopt -o default
+	[ "$command" = restore ] || return 0
+	compopt -o filenames -o nospace
+	mapfile -t COMPREPLY < <(_shash_paths "$cur")
 }
 
 complete -F _shash shash

@@ -34,11 +34,36 @@ function __shash_keys
 		'$1\t@$3 $2Z'
 end
 
+# PATHs of restore, which count from the registered directory on, wherever we
+# are: those that it has now.  Another one's are not known.
+function __shash_paths
+	set -l dir .
+	set -l take no
+	for word in (commandline -opc)
+		set -l parts (string split -m 1 = -- $word)
+		if test $take = yes
+			set dir $word
+			set take no
+		else if contains -- $parts[1] --mount
+			return
+		else if test $parts[1] = --dir
+			set dir $parts[2]
+			test (count $parts) -eq 2; or set take yes
+		end
+	end
+	set dir (string replace -r '^~/' $HOME/ -- $dir)
+	for path in $dir/(commandline -ct)*
+		test -d $path; and set path $path/
+		set path (string replace -- $dir/ '' $path)
+		test $path = .shamo/; or echo $path
+	end
+end
+
 set -l commands start stop invite register backup restore scan snapshots \
 	status verify reindex key
 
 complete -c shash -f
-complete -c shash -n '__shash_is restore' -F
+complete -c shash -n '__shash_is restore' -ka '(__shash_paths)'
 
 complete -c shash -n __shash_begins -a start -d 'run the storage server'
 complete -c shash -n __shash_begins -a stop \
