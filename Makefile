@@ -16,7 +16,7 @@ DESTDIR ?=
 MANDIR ?= $(PREFIX)/share/man
 PKG_CONFIG ?= pkg-config
 DIR ?=
-F ?= $(patsubst tests/fuzz/fuzz_%.c,%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
+F ?= $(FUZZ_NAMES)
 T ?= 60
 MAKEFLAGS += --no-builtin-rules
 
@@ -96,6 +96,9 @@ TEST_SRCS := $(sort $(foreach d,unit vectors fault,\
 TESTS := $(TEST_SRCS:tests/%.c=$(BUILD)/tests/%)
 TEST_LIB_OBJS := $(patsubst tests/%.c,$(BUILD)/tests/%.o,\
 	$(sort $(wildcard tests/lib/*.c)))
+FUZZ_NAMES := $(patsubst tests/fuzz/fuzz_%.c,%,\
+	$(sort $(wildcard tests/fuzz/fuzz_*.c)))
+REPLAYS := $(FUZZ_NAMES:%=$(BUILD)/tests/fuzz/replay_%)
 CMOCKA_LIBS := $(shell $(PKG_CONFIG) --libs cmocka 2>/dev/null)
 
 # One program per question; each is one file and its own main().
@@ -135,12 +138,14 @@ check: ## set up, build, run every test that takes minutes
 
 # The long ones first, so that both processors end at about the same time.
 _check: all tests benches
-	@$(RUN) $(sort $(wildcard tests/cli/*.bats tests/tools/*.bats)) $(TESTS)
+	@$(RUN) $(sort $(wildcard tests/cli/*.bats tests/tools/*.bats)) $(UNITS)
 
-tests: $(TESTS) ## build the unit tests
+# What the fuzz targets are kept right by is replayed with the unit tests.
+UNITS := $(TESTS) $(REPLAYS)
+tests: $(UNITS) ## build the unit tests
 
-check-unit: all tests ## unit tests and test vectors
-	@$(RUN) $(TESTS)
+check-unit: all tests ## unit tests, test vectors, kept inputs of the fuzzers
+	@$(RUN) $(UNITS)
 
 check-cli: all ## scenarios: the program as its users call it
 	@$(RUN) $(sort $(wildcard tests/cli/*.bats))
@@ -149,7 +154,7 @@ check-tools: ## tests of the tools of this repository
 	@$(RUN) $(sort $(wildcard tests/tools/*.bats))
 
 check-main: all tests ## unit tests and scenarios
-	@$(RUN) $(sort $(wildcard tests/cli/*.bats)) $(TESTS)
+	@$(RUN) $(sort $(wildcard tests/cli/*.bats)) $(UNITS)
 
 cover: ## tests under gcc's counters: lines and branches of src/ they miss
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/cover COVER=1 _cover
@@ -173,17 +178,8 @@ fuzz: ## run fuzz targets (F='tree map', T=60 seconds each; default all)
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/fuzz CC=clang \
 	    SAN=fuzzer-no-link,address,undefined F='$(F)' T=$(T) _fuzz
 
-_fuzz: $(BUILD)/tests/fuzz/seeds $(F:%=$(BUILD)/tests/fuzz/fuzz_%)
-	@mkdir -p $(BUILD)/found
-	@$(BUILD)/tests/fuzz/seeds $(BUILD)/seeds
-	@set -e; for f in $(F); do \
-	    mkdir -p $(BUILD)/corpus/$$f $(BUILD)/seeds/$$f; \
-	    echo "== $$f"; \
-	    $(BUILD)/tests/fuzz/fuzz_$$f -max_total_time=$(T) \
-	        -max_len=65536 -print_final_stats=1 -verbosity=0 \
-	        -artifact_prefix=$(BUILD)/found/$$f- \
-	        $(BUILD)/corpus/$$f $(BUILD)/seeds/$$f; \
-	done
+_fuzz: $(BUILD)/seeds $(F:%=$(BUILD)/tests/fuzz/fuzz_%)
+	@BUILD=$(BUILD) tools/fuzz run $(T) $(F)
 
 check-real: all ## large real inputs (an hour, some 40 GB of disk)
 	@TEST_SECONDS_MAX=7200 $(RUN) $(sort $(wildcard tests/real/*.bats))
@@ -299,11 +295,19 @@ $(BUILD)/tests/fuzz/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(TEST_LIB_OBJS) \
 	$(say) LD $@
 	$(Q)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $< $(TEST_LIB_OBJS) \
 	    $(LINK_LIBS) $(CMOCKA_LIBS)
-$(BUILD)/tests/fuzz/seeds: $(BUILD)/tests/fuzz/seeds.o $(TEST_LIB_OBJS) \
-    $(LINK_DEPS)
+$(BUILD)/tests/fuzz/replay_%: $(BUILD)/tests/fuzz/fuzz_%.o \
+    $(BUILD)/tests/fuzz/replay.o $(TEST_LIB_OBJS) $(LINK_DEPS) | $(BUILD)/seeds
 	$(say) LD $@
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $< $(TEST_LIB_OBJS) $(LINK_LIBS) \
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(LINK_LIBS) \
 	    $(CMOCKA_LIBS)
+SEEDS_OBJS := $(patsubst %,$(BUILD)/tests/fuzz/%.o,seeds seeds_text)
+$(BUILD)/tests/fuzz/seeds: $(SEEDS_OBJS) $(TEST_LIB_OBJS) $(LINK_DEPS)
+	$(say) LD $@
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(LINK_LIBS) \
+	    $(CMOCKA_LIBS)
+$(BUILD)/seeds: $(BUILD)/tests/fuzz/seeds
+	@rm -rf $@
+	$(Q)$< $@
 
 $(BUILD)/bench/%: bench/%.c $(LINK_DEPS)
 	@mkdir -p $(@D)
@@ -311,6 +315,9 @@ $(BUILD)/bench/%: bench/%.c $(LINK_DEPS)
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -MMD -MP -o $@ $< $(LINK_LIBS)
 
 .PRECIOUS: $(BUILD)/tests/%.o
+.SECONDARY: $(FUZZ_NAMES:%=$(BUILD)/tests/fuzz/fuzz_%.o)
 
 -include $(LIB_OBJS:.o=.d) $(MAIN_OBJ:.o=.d) $(TESTS:=.d) \
+	$(FUZZ_NAMES:%=$(BUILD)/tests/fuzz/fuzz_%.d) $(SEEDS_OBJS:.o=.d) \
+	$(BUILD)/tests/fuzz/replay.d \
 	$(TEST_LIB_OBJS:.o=.d) $(BENCHES:=.d)

@@ -1,12 +1,12 @@
 /*
  * Writes inputs that decode, for the fuzz targets to start from.
  *
- * usage: seeds FOLDER        (makes FOLDER/tree, map, bundle, snapshot,
- *                            envelope, record, pack, proto_json, proto_body,
- *                            ignore)
+ * usage: seeds FOLDER        (makes FOLDER/NAME for each target)
  */
 
 #include "backend/mem.h"
+#include "engine/cache_record.h"
+#include "fuzz/seeds.h"
 #include "lib/object_fixture.h"
 #include "lib/store_fixture.h"
 #include "object/bundle.h"
@@ -15,8 +15,11 @@
 #include "proto/enroll.h"
 #include "proto/hello.h"
 #include "proto/login.h"
+#include "proto/segment.h"
+#include "seal/frame.h"
 #include "store/backend.h"
 #include "store/pack.h"
+#include "store/tomb.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -35,9 +38,8 @@ check(int ok, const char *what)
 	exit(1);
 }
 
-/* One input: arguments of the target, then the bytes. */
-static void
-put(const char *target, const void *head, size_t head_len, const void *p,
+void
+seeds_put(const char *target, const void *head, size_t head_len, const void *p,
     size_t len)
 {
 	static unsigned number;
@@ -60,7 +62,7 @@ put_object(const char *target, unsigned first, const struct object *o)
 {
 	uint8_t head[2] = {(uint8_t)first, (uint8_t)object_nrefs(o)};
 
-	put(target, head, sizeof(head), o->payload.data, o->payload.len);
+	seeds_put(target, head, sizeof(head), o->payload.data, o->payload.len);
 }
 
 static int
@@ -103,7 +105,7 @@ trees(void)
 	}
 	check(tree_writer_finish(&r, w) == 0, "tree");
 	tree_writer_free(w);
-	put("tree", is_xattrs, sizeof(is_xattrs), xattrs, sizeof(xattrs));
+	seeds_put("tree", is_xattrs, sizeof(is_xattrs), xattrs, sizeof(xattrs));
 }
 
 static int
@@ -116,7 +118,7 @@ emit_map(void *arg, struct object *o)
 	head[0] = o->payload.data[0];
 	head[1] = (uint8_t)object_nrefs(o);
 	bytes_put64(head + 2, *length);
-	put("map", head, sizeof(head), o->payload.data, o->payload.len);
+	seeds_put("map", head, sizeof(head), o->payload.data, o->payload.len);
 	return 0;
 }
 
@@ -159,7 +161,7 @@ bundles(void)
 			check(bundle_add(&closed, &b, bytes, bytes, 1 + i) == 0,
 			    "bundle");
 		check(bundle_finish(&o, &b) == 0, "bundle");
-		put("bundle", "", 0, o.payload.data, o.payload.len);
+		seeds_put("bundle", "", 0, o.payload.data, o.payload.len);
 	}
 	object_release(&o);
 	bundle_release(&b);
@@ -196,11 +198,12 @@ snapshots(void)
 	e.sealed_len = (uint32_t)o.payload.len;
 	check(snapshot_encode(&b, &e) == 0, "snapshot");
 	check(buf_append(&b, zero, sizeof(zero)) == 0, "snapshot");
-	put("snapshot", is_client, sizeof(is_client), b.data, b.len);
-	put("envelope", is_client, 1, b.data, b.len);
+	seeds_put("snapshot", is_client, sizeof(is_client), b.data, b.len);
+	seeds_put("envelope", is_client, 1, b.data, b.len);
 	check(snapshot_seal_file(&b, 1, 1) == 0, "snapshot");
-	put("snapshot", is_file, sizeof(is_file), b.data, b.len - HASH_BYTES);
-	put("envelope", is_file, 1, b.data, b.len - HASH_BYTES);
+	seeds_put(
+	    "snapshot", is_file, sizeof(is_file), b.data, b.len - HASH_BYTES);
+	seeds_put("envelope", is_file, 1, b.data, b.len - HASH_BYTES);
 	object_release(&o);
 	buf_release(&b);
 }
@@ -232,16 +235,16 @@ static void packs(enum record_class class)
 			fixture_data(&all, id, ids, i, 61);
 		check(record_decode(&r, all.data + at, all.len - at) == 0,
 		    "record");
-		put("record", &forms[1], 1, r.bytes, r.len - HASH_BYTES);
+		seeds_put("record", &forms[1], 1, r.bytes, r.len - HASH_BYTES);
 		check(pack_writer_add(&offset, w, &r) == 0, "pack");
 	}
-	put("record", &forms[0], 1, all.data, all.len);
+	seeds_put("record", &forms[0], 1, all.data, all.len);
 	check(pack_writer_commit(name, w) == 0, "pack");
 	pack_path(path, name);
 	check(b->ops->size(&size, b, path) == 0, "pack");
 	check(buf_extend(&to, &file, (size_t)size) == 0, "pack");
 	check(b->ops->get(b, path, to, (size_t)size, 0) == 0, "pack");
-	put("pack", "", 0, file.data, file.len);
+	seeds_put("pack", "", 0, file.data, file.len);
 	b->ops->close(b);
 	buf_release(&all);
 	buf_release(&file);
@@ -255,8 +258,8 @@ put_message(
 	uint8_t head[2] = {(uint8_t)which, (uint8_t)count};
 
 	check(r == 0, target);
-	put(target, head, strcmp(target, "proto_body") == 0 ? 2 : 1, b->data,
-	    b->len);
+	seeds_put(target, head, strcmp(target, "proto_body") == 0 ? 2 : 1,
+	    b->data, b->len);
 	buf_reset(b);
 }
 
@@ -327,9 +330,124 @@ rules(void)
 		head[1] = (uint8_t)i;
 		memcpy(head + 2, paths[i], len);
 		for (n = 0; n < 3; n++)
-			put("ignore", head, 2 + len, texts[n],
+			seeds_put("ignore", head, 2 + len, texts[n],
 			    strlen(texts[n]));
 	}
+}
+
+/* Of another session than the target's, which must take none of it. */
+static void
+segments(void)
+{
+	struct mac_session s = {.answer_key = {2}};
+	struct segment_key k = {.session = &s, .number = 1, .status = 200};
+	static const uint8_t steps[] = {0, 10, 255};
+	struct buf b = BUF_INIT;
+	unsigned i;
+
+	for (i = 0; i < 3; i++) {
+		check(segment_append(&b, &k, 0, steps, i) == 0, "segment");
+		check(segment_append(&b, &k, SEGMENT_LAST, steps, 3) == 0,
+		    "segment");
+		seeds_put("proto_segment", &steps[i], 1, b.data, b.len);
+	}
+	buf_release(&b);
+}
+
+static void
+tombs(void)
+{
+	static const uint8_t seed[SIGN_SEED_BYTES] = {1};
+	struct tomb t = {.reason = TOMB_POLICY, .server_seq = 2};
+	uint8_t b[TOMB_BYTES];
+
+	tomb_encode(b, &t, seed);
+	seeds_put("tomb", "", 0, b, sizeof(b) - HASH_BYTES);
+	t.reason = 77;
+	t.wall_ns = -1;
+	tomb_encode(b, &t, seed);
+	seeds_put("tomb", "", 0, b, sizeof(b) - HASH_BYTES);
+}
+
+static void
+frames(void)
+{
+	static const char text[] = "what compresses, compresses, compresses, "
+				   "compresses, compresses and compresses";
+	static const uint8_t forms[] = {0, 1, 2, 3, 4};
+	struct buf b = BUF_INIT;
+	struct frame *f;
+	unsigned i;
+
+	check(frame_new(&f, 0, 1) == 0, "frame");
+	for (i = 0; i < FRAME_KINDS; i++) {
+		seeds_put("frame", &forms[1 + i], 1, text, sizeof(text));
+		buf_reset(&b);
+		check(
+		    frame_pack(&b, f, (enum frame_kind)i, (const uint8_t *)text,
+			i == 0 ? 9 : sizeof(text)) == 0,
+		    "frame");
+		seeds_put("frame", &forms[0], 1, b.data, b.len);
+	}
+	seeds_put("frame", &forms[4], 1, b.data, b.len);
+	frame_free(f);
+	buf_release(&b);
+}
+
+/* A record of the stat cache, without its check. */
+static void
+put_cached(uint8_t which, int r, const struct buf *b)
+{
+	check(r == 0, "cache_record");
+	seeds_put(
+	    "cache_record", &which, 1, b->data, b->len - CACHE_CHECK_BYTES);
+}
+
+static int
+emit_leaf(void *arg, struct object *o)
+{
+	static const uint8_t key[HASH_BYTES], stats[64 * CACHE_STAT_BYTES];
+	struct cache_leaf l = {.id = key, .stats = stats, .entries = 64};
+	struct buf b = BUF_INIT;
+
+	(void)arg;
+	object_name(o, object_fixture_id_key);
+	l.refs = o->refs.data;
+	l.nrefs = object_nrefs(o);
+	l.payload = o->payload.data;
+	l.payload_len = (uint32_t)o->payload.len;
+	if (o->payload.data[0] == 0)
+		put_cached(
+		    0, cache_record_leaf_encode(&b, &l, key, key, 4), &b);
+	buf_release(&b);
+	return 0;
+}
+
+static void
+cached(void)
+{
+	static const uint8_t key[HASH_BYTES];
+	struct cache_dir d = {.level = 1, .entries = 3};
+	struct cache_bundle bundle = {.bytes = 5, .sparse = 1};
+	struct cache_head head = {.crowded = 1};
+	struct entry in[OBJECT_FIXTURE_ENTRIES];
+	struct buf b = BUF_INIT;
+	struct tree_writer *w;
+	struct tree_result r;
+	unsigned i;
+
+	put_cached(1, cache_record_dir_encode(&b, &d, key, key, 4), &b);
+	put_cached(2, cache_record_bundle_encode(&b, &bundle, key, key, 4), &b);
+	put_cached(3, cache_record_head_encode(&b, &head, key, key, 4), &b);
+	buf_release(&b);
+	object_fixture_entries(in);
+	check(
+	    tree_writer_new(&w, object_fixture_split_key, emit_leaf, NULL) == 0,
+	    "cache_record");
+	for (i = 0; i < OBJECT_FIXTURE_ENTRIES; i++)
+		check(tree_writer_add(w, &in[i]) == 0, "cache_record");
+	check(tree_writer_finish(&r, w) == 0, "cache_record");
+	tree_writer_free(w);
 }
 
 int
@@ -350,5 +468,10 @@ main(int argc, char **argv)
 	messages();
 	bodies();
 	rules();
+	segments();
+	frames();
+	cached();
+	tombs();
+	seeds_text();
 	return 0;
 }

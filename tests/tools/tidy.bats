@@ -58,7 +58,7 @@ compile()
 	run tools/tidy
 	echo "$output"
 	[ "$status" -eq 0 ]
-	[ "${lines[-1]}" = 'tidy: 10 checks, 0 findings' ]
+	[ "${lines[-1]}" = 'tidy: 11 checks, 0 findings' ]
 }
 
 @test "an unknown check is a usage error" {
@@ -179,6 +179,15 @@ compile()
 @test "words: unfinished work" {
 	echo '/* TO''DO: later */' >src/base/leaf.c
 	finds words 'src/base/leaf.c:1: says'
+}
+
+@test "decoders: one without a fuzz target" {
+	mkdir -p tests/fuzz
+	echo 'int twig_decode(const char *p);' >src/base/twig.h
+	finds decoders 'src/base/twig.h:1: twig_decode() has no fuzz target'
+	echo 'x = twig_decode(p);' >tests/fuzz/fuzz_twig.c
+	run tools/tidy decoders
+	[ "$status" -eq 0 ]
 }
 
 @test "documents: a path, a target and a link that do not exist" {
