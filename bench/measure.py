@@ -145,9 +145,11 @@ def medians(rows):
 
 
 def tree_bytes(path):
-    """Bytes of the files below, and their number."""
+    """Bytes of the files below, and their number; a store's reserve apart."""
     total = files = 0
     for top, _, names in os.walk(path):
+        if top == os.path.join(path, "reserve"):
+            continue
         for name in names:
             st = os.lstat(os.path.join(top, name))
             files += 1

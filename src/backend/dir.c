@@ -1,5 +1,6 @@
 #include "backend/dir.h"
 
+#include "backend/unsure.h"
 #include "base/err.h"
 #include "base/fs.h"
 #include "base/hex.h"
@@ -12,7 +13,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,7 +34,7 @@ struct dir {
 	char *root; /* absolute, so a changed cwd changes nothing */
 	char *incoming;
 	int direct; /* the file system takes O_DIRECT */
-	atomic_int failed; /* a sync failed: see the header */
+	struct unsure *unsure; /* whether a sync failed: see the header */
 	struct pool_lock lock; /* for what follows */
 	char **known; /* directories whose way from the root is durable */
 	size_t nknown, known_cap;
@@ -49,6 +49,7 @@ struct backend_put {
 	uint8_t *piece; /* PIECE_BYTES, aligned; NULL when not direct */
 	size_t piece_len;
 	uint64_t written; /* bytes in the file */
+	struct unsure_put under_way; /* from the sync on */
 };
 
 static struct dir *
@@ -65,21 +66,23 @@ io_code(int errnum)
 	return errnum == ENOSPC || errnum == EDQUOT ? ERR_NOSPACE : ERR_IO;
 }
 
-/* A sync failed: nothing is written to this store any more. */
+/* A sync failed: nothing is written to this store any more.  `name` may have
+ * been under way, besides the puts that are known to be. */
 static int
-fail_stop(struct dir *d, int code)
+fail_stop(struct dir *d, const char *name, int code)
 {
-	atomic_store(&d->failed, 1);
-	return code == ERR_NOSPACE ? ERR_NOSPACE : ERR_IO;
+	char text[ERR_TEXT_MAX];
+
+	/* Of the message, what counts is what failed first. */
+	(void)snprintf(text, sizeof(text), "%s", err_text());
+	unsure_fail(d->unsure, name);
+	return err_set(code == ERR_NOSPACE ? ERR_NOSPACE : ERR_IO, "%s", text);
 }
 
 static int
-check_failed(struct dir *d)
+check(struct backend *b)
 {
-	if (atomic_load(&d->failed))
-		return err_set(ERR_IO,
-		    "%s: an earlier sync failed; restart to go on", d->root);
-	return 0;
+	return unsure_check(of(b)->unsure);
 }
 
 /* The absolute path of an object; names come from the store itself. */
@@ -119,7 +122,7 @@ put_begin(struct backend_put **out, struct backend *b, uint64_t size_hint)
 	struct backend_put *p;
 	int flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, ret;
 
-	ret = check_failed(d);
+	ret = unsure_check(d->unsure);
 	if (ret < 0)
 		return ret;
 	p = calloc(1, sizeof(*p));
@@ -347,7 +350,7 @@ make_parents(struct dir *d, const char *path)
 			ret = fs_sync_dir(AT_FDCWD, copy);
 			*up = '/';
 			if (ret < 0)
-				ret = fail_stop(d, ret);
+				ret = fail_stop(d, NULL, ret);
 			if (ret == 0)
 				ret = add_known(d, copy);
 			if (ret < 0)
@@ -360,9 +363,9 @@ make_parents(struct dir *d, const char *path)
 	return ret == ERR_NOENT ? ERR_IO : ret;
 }
 
-/* fsync the directory that `path` lies in. */
+/* fsync the directory that `path`, the object `name`, lies in. */
 static int
-sync_parent(struct dir *d, char *path)
+sync_parent(struct dir *d, char *path, const char *name)
 {
 	char *slash = strrchr(path, '/');
 	int ret;
@@ -370,7 +373,7 @@ sync_parent(struct dir *d, char *path)
 	*slash = '\0';
 	ret = fs_sync_dir(AT_FDCWD, path);
 	*slash = '/';
-	return ret < 0 ? fail_stop(d, ret) : 0;
+	return ret < 0 ? fail_stop(d, name, ret) : 0;
 }
 
 /* Step 5 of the header. */
@@ -394,37 +397,55 @@ publish(struct backend_put *p, const char *path)
 	return err_errno(io_code(errno), "cannot rename to %s", path);
 }
 
+/* Step 4 of the header. */
+static int
+sync_data(struct backend_put *p)
+{
+	int ret, code = 0;
+
+	if (fdatasync(p->fd) != 0)
+		code = err_errno(io_code(errno), "cannot sync %s", p->path);
+	ret = close(p->fd);
+	p->fd = -1;
+	if (ret != 0 && code == 0)
+		code = err_errno(io_code(errno), "cannot close %s", p->path);
+	/* No room for this file, which goes: that is nobody else's matter. */
+	return code == 0 || code == ERR_NOSPACE ? code
+						: fail_stop(p->d, NULL, code);
+}
+
 static int
 put_commit(struct backend_put *p, const char *name)
 {
 	struct dir *d = p->d;
 	char *path = path_of(d, name);
-	int ret = path == NULL ? ERR_NOMEM : check_failed(d);
+	int ret = path == NULL ? ERR_NOMEM : 0, other;
 
+	p->under_way.name = name;
+	unsure_enter(d->unsure, &p->under_way);
+	if (ret == 0)
+		ret = unsure_check(d->unsure);
 	if (ret == 0)
 		ret = put_flush(p);
 	if (ret == 0)
 		ret = make_parents(d, path);
-	if (ret == 0 && fdatasync(p->fd) != 0)
-		ret = fail_stop(
-		    d, err_errno(io_code(errno), "cannot sync %s", p->path));
+	if (ret == 0)
+		ret = sync_data(p);
+	if (ret == 0)
+		ret = publish(p, path);
 	if (ret == 0) {
-		ret = close(p->fd);
-		p->fd = -1;
-		if (ret != 0)
-			ret = fail_stop(d, err_errno(io_code(errno),
-					       "cannot close %s", p->path));
+		ret = sync_parent(d, path, name);
+		/* A sync that failed beside ours may have been about both. */
+		other = unsure_check(d->unsure);
+		if (ret == 0)
+			ret = other;
+		/* Not acknowledged, so it should not be seen. */
+		if (ret < 0)
+			(void)unlink(path);
 	}
-	if (ret < 0)
-		goto out;
-	ret = publish(p, path);
-	if (ret < 0)
-		goto out;
-	ret = sync_parent(d, path);
-	/* Not acknowledged, so it should not be seen; fail-stop anyway. */
-	if (ret < 0)
-		(void)unlink(path);
-out:
+	other = unsure_leave(d->unsure, &p->under_way);
+	if (ret == 0)
+		ret = other;
 	put_abort(p);
 	free(path);
 	return ret == ERR_NOENT ? ERR_IO : ret;
@@ -433,7 +454,8 @@ out:
 static int
 get(struct backend *b, const char *name, void *out, size_t len, uint64_t offset)
 {
-	char *path = path_of(of(b), name);
+	struct dir *d = of(b);
+	char *path = path_of(d, name);
 	int fd = -1, ret;
 
 	if (path == NULL)
@@ -443,14 +465,18 @@ get(struct backend *b, const char *name, void *out, size_t len, uint64_t offset)
 		ret = err_errno(io_code(errno), "cannot open %s", path);
 		goto out;
 	}
-	ret = fs_pread_all(fd, out, len, offset);
+	if (unsure_is(d->unsure, name))
+		ret = unsure_read(out, fd, path, len, offset, d->direct);
+	else
+		ret = fs_pread_all(fd, out, len, offset);
 	/* A bad place of the disk: the rest of the store is not concerned. */
 	if (ret < 0)
 		ret = err_prefix(errno == EIO ? ERR_DAMAGED : ret, "%s", path);
 	else if (ret == 1)
 		ret = err_set(ERR_DAMAGED, "%s ends too early", path);
-	(void)close(fd); /* only read from */
 out:
+	if (fd >= 0)
+		(void)close(fd); /* only read from */
 	free(path);
 	return ret;
 }
@@ -521,8 +547,8 @@ list_dir(struct listing *l, int fd, const char *name)
 	DIR *dir;
 
 	if (fsync(fd) != 0) {
-		ret = fail_stop(
-		    l->d, err_errno(io_code(errno), "cannot sync %s", name));
+		ret = fail_stop(l->d, name,
+		    err_errno(io_code(errno), "cannot sync %s", name));
 		(void)close(fd); /* the error that counts is the first */
 		return ret;
 	}
@@ -577,14 +603,28 @@ remove_name(struct backend *b, const char *name)
 {
 	struct dir *d = of(b);
 	char *path = path_of(d, name);
-	int ret = path == NULL ? ERR_NOMEM : check_failed(d);
+	int ret = path == NULL ? ERR_NOMEM : unsure_check(d->unsure);
 
 	if (ret == 0 && unlink(path) != 0)
 		ret = err_errno(io_code(errno), "cannot remove %s", path);
 	if (ret == 0)
-		ret = sync_parent(d, path);
+		ret = sync_parent(d, path, name);
 	free(path);
 	return ret;
+}
+
+static int
+unsure(struct backend *b, int (*found)(void *arg, const char *name), void *arg)
+{
+	int ret = unsure_check(of(b)->unsure);
+
+	return ret < 0 ? ret : unsure_each(of(b)->unsure, found, arg);
+}
+
+static int
+sure(struct backend *b)
+{
+	return unsure_clear(of(b)->unsure);
 }
 
 static int
@@ -613,6 +653,7 @@ dir_close(struct backend *b)
 	for (i = 0; i < d->nknown; i++)
 		free(d->known[i]);
 	free(d->known);
+	unsure_close(d->unsure);
 	free(d->root);
 	free(d->incoming);
 	pool_lock_release(&d->lock);
@@ -629,6 +670,9 @@ static const struct backend_ops dir_ops = {
     .size = size_of,
     .list = list,
     .remove = remove_name,
+    .check = check,
+    .unsure = unsure,
+    .sure = sure,
     .space = space,
     .write_path = write_path,
     .close = dir_close,
@@ -678,7 +722,9 @@ backend_dir_open(
 		    d->root == NULL ? vault_dir : incoming_dir);
 		goto out;
 	}
-	ret = probe_direct(d);
+	ret = unsure_open(&d->unsure, d->root);
+	if (ret == 0)
+		ret = probe_direct(d);
 	if (ret < 0)
 		goto out;
 	*out = &d->base;

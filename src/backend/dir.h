@@ -14,9 +14,12 @@
  *  5. rename to the name, which never replaces;
  *  6. fsync of the directory.
  * After 5 the object is visible, after 6 it survives a power cut and the put
- * is acknowledged.  A failed sync is fail-stop: its object is taken back, and
- * the backend refuses every later change until it is opened anew, because
- * the kernel may have forgotten what it could not write.
+ * is acknowledged.  A failed sync is fail-stop: its object and all puts under
+ * way are taken back, and the backend refuses every later change until it is
+ * opened anew, because the kernel may have forgotten what it could not write.
+ * What was under way is told by unsure() (backend/unsure.h) until somebody has
+ * read it from the device.  No room for an object's own data at step 4
+ * concerns that object alone.
  *
  * list() syncs each directory before it tells its content, so what a process
  * left between steps 5 and 6 is durable as soon as anybody knows of it.

@@ -16,6 +16,7 @@ struct object {
 	int visible; /* readers see it */
 	int name_synced; /* `visible` is what the disk says too */
 	int data_synced;
+	size_t device_len; /* the device has zeros from here on */
 };
 
 struct mem {
@@ -30,6 +31,8 @@ struct mem {
 	uint64_t cut_at;
 	int off; /* the power is off */
 	int failed; /* a sync failed */
+	int lies; /* see backend_mem_lies() */
+	char unsure[BACKEND_NAME_MAX]; /* under way when a sync failed */
 	char bad_name[BACKEND_NAME_MAX]; /* empty: no bad sector */
 	uint64_t bad_at;
 	uint64_t fired;
@@ -95,7 +98,7 @@ done(const struct mem *m)
 static int
 check_failed(const struct mem *m)
 {
-	return m->failed ? err_set(ERR_IO, "an earlier sync failed") : 0;
+	return m->failed ? err_set(ERR_READONLY, "an earlier sync failed") : 0;
 }
 
 static struct object *
@@ -199,6 +202,7 @@ publish(struct object **out, struct backend_put *p, const char *name,
 	buf_init(&p->data);
 	o->visible = 1;
 	o->data_synced = data_synced;
+	o->device_len = o->data.len;
 	o->next = p->m->objects;
 	p->m->objects = o;
 	*out = o;
@@ -232,13 +236,27 @@ put_commit(struct backend_put *p, const char *name)
 	if (ret >= 0) {
 		o->name_synced = (m->sabotage & BACKEND_MEM_NO_SYNC_DIR) == 0;
 		ret = done(m);
-	} else if (o != NULL && !m->off) {
+	} else if (o != NULL && !m->off && !m->lies) {
 		/* As the directory does: taken back. */
 		o->visible = 0;
+	} else if (o != NULL && !m->off && o->data.len > 0) {
+		o->device_len = draw(m) % o->data.len;
+		o->data_synced = 0;
 	}
+	if (ret < 0 && m->failed && m->unsure[0] == '\0')
+		memcpy(m->unsure, name, strlen(name));
 	pool_lock_leave(&m->lock);
 	put_abort(p);
 	return ret;
+}
+
+/* Of `len` bytes at `offset`, what lies at `from` or later. */
+static void
+blank(uint8_t *p, size_t len, uint64_t offset, uint64_t from)
+{
+	size_t keep = from > offset ? (size_t)(from - offset) : 0;
+
+	memset(p + keep, 0, len - keep);
 }
 
 static int
@@ -264,6 +282,10 @@ get(struct backend *b, const char *name, void *out, size_t len, uint64_t offset)
 		ret = err_set(ERR_DAMAGED, "cannot read %s", name);
 	else if (len > 0)
 		memcpy(out, o->data.data + offset, len);
+	/* Past the cache, after a failed sync. */
+	if (ret == 0 && !m->failed && strcmp(name, m->unsure) == 0 &&
+	    offset + len > o->device_len)
+		blank(out, len, offset, o->device_len);
 out:
 	pool_lock_leave(&m->lock);
 	return ret;
@@ -379,6 +401,51 @@ out:
 }
 
 static int
+check(struct backend *b)
+{
+	struct mem *m = of(b);
+	int ret;
+
+	pool_lock_enter(&m->lock);
+	ret = check_failed(m);
+	pool_lock_leave(&m->lock);
+	return ret;
+}
+
+static int
+unsure(struct backend *b, int (*found)(void *arg, const char *name), void *arg)
+{
+	struct mem *m = of(b);
+	int ret = check(b);
+
+	if (ret < 0 || m->unsure[0] == '\0' || m->sabotage & BACKEND_MEM_SURE)
+		return ret;
+	return found(arg, m->unsure);
+}
+
+/* From now on the cache says what the device does. */
+static int
+sure(struct backend *b)
+{
+	struct mem *m = of(b);
+	struct object *o;
+	int ret = check(b);
+
+	if (ret < 0 || m->sabotage & BACKEND_MEM_SURE)
+		return ret;
+	pool_lock_enter(&m->lock);
+	o = find(m, m->unsure);
+	if (o != NULL) {
+		if (o->data.len > 0)
+			blank(o->data.data, o->data.len, 0, o->device_len);
+		o->data_synced = 1;
+	}
+	m->unsure[0] = '\0';
+	pool_lock_leave(&m->lock);
+	return 0;
+}
+
+static int
 space(uint64_t *out, struct backend *b)
 {
 	(void)b; /* memory does not tell */
@@ -418,6 +485,9 @@ static const struct backend_ops mem_ops = {
     .size = size_of,
     .list = list,
     .remove = remove_name,
+    .check = check,
+    .unsure = unsure,
+    .sure = sure,
     .space = space,
     .write_path = write_path,
     .close = mem_close,
@@ -460,6 +530,12 @@ backend_mem_fail(struct backend *b, uint64_t at, uint64_t times, int code)
 }
 
 void
+backend_mem_lie(struct backend *b)
+{
+	of(b)->lies = 1;
+}
+
+void
 backend_mem_cut(struct backend *b, uint64_t at)
 {
 	of(b)->cut_at = at;
@@ -483,7 +559,8 @@ lose(struct mem *m, struct object *o)
 		o->visible = (int)(draw(m) & 1);
 	if (!o->data_synced && o->data.len > 0) {
 		/* Torn anywhere: the rest reads as zeros. */
-		keep = draw(m) % o->data.len;
+		keep = o->device_len < o->data.len ? o->device_len
+						   : draw(m) % o->data.len;
 		memset(o->data.data + keep, 0, o->data.len - keep);
 		o->data_synced = 1;
 	}
@@ -508,7 +585,10 @@ backend_mem_restart(struct backend *b, int power_cut)
 		buf_release(&o->data);
 		free(o);
 	}
-	m->off = m->failed = 0;
+	/* What the cache had wrong, the power took with it. */
+	if (power_cut)
+		m->unsure[0] = '\0';
+	m->off = m->failed = m->lies = 0;
 	m->cut_at = m->fail_at = m->fail_times = 0;
 	m->fired = 0;
 }

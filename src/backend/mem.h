@@ -37,6 +37,7 @@ enum backend_mem_step {
 #define BACKEND_MEM_NO_SYNC 1u /* data is not synced, so it may be torn */
 #define BACKEND_MEM_NO_SYNC_DIR 2u /* names are not synced */
 #define BACKEND_MEM_LIST_EMPTY 4u /* a failing list looks empty */
+#define BACKEND_MEM_SURE 8u /* what a failed sync left is believed */
 
 int backend_mem_open(struct backend **out, uint64_t seed);
 void backend_mem_sabotage(struct backend *b, unsigned flags);
@@ -49,6 +50,12 @@ uint64_t backend_mem_count(struct backend *b);
  * in the directory: nothing is written until backend_mem_restart().
  */
 void backend_mem_fail(struct backend *b, uint64_t at, uint64_t times, int code);
+/*
+ * Until the restart: what a failed sync of the directory leaves cannot be
+ * taken back.  The object is still there for a cache that says all is well;
+ * the device has a part of it, as the seed says.
+ */
+void backend_mem_lie(struct backend *b);
 /* At step `at` the power goes: it and all later ones give ERR_IO. */
 void backend_mem_cut(struct backend *b, uint64_t at);
 /* How many of these faults have happened; the last one's kind to `*kind`

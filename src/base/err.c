@@ -130,6 +130,7 @@ err_exit_code(int code)
 	case ERR_STALE:
 	case ERR_MISSING:
 	case ERR_BUSY:
+	case ERR_READONLY:
 		break;
 	}
 	return 1;

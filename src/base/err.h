@@ -27,7 +27,8 @@ enum err {
 	ERR_MISSING = -14, /* a commit reaches objects that are not there */
 	ERR_BUSY = -15, /* somebody else holds the lock */
 	ERR_INTR = -16, /* interrupted by the user */
-	ERR_SOURCE = -17 /* a source file could not be read: a warning */
+	ERR_SOURCE = -17, /* a source file could not be read: a warning */
+	ERR_READONLY = -18 /* the store takes nothing: a sync failed before */
 };
 
 #define ERR_TEXT_MAX 1024 /* bytes of a message, NUL included */

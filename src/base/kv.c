@@ -1,5 +1,6 @@
 #include "base/kv.h"
 
+#include "base/ballast.h"
 #include "base/err.h"
 #include "base/fs.h"
 #include "base/marker.h"
@@ -9,10 +10,10 @@
 #include <assert.h>
 #include <errno.h>
 #include <lmdb.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 /*
@@ -64,7 +65,7 @@ struct kv {
 	unsigned active; /* transactions that use the map */
 	int writing; /* one of them is the write transaction */
 	int paused; /* none may begin: the map is about to change */
-	int failed; /* a commit hit an I/O error: no more writes */
+	atomic_int failed; /* by an I/O error: 1 for writes, 2 altogether */
 };
 
 struct kv_txn {
@@ -82,11 +83,9 @@ struct kv_cursor {
 static int
 disk_is_full(const struct kv *kv)
 {
-	struct statvfs st;
+	struct ballast_room room;
 
-	if (statvfs(kv->path, &st) != 0)
-		return 0;
-	return (uint64_t)st.f_bavail * st.f_frsize < FULL_BYTES;
+	return ballast_room(&room, kv->path) == 0 && room.bytes < FULL_BYTES;
 }
 
 /* Word a failed call of the library and return our code. */
@@ -100,7 +99,6 @@ fail(const struct kv *kv, int rc, const char *what)
 	case MDB_INVALID:
 	case MDB_VERSION_MISMATCH:
 	case MDB_PAGE_NOTFOUND:
-	case MDB_PANIC:
 	case MDB_INCOMPATIBLE:
 		code = ERR_DAMAGED;
 		break;
@@ -192,7 +190,7 @@ resize(struct kv *kv, size_t used)
 		return fail(kv, ENOMEM, "cannot enlarge the map");
 	rc = mdb_env_set_mapsize(kv->env, size);
 	if (rc != 0) {
-		kv->failed = 1;
+		kv->failed = 2;
 		return fail(kv, rc, "cannot enlarge the map");
 	}
 	return 0;
@@ -259,9 +257,8 @@ enter(struct kv *kv, int write)
 	pool_lock_enter(&kv->lock);
 	while (kv->paused || (write && kv->writing))
 		pool_cond_wait(&kv->changed, &kv->lock);
-	if (kv->failed) {
-		r = err_set(
-		    ERR_IO, "%s: failed before, not used any more", kv->path);
+	if (kv->failed > !write) {
+		r = err_set(ERR_IO, "%s: failed before", kv->path);
 		goto out;
 	}
 	if (write) {
@@ -352,16 +349,13 @@ int
 kv_commit(struct kv_txn *txn)
 {
 	struct kv *kv = txn->kv;
-	int rc, r = 0;
+	int rc = mdb_txn_commit(txn->txn);
+	int r = rc == 0 ? 0 : fail(kv, rc, "cannot commit");
 
-	rc = mdb_txn_commit(txn->txn);
-	if (rc != 0)
-		r = fail(kv, rc, "cannot commit");
 	if (r == ERR_IO) {
 		/* After a failed fsync nothing of the file can be trusted. */
-		pool_lock_enter(&kv->lock);
 		kv->failed = 1;
-		pool_lock_leave(&kv->lock);
+		marker_spoil(kv->marker);
 	}
 	leave(kv, txn->write);
 	free(txn);
@@ -496,8 +490,7 @@ check_before_open(struct kv *kv)
 		    ERR_DAMAGED, "%s: the file is cut off", kv->path);
 	r = marker_check(kv->marker);
 	if (r == 1)
-		return err_set(ERR_DAMAGED,
-		    "%s: the machine stopped before it was synced", kv->path);
+		return err_set(ERR_DAMAGED, "%s: never synced", kv->path);
 	return r;
 }
 
@@ -635,6 +628,12 @@ kv_close(struct kv *kv)
 	marker_free(kv->marker);
 	free(kv->path);
 	free(kv);
+}
+
+int
+kv_failed(const struct kv *kv)
+{
+	return kv->failed;
 }
 
 static MDB_dbi

@@ -57,6 +57,11 @@ int kv_open(struct kv **out, const char *path, const char *const *names,
     const unsigned *table_flags, unsigned ntables, unsigned flags);
 /* All transactions must have ended; NULL is fine.  Syncs with KV_NOSYNC. */
 void kv_close(struct kv *kv);
+/*
+ * Nonzero once a commit has met an I/O error: no write transaction begins any
+ * more.  It is read as it was, and whoever opens it anew finds it ERR_DAMAGED.
+ */
+int kv_failed(const struct kv *kv);
 
 /* Begin; `write` nonzero for a read-write transaction. */
 int kv_begin(struct kv_txn **out, struct kv *kv, int write);

@@ -86,6 +86,17 @@ marker_is_ours(const struct marker *m)
 }
 
 void
+marker_spoil(struct marker *m)
+{
+	static const char text[] = "failed";
+
+	/* A disk that takes no file either has nothing that could mislead. */
+	(void)fs_write_file(
+	    AT_FDCWD, m->path, text, sizeof(text) - 1, 0600, FS_NOSYNC);
+	m->ours = 0;
+}
+
+void
 marker_remove(struct marker *m)
 {
 	(void)unlink(m->path); /* as the header says */

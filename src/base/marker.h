@@ -27,6 +27,13 @@ int marker_put(struct marker *m);
 /* Nonzero when this handle put it: then sync and remove it at the end. */
 int marker_is_ours(const struct marker *m);
 
+/*
+ * Some of the data can never be synced: whoever checks this marker from now
+ * on, in this boot too, is told to rebuild.  Not synced itself: what the page
+ * cache forgets, a rebuild is not needed for.
+ */
+void marker_spoil(struct marker *m);
+
 /* After everything was synced.  Should it stay, a rebuild is all it costs. */
 void marker_remove(struct marker *m);
 

@@ -45,6 +45,7 @@ localstore_vault(struct localstore *l, const uint8_t vault[16])
 	o.backend = l->backend;
 	o.index_dir = index;
 	memcpy(o.id, vault, sizeof(o.id));
+	o.guard = account_guard(l->account);
 	rc = vault_open(&l->vault, &o);
 	if (rc == 0)
 		memcpy(l->vault_id, vault, sizeof(l->vault_id));

@@ -22,6 +22,7 @@ static const struct fault faults[] = {
     {ERR_DAMAGED, ERR_DAMAGED, 500, "damaged"},
     {ERR_NOENT, ERR_NOENT, 404, "absent"},
     {ERR_NOSPACE, ERR_NOSPACE, 507, "no-space"},
+    {ERR_READONLY, ERR_READONLY, 500, "read-only"},
     {ERR_LIMIT, ERR_LIMIT, 413, "limit"},
     {ERR_EXIST, ERR_EXIST, 409, "exists"},
     {ERR_STALE, ERR_STALE, 409, "stale"},

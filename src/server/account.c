@@ -11,6 +11,7 @@
 #include "hash/hash.h"
 #include "server/statefile.h"
 #include "server/storeid.h"
+#include "store/guard.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -34,6 +35,7 @@
 struct account {
 	char *dir;
 	int lock_fd; /* -1 without ACCOUNT_LOCK */
+	struct guard *guard; /* NULL without it */
 	struct pool_lock adding;
 	uint8_t public_key[SIGN_PUBLIC_BYTES];
 	uint8_t seed[SIGN_SEED_BYTES];
@@ -90,6 +92,8 @@ account_open(struct account **out, const char *dir, unsigned flags)
 		r = take_lock(a);
 	if (r == 0 && (flags & ACCOUNT_LOCK) != 0)
 		r = empty_incoming(a);
+	if (r == 0 && (flags & ACCOUNT_LOCK) != 0)
+		r = guard_open(&a->guard, dir);
 	if (r == 0) {
 		*out = a;
 		a = NULL;
@@ -104,6 +108,7 @@ account_close(struct account *a)
 {
 	if (a == NULL)
 		return;
+	guard_close(a->guard);
 	if (a->lock_fd >= 0)
 		close(a->lock_fd);
 	hash_wipe(a->seed, sizeof(a->seed));
@@ -128,6 +133,12 @@ const uint8_t *
 account_seed(const struct account *a)
 {
 	return a->seed;
+}
+
+struct guard *
+account_guard(const struct account *a)
+{
+	return a->guard;
 }
 
 /* DIR/FOLDER/ID and `tail`. */
@@ -561,6 +572,10 @@ account_check(struct header *stored, int *created, const struct account *a,
 	struct header v;
 	int known, absent;
 
+	/* Before an invitation is used up. */
+	known = guard_put(a->guard, 0);
+	if (known < 0)
+		return known;
 	enroll_mount_id(mount, mount_public);
 	known = account_mount(&m, a, mount);
 	/* What is no longer legible is written anew. */

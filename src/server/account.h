@@ -20,6 +20,7 @@
 #include <stdint.h>
 
 struct account; /* an open store folder */
+struct guard;
 
 /* A registered directory of a machine. */
 struct account_mount {
@@ -47,6 +48,9 @@ const char *account_dir(const struct account *a);
 /* The store's Ed25519 key: its identity, and the seed that proves it. */
 const uint8_t *account_public(const struct account *a);
 const uint8_t *account_seed(const struct account *a);
+
+/* The guard of the store's disk; NULL without ACCOUNT_LOCK. */
+struct guard *account_guard(const struct account *a);
 
 /* A vault's folder, in memory to free(); NULL: no memory. */
 char *account_vault_dir(

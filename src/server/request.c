@@ -37,7 +37,7 @@ static void
 log_error(int code)
 {
 	if (code == ERR_IO || code == ERR_NOSPACE || code == ERR_DAMAGED ||
-	    code == ERR_NOMEM || code == ERR_FAIL)
+	    code == ERR_NOMEM || code == ERR_READONLY || code == ERR_FAIL)
 		log_warn("%s", err_text());
 }
 

@@ -116,6 +116,7 @@ open_entry(struct vaults *vs, struct entry *e)
 		o.index_dir = index;
 		memcpy(o.id, e->id, sizeof(o.id));
 		o.epoch = VAULT_EPOCH;
+		o.guard = account_guard(vs->account);
 		r = vault_open(&e->vault, &o);
 	}
 	if (r == 0)

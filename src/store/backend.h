@@ -63,6 +63,21 @@ struct backend_ops {
 	    void *arg);
 	/* Remove durably.  ERR_NOENT when absent. */
 	int (*remove)(struct backend *b, const char *name);
+	/*
+	 * Is it still written?  Returns 0; ERR_READONLY: a sync failed, and
+	 * nothing is put or removed until it is opened anew.
+	 */
+	int (*check)(struct backend *b);
+	/*
+	 * Call `found` for each name of an object, or of a folder of them, that
+	 * was under way when a sync failed, maybe in an earlier life: it may
+	 * be there or not, and until sure() get() reads it from the device,
+	 * past all caches.  ERR_IO: the device takes nothing.
+	 */
+	int (*unsure)(struct backend *b,
+	    int (*found)(void *arg, const char *name), void *arg);
+	/* All of these were read again; what is damaged is known to be. */
+	int (*sure)(struct backend *b);
 	/* Bytes free for new objects (UINT64_MAX: unknown). */
 	int (*space)(uint64_t *out, struct backend *b);
 	/* One line for `--version` and `status -v`: "direct", "buffered"... */

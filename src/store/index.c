@@ -178,6 +178,16 @@ index_close(struct index *ix)
 }
 
 int
+index_check(struct index *ix)
+{
+	return !kv_failed(ix->kv)
+		   ? 0
+		   : err_set(ERR_READONLY,
+			 "the store is read-only since a sync of its index "
+			 "failed; start the server again");
+}
+
+int
 index_begin(struct index_txn *out, struct index *ix, int write)
 {
 	struct index_txn t = {.write = write};

@@ -115,6 +115,8 @@ struct index_txn {
 int index_open(struct index **out, const char *path,
     const uint8_t vault[INDEX_VAULT_BYTES]);
 void index_close(struct index *ix);
+/* Does it take changes?  Returns 0; ERR_READONLY (base/kv.h). */
+int index_check(struct index *ix);
 
 /* Forget everything. */
 int index_clear(struct index *ix);

@@ -8,6 +8,7 @@
 #include "store/backend.h"
 #include "store/commit.h"
 #include "store/gather.h"
+#include "store/guard.h"
 #include "store/heads.h"
 #include "store/idmap.h"
 #include "store/idpos.h"
@@ -125,13 +126,18 @@ check_usable(const struct session *s)
 	return 0;
 }
 
-/* The same for what asks the index or writes. */
+/*
+ * The same for what writes.  And for who asks what is here, since that one
+ * wants to write next: a store that takes nothing says so at once.
+ */
 static int
 check_writable(const struct session *s)
 {
-	if (!s->failed && s->full)
-		return err_set(ERR_NOSPACE, "the store is full");
-	return check_usable(s);
+	int ret = vault_check(s->v);
+
+	if (ret == 0 && !s->failed && s->full)
+		ret = err_set(ERR_NOSPACE, "the store is full");
+	return ret < 0 ? ret : check_usable(s);
 }
 
 /*
@@ -412,6 +418,9 @@ session_put(
 
 	if (len > LIMIT_PUT_BYTES)
 		return err_set(ERR_LIMIT, "%zu bytes in one put", len);
+	ret = guard_put(s->v->guard, len);
+	if (ret < 0)
+		return ret;
 	/* Hashing and look-ups need no lock. */
 	ret = check_records(&ids, s, records, len);
 	if (ret == 0)
@@ -543,6 +552,8 @@ session_settle(struct session *s)
 
 	pool_lock_enter(&s->writing);
 	ret = check_usable(s);
+	if (ret == 0)
+		ret = vault_check(s->v);
 	if (ret == 0)
 		ret = flush(s);
 	pool_lock_leave(&s->writing);

@@ -6,7 +6,9 @@
 #include "store/backend.h"
 #include "store/damage.h"
 #include "store/evict.h"
+#include "store/guard.h"
 #include "store/index.h"
+#include "store/reread.h"
 #include "store/retire.h"
 #include "store/survey.h"
 #include "store/sync.h"
@@ -26,8 +28,8 @@ load_generation(struct vault *v)
 	return generation_renew(&v->generation, v->backend);
 }
 
-int
-vault_open(struct vault **out, const struct vault_options *o)
+static int
+open_once(struct vault **out, const struct vault_options *o)
 {
 	struct vault *v = calloc(1, sizeof(*v));
 	int ret;
@@ -39,9 +41,12 @@ vault_open(struct vault **out, const struct vault_options *o)
 	heads_init(&v->heads);
 	idmap_init(&v->marks);
 	v->backend = o->backend;
+	v->guard = o->guard;
 	v->epoch = o->epoch;
 	memcpy(v->id, o->id, sizeof(v->id));
-	ret = load_generation(v);
+	ret = reread_vault(v);
+	if (ret == 0)
+		ret = load_generation(v);
 	if (ret < 0)
 		goto out;
 	ret = index_open(&v->index, o->index_dir, v->id);
@@ -65,8 +70,34 @@ vault_open(struct vault **out, const struct vault_options *o)
 	*out = v;
 	return 0;
 out:
+	(void)vault_check(v); /* tells the guard of a failed sync */
 	vault_close(v);
 	return ret;
+}
+
+int
+vault_open(struct vault **out, const struct vault_options *o)
+{
+	int ret = open_once(out, o);
+
+	if (ret != ERR_NOSPACE || o->guard == NULL)
+		return ret;
+	guard_release(o->guard);
+	ret = open_once(out, o);
+	guard_restore(o->guard);
+	return ret;
+}
+
+int
+vault_check(struct vault *v)
+{
+	int ret = v->backend->ops->check(v->backend);
+
+	if (ret == 0 && v->index != NULL)
+		ret = index_check(v->index);
+	if (ret < 0)
+		guard_stop(v->guard);
+	return ret < 0 ? ret : guard_check(v->guard);
 }
 
 void
@@ -304,6 +335,11 @@ vault_refresh(struct vault *v)
 	pool_lock_leave(&v->lock);
 	if (wanted)
 		ret = sync_vault(v);
+	if (ret == ERR_NOSPACE && v->guard != NULL) {
+		guard_release(v->guard);
+		ret = sync_vault(v);
+		guard_restore(v->guard);
+	}
 	if (ret < 0)
 		vault_suspect(v);
 	pool_lock_leave(&v->change);

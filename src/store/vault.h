@@ -20,6 +20,7 @@
 #include <stdint.h>
 
 struct backend;
+struct guard;
 struct index;
 
 struct vault_options {
@@ -28,12 +29,14 @@ struct vault_options {
 	uint8_t id[STORE_NAME_BYTES];
 	/* Records of later epochs than this are refused. */
 	uint32_t epoch;
+	struct guard *guard; /* the store's, outlives the vault; or NULL */
 };
 
 /* The fields belong to the files of this layer. */
 struct vault {
 	struct backend *backend;
 	struct index *index;
+	struct guard *guard;
 	uint8_t id[STORE_NAME_BYTES];
 	uint32_t epoch;
 	/*
@@ -50,10 +53,14 @@ struct vault {
 	int created; /* the generation was made when the vault was opened */
 	uint32_t packs_damaged; /* footers that had to be salvaged, or worse */
 	int went_back; /* newer snapshots were here before than are now */
+	/* When it was opened, after a failed sync (store/reread.h): objects
+	 * read again, records found damaged by that. */
+	uint32_t reread, reread_damaged;
 };
 
 /*
  * Open the vault, rebuild or complete its index, load its state.
+ * Where the disk is full it does so in the room of the guard's reserve.
  * Returns 0; ERR_IO; ERR_NOSPACE; ERR_NOMEM; ERR_BUSY.
  */
 int vault_open(struct vault **out, const struct vault_options *o);
@@ -91,6 +98,12 @@ struct vault_place {
 };
 int vault_damaged(struct vault *v, const uint8_t id[STORE_ID_BYTES],
     const struct vault_place *where);
+
+/*
+ * May anything be changed?  Returns 0; ERR_READONLY: a sync of this or, as far
+ * as the guard knows, another vault of the store failed.
+ */
+int vault_check(struct vault *v);
 
 /* Look at the backend's packs again before the next session. */
 void vault_suspect(struct vault *v);

@@ -45,11 +45,12 @@ agreed()
 	[ "$(shash scan --dir copy "$@")" = "$key" ]
 }
 
-# hashes: every file of the store and of the directory with its state, locks
-# and the index, which opening a store may make anew, left out
+# hashes: every file of the store and of the directory with its state; locks,
+# index and reserve, which opening a store may make anew, are left out
 hashes()
 {
-	find store work -path store/index -prune -o -type f \
+	find store work \( -path store/index -o -path store/reserve \) \
+	    -prune -o -type f \
 	    ! -name '*lock*' -printf '%p %m %s %T@\n' -exec b3sum {} ';' | sort
 }
 

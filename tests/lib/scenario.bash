@@ -130,7 +130,8 @@ scenario_wait()
 # scenario_store_bytes STORE: what is durable in it
 scenario_store_bytes()
 {
-	find "$1" -path "$1/index" -prune -o -type f -printf '%s\n' |
+	find "$1" \( -path "$1/index" -o -path "$1/reserve" \) -prune -o \
+	    -type f -printf '%s\n' |
 	    awk '{ n += $1 } END { print n + 0 }'
 }
 

@@ -258,7 +258,7 @@ test_failing_calls(void **state)
 		/* A failed sync is fail-stop until the backend is opened
 		 * anew; another error is not. */
 		if (strstr(events[at - 1], "sync") != NULL) {
-			assert_int_equal(put(w, "packs/ab/one"), ERR_IO);
+			assert_int_equal(put(w, "packs/ab/one"), ERR_READONLY);
 			syncs++;
 		}
 		w->b->ops->close(w->b);

@@ -93,7 +93,7 @@ test_exit_codes(void **state)
 	    {ERR_UNREACHABLE, 11}, {ERR_REFUSED, 12}, {ERR_DAMAGED, 13},
 	    {ERR_NOENT, 14}, {ERR_NOSPACE, 1}, {ERR_LIMIT, 1}, {ERR_EXIST, 1},
 	    {ERR_STALE, 1}, {ERR_MISSING, 1}, {ERR_BUSY, 1}, {ERR_INTR, 130},
-	    {ERR_SOURCE, 3}, {-1000, 1}};
+	    {ERR_SOURCE, 3}, {ERR_READONLY, 1}, {-1000, 1}};
 	size_t i;
 
 	(void)state;

@@ -683,14 +683,22 @@ test_a_failed_sync_is_the_end(void **state)
 	assert_int_equal(kv_commit(t), ERR_IO);
 	sync_errno = 0;
 	/* Not even when the next sync would succeed. */
+	assert_true(kv_failed(kv));
 	t = NULL;
 	assert_int_equal(kv_begin(&t, kv, 1), ERR_IO);
-	assert_int_equal(kv_begin(&t, kv, 0), ERR_IO);
 	assert_null(t);
+	/* What was there before is read. */
+	t = begin(kv, 0);
+	assert_int_equal(kv_get(&v, t, NUMBER, &key, sizeof(key)), 1);
+	kv_abort(t);
 	kv_close(kv);
+	/* And nobody takes the file for a good one again. */
+	assert_int_equal(try_open(f, 0), ERR_DAMAGED);
+	assert_int_equal(fs_remove_tree(f->path), 0);
 
 	/* A full disk is another matter. */
 	kv = open_kv(f, 0);
+	assert_false(kv_failed(kv));
 	t = begin(kv, 1);
 	assert_int_equal(kv_get(&v, t, NUMBER, &key, sizeof(key)), 1);
 	ok(put_number(t, key, 10));
