@@ -9,6 +9,7 @@
 #include "net/http_client.h"
 #include "proto/fault.h"
 #include "proto/segment.h"
+#include "store/record.h"
 
 #include <stdatomic.h>
 #include <stdio.h>
@@ -182,6 +183,13 @@ is_bulk(enum route route)
 	return route == ROUTE_PUT || route == ROUTE_GET;
 }
 
+/* Nonzero for requests whose answers are items with records. */
+static int
+carries_records(enum route route)
+{
+	return route == ROUTE_GET || route == ROUTE_OTHER;
+}
+
 /* A connection nobody else uses, the number of the request, and the keys of
  * the session as it is now. */
 static int
@@ -289,6 +297,18 @@ take_refusal(const struct channel *ch, const struct reception *rx,
 	return fault_decode(b->data, len);
 }
 
+/* The request's MAC.  ERR_DAMAGED: what is to be put are no records. */
+static int
+prove(struct reception *rx, enum route route, const uint8_t *body, size_t len)
+{
+	if (route == ROUTE_PUT)
+		return mac_put(rx->key.request_mac, &rx->keys, rx->key.number,
+		    body, len, record_feed_sums);
+	mac_request(
+	    rx->key.request_mac, &rx->keys, rx->key.number, route, body, len);
+	return 0;
+}
+
 /* Commits and log-outs may have to wait for disks. */
 static unsigned
 stall_seconds(const struct channel *ch, enum route route)
@@ -312,8 +332,10 @@ channel_try(struct channel *ch, enum route route, const uint8_t *body,
 	if (r < 0)
 		return r;
 	rx.key.session = &rx.keys;
-	mac_request(
-	    rx.key.request_mac, &rx.keys, rx.key.number, route, body, len);
+	rx.key.records = carries_records(route);
+	r = prove(&rx, route, body, len);
+	if (r < 0)
+		goto out;
 	segment_reader_init(&rx.reader, &rx.key, SEGMENT_PAYLOAD_MAX);
 	hex_encode(hex, rx.keys.session, IDENT_BYTES);
 	(void)snprintf(session, sizeof(session), "%s: %s", ROUTE_HEADER_SESSION,
@@ -343,6 +365,7 @@ channel_try(struct channel *ch, enum route route, const uint8_t *body,
 		r = segment_reader_end(&rx.reader);
 	segment_reader_release(&rx.reader);
 	buf_release(&rx.refusal);
+out:
 	mac_wipe(&rx.keys);
 	give_client(ch, c, is_bulk(route));
 	return r;

@@ -9,6 +9,7 @@
 #include "proto/body.h"
 #include "proto/enroll.h"
 #include "proto/login.h"
+#include "store/record.h"
 #include "store/store.h"
 
 #include <stdlib.h>
@@ -258,6 +259,16 @@ find_wanted(const struct fetch *f, const uint8_t *id)
 	return NULL;
 }
 
+/* The answer's MAC covers a record's checksum, and that the record. */
+static int
+check_record(const struct body_item *i)
+{
+	if (i->record != NULL && record_check_bytes(i->record, i->len) != 0)
+		return err_set(
+		    ERR_UNREACHABLE, "the server's answer fails its check");
+	return 0;
+}
+
 static int
 on_items(void *arg, const uint8_t *p, size_t len)
 {
@@ -274,6 +285,9 @@ on_items(void *arg, const uint8_t *p, size_t len)
 
 	body_items_init(&it, p, len);
 	while ((r = body_items_next(&i, &it)) == 0) {
+		r = check_record(&i);
+		if (r < 0)
+			return r;
 		w = find_wanted(f, i.id);
 		if (w == NULL)
 			return err_set(ERR_FAIL,

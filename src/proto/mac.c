@@ -3,6 +3,7 @@
 #include "base/bytes.h"
 #include "hash/hash.h"
 
+#include <assert.h>
 #include <string.h>
 
 #define REQUEST_CONTEXT "hashstore request v1"
@@ -17,24 +18,49 @@ mac_wipe(struct mac_session *s)
 	hash_wipe(s, sizeof(*s));
 }
 
-void
-mac_request(uint8_t out[SIGN_MAC_BYTES], const struct mac_session *s,
-    uint64_t number, enum route route, const uint8_t *body, size_t len)
+/* Everything of a request but its body; end with hash_final(), then wipe. */
+static void
+begin_request(struct hash *h, const struct mac_session *s, uint64_t number,
+    enum route route, size_t len)
 {
 	uint8_t head[IDENT_BYTES + 8 + 4 + 8];
-	struct hash h;
 
 	memcpy(head, s->session, IDENT_BYTES);
 	bytes_put64(head + IDENT_BYTES, number);
 	bytes_put32(head + IDENT_BYTES + 8, (uint32_t)route);
 	bytes_put64(head + IDENT_BYTES + 12, len);
 
-	hash_init_keyed(&h, s->request_key);
-	hash_update(&h, REQUEST_CONTEXT, sizeof(REQUEST_CONTEXT));
-	hash_update(&h, head, sizeof(head));
+	hash_init_keyed(h, s->request_key);
+	hash_update(h, REQUEST_CONTEXT, sizeof(REQUEST_CONTEXT));
+	hash_update(h, head, sizeof(head));
+}
+
+void
+mac_request(uint8_t out[SIGN_MAC_BYTES], const struct mac_session *s,
+    uint64_t number, enum route route, const uint8_t *body, size_t len)
+{
+	struct hash h;
+
+	assert(route != ROUTE_PUT);
+	begin_request(&h, s, number, route, len);
 	hash_update(&h, body, len);
 	hash_final(&h, out);
 	hash_wipe(&h, sizeof(h));
+}
+
+int
+mac_put(uint8_t out[SIGN_MAC_BYTES], const struct mac_session *s,
+    uint64_t number, const uint8_t *body, size_t len, mac_feed_fn *feed)
+{
+	struct hash h;
+	int r;
+
+	begin_request(&h, s, number, ROUTE_PUT, len);
+	r = feed(&h, body, len);
+	if (r == 0)
+		hash_final(&h, out);
+	hash_wipe(&h, sizeof(h));
+	return r;
 }
 
 static void

@@ -8,6 +8,7 @@
  * Answers of a session are proto/segment.h.
  */
 
+#include "hash/hash.h"
 #include "proto/ident.h"
 #include "proto/route.h"
 #include "sign/sign.h"
@@ -24,9 +25,22 @@ struct mac_session {
 
 void mac_wipe(struct mac_session *s);
 
-/* The MAC behind the `len` bytes at `body` of request `number` to `route`. */
+/*
+ * The MAC behind the `len` bytes at `body` of request `number` to `route`,
+ * which is not ROUTE_PUT.
+ */
 void mac_request(uint8_t out[SIGN_MAC_BYTES], const struct mac_session *s,
     uint64_t number, enum route route, const uint8_t *body, size_t len);
+
+/*
+ * The same of a put.  Its records have checksums, which the store compares
+ * before it uses a byte of them, so the MAC covers these instead of hashing
+ * everything again: `feed` (record_feed_sums() of the layer that knows
+ * records) tells them, or fails with the code that is then returned.
+ */
+typedef int mac_feed_fn(struct hash *h, const uint8_t *p, size_t len);
+int mac_put(uint8_t out[SIGN_MAC_BYTES], const struct mac_session *s,
+    uint64_t number, const uint8_t *body, size_t len, mac_feed_fn *feed);
 
 /*
  * The signature behind an error answer to a request that no session can

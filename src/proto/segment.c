@@ -3,18 +3,49 @@
 #include "base/bytes.h"
 #include "base/err.h"
 #include "hash/hash.h"
+#include "proto/body.h"
 
 #include <assert.h>
 #include <string.h>
 
 #define ANSWER_CONTEXT "hashstore answer v1"
 
-/* `p` points to head and payload, `len` bytes in all. */
-static void
+/*
+ * Of a record only its checksum: who compares it with the record's bytes, as
+ * every reader must, has all of them proved (protocol.md 4.3).
+ */
+static int
+feed_items(struct hash *h, const uint8_t *p, size_t len)
+{
+	struct body_items items;
+	struct body_item i;
+	int r;
+
+	body_items_init(&items, p, len);
+	for (;;) {
+		p = items.p;
+		r = body_items_next(&i, &items);
+		if (r != 0)
+			return r == 1 ? 0 : r;
+		hash_update(h, p, BODY_ITEM_BYTES);
+		if (i.record == NULL)
+			continue;
+		if (i.len < HASH_BYTES)
+			return err_set(ERR_DAMAGED, "a record is cut");
+		hash_update(h, i.record + i.len - HASH_BYTES, HASH_BYTES);
+	}
+}
+
+/*
+ * `p` points to head and payload, `len` bytes in all.  ERR_DAMAGED: the
+ * payload is not what it must be.
+ */
+static int
 segment_mac(uint8_t out[SIGN_MAC_BYTES], const struct segment_key *k,
     const uint8_t *p, size_t len)
 {
 	uint8_t bound[IDENT_BYTES + 8 + SIGN_MAC_BYTES + 4 + 4];
+	int is_error = (bytes_get32(p) & SEGMENT_ERROR) != 0, r = 0;
 	uint8_t *to = bound;
 	struct hash h;
 
@@ -30,9 +61,17 @@ segment_mac(uint8_t out[SIGN_MAC_BYTES], const struct segment_key *k,
 	hash_init_keyed(&h, k->session->answer_key);
 	hash_update(&h, ANSWER_CONTEXT, sizeof(ANSWER_CONTEXT));
 	hash_update(&h, bound, sizeof(bound));
-	hash_update(&h, p, len);
-	hash_final(&h, out);
+	hash_update(&h, p, SEGMENT_HEAD_BYTES);
+	p += SEGMENT_HEAD_BYTES;
+	len -= SEGMENT_HEAD_BYTES;
+	if (k->records && !is_error)
+		r = feed_items(&h, p, len);
+	else
+		hash_update(&h, p, len);
+	if (r == 0)
+		hash_final(&h, out);
 	hash_wipe(&h, sizeof(h));
+	return r;
 }
 
 int
@@ -47,10 +86,13 @@ segment_end(
 {
 	size_t len = out->len - start - SEGMENT_HEAD_BYTES;
 	uint8_t mac[SIGN_MAC_BYTES];
+	int r;
 
 	assert(len <= SEGMENT_PAYLOAD_MAX);
 	bytes_put32(out->data + start, (uint32_t)len | flags);
-	segment_mac(mac, k, out->data + start, SEGMENT_HEAD_BYTES + len);
+	r = segment_mac(mac, k, out->data + start, SEGMENT_HEAD_BYTES + len);
+	if (r < 0)
+		return r;
 	k->position++;
 	return buf_append(out, mac, sizeof(mac));
 }
@@ -115,8 +157,8 @@ take(struct segment_reader *r, const uint8_t *p, size_t len, segment_fn *found,
 	uint32_t flags = bytes_get32(p) & (SEGMENT_LAST | SEGMENT_ERROR);
 	uint8_t mac[SIGN_MAC_BYTES];
 
-	segment_mac(mac, r->k, p, len - SIGN_MAC_BYTES);
-	if (!hash_equal(mac, p + len - SIGN_MAC_BYTES, SIGN_MAC_BYTES))
+	if (segment_mac(mac, r->k, p, len - SIGN_MAC_BYTES) != 0 ||
+	    !hash_equal(mac, p + len - SIGN_MAC_BYTES, SIGN_MAC_BYTES))
 		return bad_answer();
 	r->k->position++;
 	r->last = (flags & SEGMENT_LAST) != 0;

@@ -11,8 +11,10 @@
  *     MAC [32]
  *
  * The MAC covers session, request number, the request's own MAC, HTTP status,
- * position of the segment, head and payload.  The last segment says so: a cut
- * answer is noticed.  Items of a stream never cross from segment to segment.
+ * position of the segment, head and payload; of the records in it only their
+ * checksums, which whoever takes the payload compares before use.  The last
+ * segment says so: a cut answer is noticed.  Items of a stream never cross from
+ * segment to segment.
  */
 
 #include "base/buf.h"
@@ -41,12 +43,17 @@ struct segment_key {
 	uint8_t request_mac[SIGN_MAC_BYTES];
 	unsigned status; /* HTTP */
 	uint32_t position; /* of the next segment */
+	/* Payloads, but that of an error, are items of a get or other
+	 * (struct body_item): the MAC covers what announces a record and the
+	 * record's last HASH_BYTES, its checksum. */
+	int records;
 };
 
 /*
  * Make a segment inside `out`: segment_begin() leaves room for the head, the
  * caller appends at most SEGMENT_PAYLOAD_MAX bytes, segment_end() completes
  * what began at offset `start` (out->len before segment_begin()).
+ * ERR_DAMAGED: with `records`, the payload is not made of items.
  */
 int segment_begin(struct buf *out);
 int segment_end(
@@ -58,7 +65,8 @@ int segment_append(struct buf *out, struct segment_key *k, uint32_t flags,
 
 /*
  * Takes an answer's body in pieces of any size and hands out the payload of
- * every segment whose MAC is right.  `k` must outlive it.
+ * every segment whose MAC is right; records in it are still to be compared
+ * with their checksums.  `k` must outlive it.
  */
 struct segment_reader {
 	struct segment_key *k;

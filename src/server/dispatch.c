@@ -12,6 +12,7 @@
 #include "proto/mac.h"
 #include "proto/route.h"
 #include "server/request.h"
+#include "store/record.h"
 #include "store/store.h"
 
 #include <string.h>
@@ -343,15 +344,18 @@ check_request(uint8_t mac[SIGN_MAC_BYTES], struct dispatch *d,
     struct session *s, enum route route, uint64_t number, const uint8_t *body,
     size_t len)
 {
-	int r;
+	int r = 0;
 
 	if (s == NULL)
 		return err_set(ERR_STALE, "the session has ended");
 	if (len < SIGN_MAC_BYTES)
 		return err_set(FAULT_MALFORMED, "the request has no check");
 	len -= SIGN_MAC_BYTES;
-	mac_request(mac, &s->keys, number, route, body, len);
-	if (!hash_equal(mac, body + len, SIGN_MAC_BYTES))
+	if (route == ROUTE_PUT)
+		r = mac_put(mac, &s->keys, number, body, len, record_feed_sums);
+	else
+		mac_request(mac, &s->keys, number, route, body, len);
+	if (r < 0 || !hash_equal(mac, body + len, SIGN_MAC_BYTES))
 		return err_set(
 		    FAULT_UNAUTHENTICATED, "the request fails its check");
 	r = sessions_accept(d->sessions, s, number);

@@ -6,6 +6,7 @@
 #include "proto/body.h"
 #include "proto/fault.h"
 #include "proto/segment.h"
+#include "store/record.h"
 #include "store/store.h"
 
 #include <stdlib.h>
@@ -88,6 +89,36 @@ out:
 	return r;
 }
 
+/* Nonzero when a record of the put is not the one whose checksum it has. */
+static int
+is_spoilt(const struct request *q)
+{
+	struct record r;
+	size_t at;
+
+	for (at = 0; at < q->len; at += r.len)
+		if (record_parse(&r, q->body + at, q->len - at) != 0 ||
+		    record_check(&r) != 0)
+			return 1;
+	return 0;
+}
+
+/*
+ * The request's MAC covers the records' checksums, and the store compares them
+ * before it uses anything: what fails there was spoilt on its way, as if the
+ * MAC itself had failed.
+ */
+static int
+do_put(struct request *q)
+{
+	int r = q->store->ops->put(q->store, q->body, q->len);
+
+	if (r == ERR_DAMAGED && is_spoilt(q))
+		r = err_set(
+		    FAULT_UNAUTHENTICATED, "the request fails its check");
+	return r;
+}
+
 static int
 do_commit(struct buf *out, struct request *q)
 {
@@ -132,7 +163,7 @@ do_short(struct buf *out, struct request *q)
 	if (q->route == ROUTE_HAVE)
 		return do_have(out, q);
 	if (q->route == ROUTE_PUT)
-		return q->store->ops->put(q->store, q->body, q->len);
+		return do_put(q);
 	if (q->len != 0 && q->route == ROUTE_LOGOUT)
 		return err_set(FAULT_MALFORMED, "malformed log-out");
 	pool_lock_enter(&q->session->serial);
@@ -335,6 +366,7 @@ request_do(struct http_server_request *rq, struct account *a,
 	q->key.number = number;
 	memcpy(q->key.request_mac, mac, SIGN_MAC_BYTES);
 	q->key.status = 200;
+	q->key.records = route == ROUTE_GET || route == ROUTE_OTHER;
 	q->body = body;
 	q->len = len;
 	if (route == ROUTE_GET || route == ROUTE_OTHER ||

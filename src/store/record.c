@@ -169,13 +169,40 @@ record_parse(struct record *out, const uint8_t *p, size_t len)
 }
 
 int
-record_check(const struct record *r)
+record_check_bytes(const uint8_t *p, size_t len)
 {
 	uint8_t sum[HASH_BYTES];
 
-	hash_bytes(sum, r->bytes, r->len - HASH_BYTES);
-	if (memcmp(sum, r->checksum, HASH_BYTES) != 0)
+	if (len < HASH_BYTES)
+		return err_set(ERR_DAMAGED, "record is cut");
+	hash_bytes(sum, p, len - HASH_BYTES);
+	if (memcmp(sum, p + len - HASH_BYTES, HASH_BYTES) != 0)
 		return err_set(ERR_DAMAGED, "record fails its checksum");
+	return 0;
+}
+
+int
+record_check(const struct record *r)
+{
+	return record_check_bytes(r->bytes, r->len);
+}
+
+int
+record_feed_sums(struct hash *h, const uint8_t *p, size_t len)
+{
+	uint8_t n[4];
+	struct record r;
+	size_t at;
+	int ret;
+
+	for (at = 0; at < len; at += r.len) {
+		ret = record_parse(&r, p + at, len - at);
+		if (ret < 0)
+			return ret;
+		bytes_put32(n, (uint32_t)r.len);
+		hash_update(h, n, sizeof(n));
+		hash_update(h, r.checksum, HASH_BYTES);
+	}
 	return 0;
 }
 

@@ -75,6 +75,20 @@ int record_parse_head(
 /* Compare the checksum of a parsed record.  Returns 0, or ERR_DAMAGED. */
 int record_check(const struct record *r);
 
+/*
+ * The same for `len` bytes that nobody has looked at: the last HASH_BYTES are
+ * the hash of those before them.
+ */
+int record_check_bytes(const uint8_t *p, size_t len);
+
+/*
+ * Feed to `h` what stands for the records that lie end to end in `p`: of each
+ * the length (u32) and the checksum that it says it has, which is not
+ * compared; docs/protocol.md 4.1.  Returns 0, or ERR_DAMAGED when these are
+ * not whole records.
+ */
+int record_feed_sums(struct hash *h, const uint8_t *p, size_t len);
+
 /* Parse and check exactly `len` bytes.  Returns 0, or ERR_DAMAGED. */
 int record_decode(struct record *out, const uint8_t *p, size_t len);
 

@@ -57,8 +57,9 @@ struct store_receipt {
 
 enum store_got { STORE_GOT_RECORD = 0, STORE_GOT_ABSENT, STORE_GOT_DAMAGED };
 
-/* A record arrived (or an id that has none: record NULL).  A nonzero return
- * ends the get with that code. */
+/* A record arrived, its bytes compared with the checksum that ends them (or an
+ * id that has none: record NULL).  A nonzero return ends the get with that
+ * code. */
 typedef int store_got_fn(void *arg, enum store_got got,
     const uint8_t id[STORE_ID_BYTES], const uint8_t *record, size_t len);
 

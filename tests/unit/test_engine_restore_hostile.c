@@ -332,7 +332,8 @@ flipped_bytes(void **state)
 	plant_bundle(f, id);
 	commit(f);
 	b = memory_store_record(f->m, id);
-	for (i = 0; i < b->len; i += b->len / 7) {
+	/* The checksum at its end is the store's to compare. */
+	for (i = 0; i < b->len - HASH_BYTES; i += b->len / 7) {
 		b->data[i] ^= 4;
 		f->m->reports = 0;
 		restores_damaged(f, 3);

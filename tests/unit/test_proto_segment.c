@@ -2,6 +2,8 @@
 
 #include "base/err.h"
 #include "base/random.h"
+#include "hash/hash.h"
+#include "proto/body.h"
 #include "proto/segment.h"
 
 #include <setjmp.h>
@@ -166,6 +168,106 @@ test_bound_to_the_request(void **state)
 	buf_release(&b);
 }
 
+/* Nonzero when each item's record is what its last 32 bytes say. */
+static int
+records_right(const struct buf *b)
+{
+	struct body_items items;
+	struct body_item i;
+	uint8_t sum[HASH_BYTES];
+
+	body_items_init(&items, b->data, b->len);
+	while (body_items_next(&i, &items) == 0) {
+		if (i.record == NULL)
+			continue;
+		hash_bytes(sum, i.record, i.len - HASH_BYTES);
+		if (memcmp(sum, i.record + i.len - HASH_BYTES, HASH_BYTES) != 0)
+			return 0;
+	}
+	return 1;
+}
+
+static void
+append_item(struct buf *out, uint8_t status, uint8_t number)
+{
+	uint8_t id[32], record[100] = {0};
+
+	memset(id, number, sizeof(id));
+	memset(record, number, 68);
+	hash_bytes(record + 68, record, 68);
+	assert_int_equal(body_item_encode(out, status, id, record,
+			     status == BODY_ITEM_RECORD ? sizeof(record) : 0),
+	    0);
+}
+
+/*
+ * With `records` the MAC passes over a record's bytes but not over its
+ * checksum: every flip fails the one or the other.
+ */
+static void
+test_records_by_their_checksums(void **state)
+{
+	struct buf items = BUF_INIT, b = BUF_INIT, swapped = BUF_INIT;
+	struct segment_key k;
+	struct taken t;
+	size_t i, passed = 0;
+
+	(void)state;
+	append_item(&items, BODY_ITEM_RECORD, 1);
+	append_item(&items, BODY_ITEM_ABSENT, 2);
+	append_item(&items, BODY_ITEM_RECORD, 3);
+	make_key(&k);
+	k.records = 1;
+	assert_int_equal(
+	    segment_append(&b, &k, SEGMENT_LAST, items.data, items.len), 0);
+	make_key(&k);
+	k.records = 1;
+	for (i = 0; i < b.len; i++) {
+		int ret;
+
+		b.data[i] ^= (uint8_t)(1 << i % 8);
+		ret = read_all(&t, &b, 64, &k);
+		if (ret == 0) {
+			passed++;
+			assert_false(records_right(&t.all));
+		} else {
+			assert_int_equal(ret, ERR_UNREACHABLE);
+			assert_int_equal(t.all.len, 0);
+		}
+		buf_release(&t.all);
+		b.data[i] ^= (uint8_t)(1 << i % 8);
+	}
+	assert_int_equal(passed, 2 * 68);
+	/* The same records with their announcements the other way round. */
+	append_item(&swapped, BODY_ITEM_RECORD, 3);
+	append_item(&swapped, BODY_ITEM_ABSENT, 2);
+	append_item(&swapped, BODY_ITEM_RECORD, 1);
+	memcpy(b.data + SEGMENT_HEAD_BYTES, swapped.data, swapped.len);
+	assert_int_equal(read_all(&t, &b, 64, &k), ERR_UNREACHABLE);
+	buf_release(&t.all);
+	/* A MAC of the one kind is none of the other, and errors have no
+	 * items. */
+	k.records = 0;
+	memcpy(b.data + SEGMENT_HEAD_BYTES, items.data, items.len);
+	assert_int_equal(read_all(&t, &b, 64, &k), ERR_UNREACHABLE);
+	buf_release(&t.all);
+	buf_reset(&b);
+	make_key(&k);
+	k.records = 1;
+	assert_int_equal(
+	    segment_append(&b, &k, 0, (const uint8_t *)"odd", 3), ERR_DAMAGED);
+	buf_reset(&b);
+	assert_int_equal(segment_append(&b, &k, SEGMENT_LAST | SEGMENT_ERROR,
+			     (const uint8_t *)"odd", 3),
+	    0);
+	k.position = 0;
+	assert_int_equal(read_all(&t, &b, 64, &k), 0);
+	buf_release(&t.all);
+	buf_release(&items);
+	buf_release(&swapped);
+	buf_release(&b);
+}
+
 static void
 test_too_long(void **state)
 {
@@ -194,6 +296,7 @@ main(void)
 	    cmocka_unit_test(test_any_pieces),
 	    cmocka_unit_test(test_every_flip_and_cut),
 	    cmocka_unit_test(test_bound_to_the_request),
+	    cmocka_unit_test(test_records_by_their_checksums),
 	    cmocka_unit_test(test_too_long),
 	};
 

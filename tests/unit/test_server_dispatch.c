@@ -9,6 +9,7 @@
 #include "proto/fault.h"
 #include "proto/login.h"
 #include "proto/segment.h"
+#include "store/record.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -239,7 +240,12 @@ ask(struct bare *c, enum route route, const char *number, uint64_t n,
 	hex_encode(hex, c->keys.session, sizeof(c->keys.session));
 	(void)snprintf(h0, sizeof(h0), "X-Hashstore-Session: %s", hex);
 	(void)snprintf(h1, sizeof(h1), "X-Hashstore-Number: %s", number);
-	mac_request(c->mac, &c->keys, n, route, body, len);
+	if (route == ROUTE_PUT)
+		assert_int_equal(
+		    mac_put(c->mac, &c->keys, n, body, len, record_feed_sums),
+		    0);
+	else
+		mac_request(c->mac, &c->keys, n, route, body, len);
 	c->mac[0] ^= spoil;
 	post(c, route_info(route)->path, h0, h1, body, len, c->mac, 32);
 }
@@ -338,7 +344,7 @@ test_proofs(void **state)
 	log_in(&c, &o);
 	log_in(&d, &o);
 	/* A wrong MAC changes nothing: the number stays good. */
-	ask(&c, ROUTE_PUT, "1", 1, have, 40, 1);
+	ask(&c, ROUTE_PUT, "1", 1, NULL, 0, 1);
 	assert_int_equal(c.status, 401);
 	assert_int_equal(verdict(&c, 1), ERR_UNREACHABLE);
 	assert_int_equal(f.world.puts, 0);
@@ -380,6 +386,82 @@ test_proofs(void **state)
 	server_fixture_stop(&f);
 }
 
+/* Post a put with a MAC made for other bytes. */
+static void
+put_other(struct bare *c, uint64_t n, const struct buf *macked,
+    const uint8_t *sent, size_t len)
+{
+	char h0[128], h1[128], hex[33];
+
+	hex_encode(hex, c->keys.session, sizeof(c->keys.session));
+	(void)snprintf(h0, sizeof(h0), "X-Hashstore-Session: %s", hex);
+	(void)snprintf(
+	    h1, sizeof(h1), "X-Hashstore-Number: %llu", (unsigned long long)n);
+	assert_int_equal(mac_put(c->mac, &c->keys, n, macked->data, macked->len,
+			     record_feed_sums),
+	    0);
+	post(c, "/v1/put", h0, h1, sent, len, c->mac, 32);
+}
+
+/*
+ * The MAC of a put covers checksums only: every byte that differs, wherever it
+ * is, is refused all the same, and nothing is stored.
+ */
+static void
+test_spoilt_puts(void **state)
+{
+	struct buf one = BUF_INIT, two = BUF_INIT, both = BUF_INIT,
+		   swapped = BUF_INIT;
+	struct server_fixture f;
+	struct remote_options o;
+	struct bare c;
+	uint8_t id[32];
+	uint64_t n = 1;
+	size_t i;
+
+	(void)state;
+	server_fixture_start(&f, 0);
+	server_fixture_mount(&o, &f, 1);
+	log_in(&c, &o);
+	stub_record(&one, id, 1, 60);
+	stub_record(&two, id, 2, 60);
+	assert_int_equal(buf_append(&both, one.data, one.len), 0);
+	assert_int_equal(buf_append(&both, two.data, two.len), 0);
+	assert_int_equal(buf_append(&swapped, two.data, two.len), 0);
+	assert_int_equal(buf_append(&swapped, one.data, one.len), 0);
+	for (i = 0; i < both.len; i++, n++) {
+		struct buf sent = BUF_INIT;
+
+		assert_int_equal(buf_append(&sent, both.data, both.len), 0);
+		sent.data[i] ^= (uint8_t)(1 << i % 8);
+		put_other(&c, n, &both, sent.data, sent.len);
+		assert_int_equal(c.status, 401);
+		assert_int_equal(verdict(&c, n), ERR_UNREACHABLE);
+		buf_release(&sent);
+	}
+	/* Swapped, one left out, one twice, cut, none. */
+	put_other(&c, n, &both, swapped.data, swapped.len);
+	assert_int_equal(verdict(&c, n++), ERR_UNREACHABLE);
+	put_other(&c, n, &both, one.data, one.len);
+	assert_int_equal(verdict(&c, n++), ERR_UNREACHABLE);
+	put_other(&c, n, &one, both.data, both.len);
+	assert_int_equal(verdict(&c, n++), ERR_UNREACHABLE);
+	put_other(&c, n, &both, both.data, both.len - 1);
+	assert_int_equal(verdict(&c, n++), ERR_UNREACHABLE);
+	put_other(&c, n, &both, NULL, 0);
+	assert_int_equal(verdict(&c, n++), ERR_UNREACHABLE);
+	assert_int_equal(f.world.n, 0);
+	put_other(&c, n, &both, both.data, both.len);
+	assert_int_equal(verdict(&c, n), 0);
+	assert_int_equal(f.world.n, 2);
+	buf_release(&one);
+	buf_release(&two);
+	buf_release(&both);
+	buf_release(&swapped);
+	log_out(&c);
+	server_fixture_stop(&f);
+}
+
 int
 main(void)
 {
@@ -388,6 +470,7 @@ main(void)
 	    cmocka_unit_test(test_limits_of_http),
 	    cmocka_unit_test(test_numbers),
 	    cmocka_unit_test(test_proofs),
+	    cmocka_unit_test(test_spoilt_puts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

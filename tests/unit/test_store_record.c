@@ -81,6 +81,40 @@ test_every_flip_and_length(void **state)
 	buf_release(&b);
 }
 
+/* Length and checksum of each, and nothing else. */
+static void
+test_sums(void **state)
+{
+	uint8_t expected[32], sums[72], found[32];
+	struct buf b = BUF_INIT;
+	struct hash h;
+	size_t one, i;
+
+	(void)state;
+	make_meta(&b);
+	one = b.len;
+	make_meta(&b);
+	assert_int_equal(b.len, 2 * one);
+	for (i = 0; i < 2; i++) {
+		bytes_put32(sums + 36 * i, (uint32_t)one);
+		memcpy(sums + 36 * i + 4, b.data + one * (i + 1) - 32, 32);
+	}
+	hash_bytes(expected, sums, sizeof(sums));
+	hash_init(&h);
+	assert_int_equal(record_feed_sums(&h, b.data, b.len), 0);
+	hash_final(&h, found);
+	assert_memory_equal(found, expected, 32);
+	for (i = 1; i < b.len; i++) {
+		hash_init(&h);
+		assert_int_equal(record_feed_sums(&h, b.data, i),
+		    i == one ? 0 : ERR_DAMAGED);
+	}
+	assert_int_equal(record_check_bytes(b.data, one), 0);
+	for (i = 0; i < one; i++)
+		assert_int_equal(record_check_bytes(b.data, i), ERR_DAMAGED);
+	buf_release(&b);
+}
+
 static void
 test_rules(void **state)
 {
@@ -131,6 +165,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_round_trip),
 	    cmocka_unit_test(test_every_flip_and_length),
+	    cmocka_unit_test(test_sums),
 	    cmocka_unit_test(test_rules),
 	};
 
