@@ -26,6 +26,7 @@
 #include "client/register.h"
 #include "hash/hash.h"
 #include "seal/recovery.h"
+#include "server/server.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -55,6 +56,21 @@ struct job {
 	struct register_result answer;
 };
 
+/* Whether a URL of a server names its port. */
+static int
+names_port(const char *url)
+{
+	const char *host = strstr(url, "://"), *end, *colon;
+
+	if (host == NULL)
+		return 1;
+	host += 3;
+	end = host + strcspn(host, "/");
+	colon = memrchr(host, ':', (size_t)(end - host));
+	return colon != NULL &&
+	       memchr(colon, ']', (size_t)(end - colon)) == NULL;
+}
+
 /* The store's key, by asking the server or by opening the folder. */
 static int
 find_store(struct job *j)
@@ -65,6 +81,10 @@ find_store(struct job *j)
 	if (path == NULL) {
 		rc = register_hello(
 		    j->state.store_public, &insecure, j->q->url, &j->q->policy);
+		if (rc == ERR_UNREACHABLE && !names_port(j->q->url))
+			log_warn("the URL names no port; 'shash start' listens "
+				 "on port %u unless it is told another",
+			    SERVER_PORT_DEFAULT);
 		if (rc == 0 && j->q->invitation == NULL && !insecure)
 			rc = err_set(ERR_REFUSED,
 			    "this server needs an invitation: --invitation I "

@@ -12,9 +12,7 @@ ask_hello(struct hello *out, const char *url, const struct channel_policy *p)
 	struct buf b = BUF_INIT;
 	int r = channel_plain(&b, url, ROUTE_HELLO, NULL, p);
 
-	if (r == 0)
-		r = hello_decode(out, b.data, b.len);
-	if (r < 0 && r != ERR_USAGE)
+	if (r == 0 && hello_decode(out, b.data, b.len) != 0)
 		r = err_prefix(ERR_UNREACHABLE, "%s", url);
 	buf_release(&b);
 	return r;

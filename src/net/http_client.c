@@ -22,17 +22,40 @@ struct http_client {
 	int code; /* what `data` returned */
 };
 
+/* Whether the library can read it, before anybody is waited for. */
+static int
+check_url(const char *url)
+{
+	CURLU *u;
+	CURLUcode r;
+
+	if (strncasecmp(url, "http://", 7) != 0 &&
+	    strncasecmp(url, "https://", 8) != 0)
+		return err_set(
+		    ERR_USAGE, "'%s' is no URL like http://HOST:PORT/", url);
+	if (strpbrk(url, "?# ") != NULL)
+		return err_set(ERR_USAGE, "%s is no plain URL", url);
+	u = curl_url();
+	if (u == NULL)
+		return err_nomem(strlen(url));
+	r = curl_url_set(u, CURLUPART_URL, url, 0);
+	curl_url_cleanup(u);
+	return r == CURLUE_OK
+		   ? 0
+		   : err_set(ERR_USAGE, "'%s' is no URL like http://HOST:PORT/",
+			 url);
+}
+
 int
 http_client_open(struct http_client **out, const char *url)
 {
 	struct http_client *c;
 	size_t len = strlen(url);
 
-	if (strncasecmp(url, "http://", 7) != 0 &&
-	    strncasecmp(url, "https://", 8) != 0)
-		return err_set(ERR_USAGE, "%s is not an http:// URL", url);
-	if (strpbrk(url, "?# ") != NULL)
-		return err_set(ERR_USAGE, "%s is no plain URL", url);
+	int r = check_url(url);
+
+	if (r != 0)
+		return r;
 	while (len > 0 && url[len - 1] == '/')
 		len--;
 	c = calloc(1, sizeof(*c));
@@ -158,6 +181,7 @@ static int
 set_options(struct http_client *c, const char *url,
     const struct http_client_call *call, struct curl_slist *headers)
 {
+	const char *authorities = getenv("SSL_CERT_FILE");
 	CURL *h = c->curl;
 	CURLcode r = CURLE_OK;
 	size_t i, len = 0;
@@ -170,6 +194,8 @@ set_options(struct http_client *c, const char *url,
 	SET(CURLOPT_URL, url);
 	SET(CURLOPT_PATH_AS_IS, 1L);
 	SET(CURLOPT_PROTOCOLS_STR, "http,https");
+	if (authorities != NULL && authorities[0] != '\0')
+		SET(CURLOPT_CAINFO, authorities);
 	SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	SET(CURLOPT_NOSIGNAL, 1L);
 	SET(CURLOPT_NOPROGRESS, call->cancel == NULL ? 1L : 0L);
@@ -249,6 +275,10 @@ http_client_do(struct http_client *c, struct http_client_call *call)
 	call->status = (unsigned)status;
 	if (c->code != 0)
 		r = c->code;
+	else if (done == CURLE_PEER_FAILED_VERIFICATION)
+		r = err_set(ERR_REFUSED,
+		    "%s: %s; SSL_CERT_FILE names authorities to trust", c->url,
+		    c->error);
 	else if (done != CURLE_OK)
 		r = err_set(ERR_UNREACHABLE, "%s: %s", c->url,
 		    c->error[0] != '\0' ? c->error : curl_easy_strerror(done));

@@ -3,7 +3,8 @@
 
 /*
  * An HTTP/1.1 client (libcurl; the only file that knows it).  No redirects,
- * no compression, no cookies.  https uses the system's authorities.
+ * no compression, no cookies.  https uses the system's authorities, or those of
+ * the file $SSL_CERT_FILE.
  *
  * Thread use: a client is one connection, used by one thread at a time.
  */
@@ -55,7 +56,8 @@ void http_client_close(struct http_client *c); /* NULL is fine */
 
 /*
  * Make the call.  Returns 0 when a whole answer arrived, with any status;
- * ERR_UNREACHABLE; what `data` returned.
+ * ERR_UNREACHABLE; ERR_REFUSED (https: a certificate that nobody trusted has
+ * signed); what `data` returned.
  */
 int http_client_do(struct http_client *c, struct http_client_call *call);
 

@@ -429,10 +429,10 @@ trickle(int fd, const char *begin, char c)
 static void
 test_slow_heads(void **state)
 {
-	static const char *const begins[] = {"G", "GET /a HTTP/1.1\r\nX",
-	    "GET /a HTTP/1.1\r\nHost: x\r\n\r\nGET /b HTTP/1.1\r\nX",
-	    "GET /a HTTP/1.1\r\nHost: x\r\n"
-	    "Transfer-Encoding: chunked\r\n\r\n1;"};
+#define GET "GET /a HTTP/1.1\r\nHost: x\r\n"
+	static const char *const begins[] = {"G", GET "X", GET "\r\n" GET "X",
+	    GET "Transfer-Encoding: chunked\r\n\r\n1;"};
+#undef GET
 	struct http_client_call c;
 	struct taken t = {BUF_INIT, 0};
 	struct http_client *h;
