@@ -2,7 +2,7 @@
 """A TCP proxy that behaves as a slow or far line does.
 
 usage: lineproxy.py --to PORT --stats PREFIX [--rtt MS] [--mbit N]
-                    [--window KIB] [--listen PORT]
+                    [--window KIB] [--listen PORT] [--trace]
 
 One line in each direction for all connections together: N Mbit/s (default:
 without a limit), half of MS later at its end.  A connection begins with a
@@ -14,7 +14,9 @@ line of that rate gives 3 to 5 % less.
 PREFIX.port says where it listens.  SIGUSR1 writes PREFIX.stats (JSON) and
 begins to count anew: bytes, seconds in which each line was busy, bytes per
 second between the first and the last tenth of them, requests by route, the
-most that were under way at once, connections.
+most that were under way at once, connections.  With --trace PREFIX.trace gets
+what happened meanwhile: each request (>) and answer (<), its connection, and
+every quarter of a second the share of each line that was used.
 """
 
 import argparse
@@ -35,6 +37,7 @@ QUEUE_SECONDS = 0.008
 ROUTE = re.compile(rb"(?:POST|GET) /v1/([a-z-]+) HTTP")
 ANSWER = re.compile(rb"HTTP/1\.1 [0-9]{3} ")
 TAIL = 48
+TRACE_SECONDS = 0.25
 
 
 class Line:
@@ -59,6 +62,14 @@ class Line:
         if len(part) < 2 or part[-1][0] == part[0][0]:
             return 0
         return (part[-1][1] - part[0][1]) / (part[-1][0] - part[0][0])
+
+    def carried(self):
+        """Bytes by quarters of a second."""
+        pieces, before = collections.Counter(), 0
+        for at, total in self.history:
+            pieces[int(at / TRACE_SECONDS)] += total - before
+            before = total
+        return pieces
 
     def has_room(self, now):
         return self.free_at - now < QUEUE_SECONDS
@@ -85,6 +96,7 @@ class Pipe:
         self.window = FIRST_WINDOW
         self.sent_at = ready_at
         self.tail = b""
+        self.number = proxy.connections
         self.ended = self.closed = self.blocked = False
 
     def acknowledge(self, now):
@@ -174,6 +186,7 @@ class Proxy:
         self.requests = collections.Counter()
         self.most = self.under_way
         self.connections = 0
+        self.events = []
 
     def count(self, pipe, data):
         text = pipe.tail + data
@@ -184,11 +197,31 @@ class Proxy:
             if pipe.upward:
                 self.requests[m[1].decode()] += 1
             self.under_way += 1 if pipe.upward else -1
+            self.events.append((
+                time.monotonic(),
+                f"{pipe.number:3} > {m[1].decode()}" if pipe.upward
+                else f"{pipe.number:3} <"))
             self.most = max(self.most, self.under_way)
         pipe.tail = bytes(text[-TAIL:])
 
+    def write_trace(self):
+        lines = list(self.events)
+        up, down = self.up.carried(), self.down.carried()
+        full = (self.up.rate or 1e9) * TRACE_SECONDS
+        for n in range(min([*up, *down], default=0),
+                       max([*up, *down], default=-1) + 1):
+            lines.append((
+                n * TRACE_SECONDS, f"    up {up[n] / full:5.2f}"
+                f"  down {down[n] / full:5.2f}"))
+        lines.sort()
+        with open(self.options.stats + ".trace", "w", encoding="ascii") as f:
+            for at, text in lines:
+                print(f"{at - lines[0][0]:8.3f} {text}", file=f)
+
     def write_stats(self):
         self.wanted = False
+        if self.options.trace:
+            self.write_trace()
         stats = {
             "up": self.up.bytes, "down": self.down.bytes,
             "up_busy": self.up.busy, "down_busy": self.down.busy,
@@ -269,6 +302,7 @@ def main():
     parser.add_argument("--mbit", type=float)
     parser.add_argument("--window", type=int, default=4096)
     parser.add_argument("--listen", type=int, default=0)
+    parser.add_argument("--trace", action="store_true")
     options = parser.parse_args()
     proxy = Proxy(options)
     try:
