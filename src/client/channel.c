@@ -60,8 +60,8 @@ on_plain(void *arg, const struct http_client_call *call, const uint8_t *p,
 }
 
 int
-channel_plain(struct buf *out, const char *url, enum route route,
-    const struct buf *body, const struct channel_policy *p)
+channel_plain(struct buf *out, struct http_client **kept, const char *url,
+    enum route route, const struct buf *body, const struct channel_policy *p)
 {
 	struct http_client_call call;
 	struct http_client *c;
@@ -99,19 +99,26 @@ channel_plain(struct buf *out, const char *url, enum route route,
 	if (r == 0)
 		r = buf_append(out, b.data, b.len);
 	buf_release(&b);
-	http_client_close(c);
+	if (r == 0 && kept != NULL)
+		*kept = c;
+	else
+		http_client_close(c);
 	return r;
 }
 
 int
-channel_open(struct channel **out, const char *url,
+channel_open(struct channel **out, struct http_client *kept, const char *url,
     const struct channel_policy *p, const struct mac_session *keys,
     const uint8_t store_public[SIGN_PUBLIC_BYTES])
 {
 	struct channel *ch = calloc(1, sizeof(*ch));
 
-	if (ch == NULL)
+	if (ch == NULL) {
+		http_client_close(kept);
 		return err_nomem(sizeof(*ch));
+	}
+	if (kept != NULL)
+		ch->clients[0][ch->idle[0]++] = kept;
 	ch->policy = *p;
 	ch->keys = *keys;
 	memcpy(ch->store_public, store_public, SIGN_PUBLIC_BYTES);

@@ -17,6 +17,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct http_client;
+
 /* How long to wait and how often to try. */
 struct channel_policy {
 	struct retry_policy retry;
@@ -35,16 +37,19 @@ extern const struct channel_policy channel_policy_default;
  * One request outside of sessions, tried as the policy says: GET without
  * `body`, else POST.  Returns 0 and appends the body of a 200 answer (at most
  * LIMIT_JSON_BYTES) to `out`; ERR_UNREACHABLE; what an error answer says.  What
- * is no server of ours is not asked again.
+ * is no server of ours is not asked again.  On success `*kept` (unless NULL)
+ * is the connection, for channel_open().
  */
-int channel_plain(struct buf *out, const char *url, enum route route,
-    const struct buf *body, const struct channel_policy *p);
+int channel_plain(struct buf *out, struct http_client **kept, const char *url,
+    enum route route, const struct buf *body, const struct channel_policy *p);
 
 struct channel;
 
-/* Takes a copy of everything.  Nothing is sent yet. */
-int channel_open(struct channel **out, const char *url,
-    const struct channel_policy *p, const struct mac_session *keys,
+/* Takes a copy of everything.  Nothing is sent yet.  `kept`, a connection to
+ * that URL, becomes the channel's also on error; NULL is fine. */
+int channel_open(struct channel **out, struct http_client *kept,
+    const char *url, const struct channel_policy *p,
+    const struct mac_session *keys,
     const uint8_t store_public[SIGN_PUBLIC_BYTES]);
 void channel_close(struct channel *ch); /* NULL is fine */
 

@@ -10,7 +10,7 @@ static int
 ask_hello(struct hello *out, const char *url, const struct channel_policy *p)
 {
 	struct buf b = BUF_INIT;
-	int r = channel_plain(&b, url, ROUTE_HELLO, NULL, p);
+	int r = channel_plain(&b, NULL, url, ROUTE_HELLO, NULL, p);
 
 	if (r == 0 && hello_decode(out, b.data, b.len) != 0)
 		r = err_prefix(ERR_UNREACHABLE, "%s", url);
@@ -63,7 +63,8 @@ enroll(struct enroll_answer *a, const struct enroll_request *rq,
 	if (r == ERR_FAIL)
 		r = err_set(ERR_USAGE, "the label is not UTF-8 text");
 	if (r == 0)
-		r = channel_plain(&answer, o->url, ROUTE_REGISTER, &body, p);
+		r = channel_plain(
+		    &answer, NULL, o->url, ROUTE_REGISTER, &body, p);
 	if (r == 0)
 		r = enroll_answer_decode(a, answer.data, answer.len);
 	if (r == ERR_DAMAGED)

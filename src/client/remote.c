@@ -6,6 +6,7 @@
 #include "base/limits.h"
 #include "base/pool.h"
 #include "hash/hash.h"
+#include "net/http_client.h"
 #include "proto/body.h"
 #include "proto/enroll.h"
 #include "proto/login.h"
@@ -49,10 +50,11 @@ bad_answer(int r)
 	return r == ERR_DAMAGED ? err_prefix(ERR_FAIL, "server") : r;
 }
 
-/* The round trip of the log-in, checked. */
+/* The round trip of the log-in, checked; `kept` as for channel_plain(). */
 static int
 log_in(struct login_answer *a, struct mac_session *keys,
-    const struct remote_options *o, const struct channel_policy *p)
+    struct http_client **kept, const struct remote_options *o,
+    const struct channel_policy *p)
 {
 	uint8_t secret[SIGN_DH_BYTES];
 	struct buf body = BUF_INIT, answer = BUF_INIT;
@@ -66,7 +68,7 @@ log_in(struct login_answer *a, struct mac_session *keys,
 	login_request_make(&rq, o->mount_seed);
 	r = login_request_encode(&body, &rq);
 	if (r == 0)
-		r = channel_plain(&answer, o->url, ROUTE_LOGIN, &body, p);
+		r = channel_plain(&answer, kept, o->url, ROUTE_LOGIN, &body, p);
 	if (r == 0)
 		r = login_answer_decode(a, answer.data, answer.len);
 	if (r == ERR_DAMAGED)
@@ -112,7 +114,7 @@ renew(struct remote *m, unsigned session)
 	memset(&keys, 0, sizeof(keys));
 	pool_lock_enter(&m->renewing);
 	if (sessions_of(m) == session) {
-		r = log_in(&a, &keys, &m->o, channel_policy(m->channel));
+		r = log_in(&a, &keys, NULL, &m->o, channel_policy(m->channel));
 		if (r == 0) {
 			channel_rekey(m->channel, &keys);
 			pool_lock_enter(&m->lock);
@@ -639,6 +641,7 @@ remote_open(struct store **out, const struct remote_options *o)
 	const struct channel_policy *p =
 	    o->policy != NULL ? o->policy : &channel_policy_default;
 	struct remote *m = calloc(1, sizeof(*m));
+	struct http_client *kept = NULL;
 	struct mac_session keys;
 	struct login_answer a;
 	int64_t begun_ns = clock_mono_ns();
@@ -651,10 +654,12 @@ remote_open(struct store **out, const struct remote_options *o)
 	m->url = fs_printf("%s", o->url);
 	m->o.url = m->url;
 	m->o.policy = NULL; /* the channel has it */
-	r = m->url == NULL ? ERR_NOMEM : log_in(&a, &keys, o, p);
+	r = m->url == NULL ? ERR_NOMEM : log_in(&a, &keys, &kept, o, p);
 	if (r == 0)
 		r = channel_open(
-		    &m->channel, o->url, p, &keys, o->store_public);
+		    &m->channel, kept, o->url, p, &keys, o->store_public);
+	else
+		http_client_close(kept);
 	if (r == 0) {
 		pool_lock_init(&m->renewing);
 		pool_lock_init(&m->lock);

@@ -4,7 +4,9 @@
 
 #include <string.h>
 
-/* Fetched by one call: with trees of 16 KiB half of the cache. */
+/* Fetched by one call: few at first, so that the files in them are on their
+ * way early, then more; with trees of 16 KiB half of the cache. */
+#define FETCHED_MIN 32u
 #define FETCHED_MAX 512u
 /* To begin with; the rest is for what is below them. */
 #define BEGIN_MAX 512u
@@ -109,9 +111,14 @@ look_into(struct restore_ahead *a, struct fetch *f, uint32_t i)
 int
 restore_ahead_run(struct restore_ahead *a, struct fetch *f)
 {
-	uint32_t begin = 0, end, i, left = FETCHED_MAX;
+	uint32_t begin = 0, end, i, left;
 	int rc = 0;
 
+	if (a->fetched < FETCHED_MIN)
+		a->fetched = FETCHED_MIN;
+	else if (a->fetched < FETCHED_MAX)
+		a->fetched *= 2;
+	left = a->fetched;
 	a->max = RESTORE_AHEAD_TREES;
 	while (begin < a->n && left > 0 && rc == 0) {
 		rc = fetch_from(f, a, begin, &left);

@@ -22,6 +22,7 @@ struct restore_ahead {
 		unsigned level;
 	} trees[RESTORE_AHEAD_TREES];
 	uint32_t n, max;
+	uint32_t fetched; /* at most, by the last run */
 };
 
 /* Begin with the tree `id` of `level`, which is needed now. */

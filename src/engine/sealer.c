@@ -10,16 +10,18 @@
 #include <string.h>
 
 /* On the way at once: enough to keep all busy, little enough for the memory
- * that a backup may take; more when answers come late. */
+ * that a backup may take.  What is sealed counts as its record: else a far
+ * store's line would see little of what compresses well. */
 #define JOBS 256u
-#define JOBS_BYTES_NEAR (12u << 20)
-#define JOBS_BYTES_FAR (16u << 20)
+#define JOBS_BYTES (12u << 20)
 /* A request is at least so long, while there is enough to send. */
 #define BATCH_BYTES (4u << 20)
 /* Requests under way: a far store's line is not to stand idle while it thinks
- * about one. */
+ * about one, or while the next one is filled: the fewer are under way, the
+ * sooner the next goes. */
 #define SENDERS_NEAR 2u
 #define SENDERS_FAR 4u
+#define HASTY_BYTES (256u << 10)
 /* Questions: so many objects or bytes are asked about in one, or what came
  * within some milliseconds. */
 #define ASKERS 4u
@@ -52,10 +54,12 @@ struct sealer {
 	struct pool_cond offers; /* there are offers, or enough of them */
 	struct job jobs[JOBS];
 	uint32_t first, count;
-	size_t bytes, bytes_max;
+	size_t bytes;
 	uint32_t offered; /* jobs that wait for being asked about */
 	size_t offered_bytes;
 	int filling; /* a sender has its turn */
+	unsigned sending; /* requests under way */
+	int far;
 	int finishing;
 	struct recent *recent;
 	struct pool_thread *senders[SENDERS_FAR];
@@ -69,14 +73,13 @@ int
 sealer_new(struct sealer **out, struct run *run)
 {
 	struct sealer *s = calloc(1, sizeof(*s));
-	int far = run->store->info.answer_ns > STORE_FAR_NS;
 	uint32_t i;
 	int r;
 
 	if (s == NULL)
 		return err_nomem(sizeof(*s));
 	s->run = run;
-	s->bytes_max = far ? JOBS_BYTES_FAR : JOBS_BYTES_NEAR;
+	s->far = run->store->info.answer_ns > STORE_FAR_NS;
 	pool_cond_init(&s->offers);
 	pool_lock_init(&s->lock);
 	pool_cond_init(&s->room);
@@ -86,7 +89,7 @@ sealer_new(struct sealer **out, struct run *run)
 		object_init(&s->jobs[i].object, OBJECT_CHUNK);
 	}
 	r = recent_new(&s->recent, RECENT_BITS);
-	for (i = 0; r == 0 && i < (far ? SENDERS_FAR : SENDERS_NEAR); i++)
+	for (i = 0; r == 0 && i < (s->far ? SENDERS_FAR : SENDERS_NEAR); i++)
 		r = pool_thread_start(&s->senders[i], send_records, s);
 	for (i = 0; r == 0 && i < ASKERS; i++)
 		r = pool_thread_start(&s->askers[i], ask_store, s);
@@ -234,10 +237,13 @@ check_record(const struct buf *record, struct worker *w,
 	return 0;
 }
 
-/* The lock is held. */
+/* The lock is held; nothing is left of the job but its record. */
 static void
 end_job(struct sealer *s, struct job *j)
 {
+	s->bytes = s->bytes - j->bytes + j->record.len;
+	j->bytes = j->record.len;
+	pool_cond_wake_all(&s->room);
 	j->state = JOB_DONE;
 	if (j == &s->jobs[s->first])
 		pool_cond_wake_all(&s->ready);
@@ -272,7 +278,7 @@ static int
 is_full(const struct sealer *s, size_t bytes)
 {
 	return s->count == JOBS ||
-	       (s->count > 0 && s->bytes + bytes > s->bytes_max);
+	       (s->count > 0 && s->bytes + bytes > JOBS_BYTES);
 }
 
 /* Wait for room; the lock is held. */
@@ -427,6 +433,15 @@ sealer_knows(struct sealer *s, const uint8_t id[OBJECT_ID_BYTES])
 	return at != RECENT_NONE;
 }
 
+/* What makes a request long enough; the lock is held. */
+static size_t
+batch_bytes(const struct sealer *s)
+{
+	if (!s->far || s->sending >= SENDERS_FAR - 1)
+		return BATCH_BYTES;
+	return (size_t)HASTY_BYTES << s->sending;
+}
+
 /*
  * Take records from the beginning of the ring until the request is long enough
  * or nothing more comes; the lock is held, and given up while bytes are
@@ -438,7 +453,7 @@ fill(struct buf *batch, uint64_t *n, struct sealer *s)
 	struct buf record;
 	struct job *j;
 
-	while (batch->len < BATCH_BYTES) {
+	while (batch->len < batch_bytes(s)) {
 		j = &s->jobs[s->first];
 		if (s->count == 0 && s->finishing)
 			return 1;
@@ -483,12 +498,17 @@ send_records(void *arg)
 		s->filling = 1;
 		over = fill(&batch, &n, s);
 		s->filling = 0;
+		s->sending++;
 		pool_cond_wake_all(&s->ready);
 		pool_lock_leave(&s->lock);
 		r = fate_check(&run->fate);
-		if (r != 0 || batch.len == 0)
-			continue;
-		r = run->store->ops->put(run->store, batch.data, batch.len);
+		if (r == 0 && batch.len > 0)
+			r = run->store->ops->put(
+			    run->store, batch.data, batch.len);
+		pool_lock_enter(&s->lock);
+		s->sending--;
+		pool_cond_wake_all(&s->ready);
+		pool_lock_leave(&s->lock);
 		if (r != 0) {
 			(void)fate_fail(&run->fate, r);
 			continue;
