@@ -34,6 +34,8 @@ struct mem {
 	int lies; /* see backend_mem_lies() */
 	char unsure[BACKEND_NAME_MAX]; /* under way when a sync failed */
 	char bad_name[BACKEND_NAME_MAX]; /* empty: no bad sector */
+	char hidden[BACKEND_NAME_MAX]; /* empty: lists are whole */
+	uint64_t changes;
 	uint64_t bad_at;
 	uint64_t fired;
 	enum backend_mem_step fired_kind;
@@ -71,6 +73,7 @@ step(struct mem *m, enum backend_mem_step kind)
 	if (m->off)
 		return err_set(ERR_IO, "no power");
 	m->count++;
+	m->changes += kind == BACKEND_MEM_BEGIN || kind == BACKEND_MEM_UNLINK;
 	if (m->count == m->cut_at) {
 		m->off = 1;
 		m->fired++;
@@ -329,7 +332,7 @@ collect(struct buf *out, struct mem *m, const char *prefix)
 		if (strncmp(o->name, prefix, len) != 0 || o->name[len] != '/')
 			continue;
 		o->name_synced = (m->sabotage & BACKEND_MEM_NO_SYNC_DIR) == 0;
-		if (!o->visible)
+		if (!o->visible || strcmp(o->name, m->hidden) == 0)
 			continue;
 		memcpy(n.text, o->name, sizeof(n.text));
 		n.size = o->data.len;
@@ -601,6 +604,21 @@ backend_mem_bad(struct backend *b, const char *name, uint64_t offset)
 	(void)snprintf(m->bad_name, sizeof(m->bad_name), "%s",
 	    name == NULL ? "" : name); /* a longer name is none of ours */
 	m->bad_at = offset;
+}
+
+void
+backend_mem_hide(struct backend *b, const char *name)
+{
+	struct mem *m = of(b);
+
+	(void)snprintf(m->hidden, sizeof(m->hidden), "%s",
+	    name == NULL ? "" : name); /* a longer name is none of ours */
+}
+
+uint64_t
+backend_mem_changes(struct backend *b)
+{
+	return of(b)->changes;
 }
 
 int

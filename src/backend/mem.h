@@ -75,6 +75,12 @@ void backend_mem_restart(struct backend *b, int power_cut);
  */
 void backend_mem_bad(struct backend *b, const char *name, uint64_t offset);
 
+/* From now on list() passes over `name` as if it were not there; NULL ends
+ * that. */
+void backend_mem_hide(struct backend *b, const char *name);
+/* Objects that were begun or removed so far. */
+uint64_t backend_mem_changes(struct backend *b);
+
 /* Change one byte of an object.  Returns 0; 1 when it is not there. */
 int backend_mem_flip(
     struct backend *b, const char *name, uint64_t offset, uint8_t mask);

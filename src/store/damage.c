@@ -11,17 +11,37 @@
 /* PREFIX + 64 digits + "." + 8 digits */
 #define NAME_LEN (sizeof(PREFIX) - 1 + 64 + 1 + 8)
 
+static void
+make_name(
+    char out[BACKEND_NAME_MAX], const uint8_t pack[32], uint32_t offset)
+{
+	char hex[2 * 32 + 1];
+
+	hex_encode(hex, pack, 32);
+	(void)snprintf(out, BACKEND_NAME_MAX, PREFIX "%s.%08x", hex,
+	    offset); /* it fits */
+}
+
 int
 damage_mark(struct backend *b, const uint8_t pack[32], uint32_t offset)
 {
-	char name[BACKEND_NAME_MAX], hex[2 * 32 + 1];
+	char name[BACKEND_NAME_MAX];
 	int ret;
 
-	hex_encode(hex, pack, 32);
-	(void)snprintf(
-	    name, sizeof(name), PREFIX "%s.%08x", hex, offset); /* it fits */
+	make_name(name, pack, offset);
 	ret = backend_put_all(b, name, NULL, 0);
 	return ret == ERR_EXIST ? 0 : ret;
+}
+
+int
+damage_forget(struct backend *b, const uint8_t pack[32], uint32_t offset)
+{
+	char name[BACKEND_NAME_MAX];
+	int ret;
+
+	make_name(name, pack, offset);
+	ret = b->ops->remove(b, name);
+	return ret == ERR_NOENT ? 0 : ret;
 }
 
 struct marks {

@@ -15,6 +15,8 @@ struct backend;
  * is fine.  Returns 0; the backend's errors.
  */
 int damage_mark(struct backend *b, const uint8_t pack[32], uint32_t offset);
+/* Take a mark away, of a pack that was deleted; it may be gone already. */
+int damage_forget(struct backend *b, const uint8_t pack[32], uint32_t offset);
 /* Call `found` for every mark; nonzero ends the listing with that code. */
 int damage_list(struct backend *b,
     int (*found)(void *arg, const uint8_t pack[32], uint32_t offset),

@@ -102,6 +102,22 @@ check(const struct want *w, const uint8_t *p)
 	return ret;
 }
 
+/* Where the object lies by now, if that is elsewhere.  0; 1; ERR_*. */
+static int
+locate_again(struct want *out, struct vault *v, const struct want *w)
+{
+	struct want now;
+	int ret = locate(&now, v, w->id, 1);
+
+	if (ret < 0)
+		return ret;
+	if (now.number == INDEX_NUM_NONE ||
+	    memcmp(now.pack, w->pack, sizeof(now.pack)) == 0)
+		return 1;
+	*out = now;
+	return 0;
+}
+
 /*
  * One record on its own: after it failed in a run, so a passing fault of the
  * disk is told from damage.  Returns 0 once `got` had it.
@@ -112,6 +128,7 @@ read_one(struct vault *v, const struct want *w, struct buf *scratch,
 {
 	struct vault_place place = {.offset = w->offset};
 	char path[PACK_PATH_BYTES];
+	struct want moved;
 	uint8_t *to;
 	int ret;
 
@@ -122,6 +139,12 @@ read_one(struct vault *v, const struct want *w, struct buf *scratch,
 	pack_path(path, w->pack);
 	ret = v->backend->ops->get(v->backend, path, to, w->length, w->offset);
 	if (ret == ERR_NOENT) {
+		/* A sweep may have moved it since we looked. */
+		ret = locate_again(&moved, v, w);
+		if (ret == 0)
+			return read_one(v, &moved, scratch, got, arg);
+		if (ret < 0)
+			return ret;
 		/* The whole pack is gone: the index must learn of it. */
 		vault_suspect(v);
 		return got(arg, STORE_GOT_ABSENT, w->id, NULL, 0);

@@ -12,6 +12,7 @@
 #define VERSION 2
 #define OBJECT_BYTES 24
 #define PACK_BYTES 48
+#define PACK_ORIGIN_BYTES 72 /* of a pack that has an origin */
 #define META_BYTES 32
 #define FILE_BYTES 8
 #define OTHER_KEY_BYTES (INDEX_ID_BYTES + 8)
@@ -337,7 +338,6 @@ int
 index_move(struct index_txn *t, const uint8_t id[INDEX_ID_BYTES],
     const struct index_object *o)
 {
-	assert(o->state == INDEX_CLOSED);
 	return put_object(t, id, o);
 }
 
@@ -369,6 +369,29 @@ index_unclose(struct index_txn *t, uint32_t num, int state)
 	if (state == 0)
 		return index_forget(t, id);
 	return index_add_unclosed(t, id, &o, (enum index_state)state);
+}
+
+int
+index_retire(struct index_txn *t, uint32_t num)
+{
+	uint8_t id[INDEX_ID_BYTES];
+	struct index_object o;
+	int ret = index_id_of(id, t, num);
+
+	if (ret != 0)
+		return ret;
+	ret = index_find(&o, t, id);
+	if (ret == 1 || (ret == 0 && o.num != num))
+		return damaged();
+	if (ret == 0)
+		ret = del_u32(t, INDEX_NUM, num);
+	if (ret == 0)
+		ret = del_u32(t, INDEX_REFS, num);
+	if (ret < 0)
+		return ret;
+	o.num = INDEX_NUM_NONE;
+	o.state = INDEX_OPEN;
+	return put_object(t, id, &o);
 }
 
 /* Other records: key id, pack u32, offset u32; length u32, epoch u32, class. */
@@ -535,9 +558,10 @@ int
 index_add_file(struct index_txn *t, const uint8_t file_id[INDEX_ID_BYTES],
     uint32_t num, uint32_t member)
 {
-	uint8_t p[FILE_BYTES];
-	struct kv_slice v;
-	int ret = kv_get(&v, t->kv, INDEX_FILE, file_id, INDEX_ID_BYTES);
+	uint8_t p[FILE_BYTES], bundle[INDEX_ID_BYTES];
+	uint32_t known;
+	/* A row of a bundle that has left since is as good as none. */
+	int ret = index_find_file(bundle, &known, t, file_id);
 
 	if (ret <= 0)
 		return ret;
@@ -551,20 +575,26 @@ decode_pack(struct index_pack *out, uint32_t number, struct kv_slice v)
 {
 	const uint8_t *p = v.data;
 
-	if (v.len != PACK_BYTES)
+	if (v.len != PACK_BYTES && v.len != PACK_ORIGIN_BYTES)
 		return damaged();
+	memset(out, 0, sizeof(*out));
 	out->number = number;
 	memcpy(out->name, p, 32);
 	out->size = bytes_get64(p + 32);
 	out->records = bytes_get32(p + 40);
 	out->class = p[44];
+	if (v.len == PACK_ORIGIN_BYTES) {
+		memcpy(out->origin, p + 48, sizeof(out->origin));
+		out->after = bytes_get64(p + 64);
+	}
 	return 0;
 }
 
 int
 index_add_pack(struct index_txn *t, struct index_pack *pack)
 {
-	uint8_t p[PACK_BYTES] = {0}, number[4];
+	uint8_t p[PACK_ORIGIN_BYTES] = {0}, number[4];
+	size_t len = PACK_BYTES;
 	int ret;
 
 	if (t->next_pack == UINT32_MAX)
@@ -574,7 +604,12 @@ index_add_pack(struct index_txn *t, struct index_pack *pack)
 	bytes_put64(p + 32, pack->size);
 	bytes_put32(p + 40, pack->records);
 	p[44] = pack->class;
-	ret = put_u32(t, INDEX_PACK, pack->number, p, sizeof(p));
+	if (!bytes_are_zero(pack->origin, sizeof(pack->origin))) {
+		memcpy(p + 48, pack->origin, sizeof(pack->origin));
+		bytes_put64(p + 64, pack->after);
+		len = PACK_ORIGIN_BYTES;
+	}
+	ret = put_u32(t, INDEX_PACK, pack->number, p, len);
 	if (ret < 0)
 		return ret;
 	bytes_put32(number, pack->number);

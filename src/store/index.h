@@ -94,6 +94,10 @@ struct index_pack {
 	uint64_t size;
 	uint32_t records;
 	uint8_t class;
+	/* For whom it was written, and after which snapshot of that mount
+	 * (store/pack.h); all zero: for nobody in particular. */
+	uint8_t origin[16];
+	uint64_t after;
 };
 
 struct index;
@@ -145,7 +149,7 @@ int index_add_closed(struct index_txn *t, const uint8_t id[INDEX_ID_BYTES],
 /* Keep the place of an object that is INDEX_OPEN or INDEX_DAMAGED. */
 int index_add_unclosed(struct index_txn *t, const uint8_t id[INDEX_ID_BYTES],
     struct index_object *o, enum index_state state);
-/* Replace the place and epoch of a closed object. */
+/* Replace the place and epoch of an object, whatever its state. */
 int index_move(struct index_txn *t, const uint8_t id[INDEX_ID_BYTES],
     const struct index_object *o);
 /* Forget an object that is not closed. */
@@ -153,6 +157,12 @@ int index_forget(struct index_txn *t, const uint8_t id[INDEX_ID_BYTES]);
 /* Take a closed object out: it keeps its place in `state` (INDEX_OPEN or
  * INDEX_DAMAGED), or is forgotten with 0. */
 int index_unclose(struct index_txn *t, uint32_t num, int state);
+/*
+ * Let a closed object leave `have` because no snapshot needs it: it is
+ * INDEX_OPEN from now on, but not in the table `open`, for nobody misses it.
+ * Returns 0; 1 when there is no such number; ERR_*.
+ */
+int index_retire(struct index_txn *t, uint32_t num);
 /* A further record of an object, whatever its state; `num` and `state` of `o`
  * mean nothing. */
 int index_add_other(struct index_txn *t, const uint8_t id[INDEX_ID_BYTES],

@@ -14,6 +14,8 @@
 
 #define SECTION_HEADER 1
 #define SECTION_ENTRIES 2
+#define SECTION_ORIGIN 3
+#define ORIGIN_BYTES 24
 #define SECTION_BYTES 8 /* type, zero, length */
 /* Everything of the footer but the entries. */
 #define FOOTER_FIXED_BYTES (SECTION_BYTES + HASH_BYTES + SECTION_BYTES + 4)
@@ -29,6 +31,8 @@ struct pack_writer {
 	uint64_t end; /* of the records */
 	uint8_t header_hash[HASH_BYTES];
 	struct buf entries;
+	uint8_t origin[ORIGIN_BYTES];
+	int has_origin;
 };
 
 void
@@ -90,19 +94,31 @@ out:
 	return ret;
 }
 
+void
+pack_writer_origin(
+    struct pack_writer *w, const uint8_t mount[16], uint64_t after)
+{
+	assert(w->count == 0);
+	memcpy(w->origin, mount, 16);
+	bytes_put64(w->origin + 16, after);
+	w->has_origin = 1;
+}
+
 /* Bytes of a file whose records end at `end` and number `count`. */
 static uint64_t
-file_size(uint64_t end, uint64_t count)
+file_size(const struct pack_writer *w, uint64_t end, uint64_t count)
 {
 	return ((end + 7) & ~(uint64_t)7) + FOOTER_FIXED_BYTES +
-	       count * PACK_ENTRY_BYTES + PACK_TRAILER_BYTES;
+	       count * PACK_ENTRY_BYTES +
+	       (w->has_origin ? SECTION_BYTES + ORIGIN_BYTES : 0) +
+	       PACK_TRAILER_BYTES;
 }
 
 int
 pack_writer_fits(const struct pack_writer *w, size_t len)
 {
 	return len <= LIMIT_PACK_BYTES && w->count < LIMIT_PACK_RECORDS &&
-	       file_size(w->end + len, (uint64_t)w->count + 1) <=
+	       file_size(w, w->end + len, (uint64_t)w->count + 1) <=
 		   LIMIT_PACK_BYTES;
 }
 
@@ -150,7 +166,7 @@ pack_writer_count(const struct pack_writer *w)
 uint64_t
 pack_writer_size(const struct pack_writer *w)
 {
-	return file_size(w->end, w->count);
+	return file_size(w, w->end, w->count);
 }
 
 static int
@@ -191,6 +207,9 @@ pack_writer_commit(uint8_t name[HASH_BYTES], struct pack_writer *w)
 	if (ret == 0)
 		ret = append_section(
 		    &tail, SECTION_ENTRIES, count, 4, &w->entries);
+	if (ret == 0 && w->has_origin)
+		ret = append_section(
+		    &tail, SECTION_ORIGIN, w->origin, ORIGIN_BYTES, NULL);
 	if (ret < 0)
 		goto out;
 	footer_len = tail.len - pad;
@@ -279,12 +298,46 @@ check_entries(struct pack *p, uint64_t footer_at)
 	return 0;
 }
 
+static int
+parse_entries(struct pack *p, const uint8_t *s, uint32_t len)
+{
+	if (len < 4)
+		return err_set(ERR_DAMAGED, "footer: no count");
+	p->count = bytes_get32(s);
+	p->entries = s + 4;
+	if (p->count > LIMIT_PACK_RECORDS ||
+	    len - 4 != (size_t)p->count * PACK_ENTRY_BYTES)
+		return err_set(ERR_DAMAGED, "footer: wrong count");
+	return 0;
+}
+
+/* One section of a known type. */
+static int
+parse_section(struct pack *p, uint16_t type, const uint8_t *s, uint32_t len,
+    const uint8_t header_hash[HASH_BYTES])
+{
+	if (type == SECTION_ENTRIES)
+		return parse_entries(p, s, len);
+	if (type == SECTION_HEADER) {
+		if (len != HASH_BYTES ||
+		    memcmp(s, header_hash, HASH_BYTES) != 0)
+			return err_set(ERR_DAMAGED, "the header fails its hash");
+		return 0;
+	}
+	if (len != ORIGIN_BYTES)
+		return err_set(ERR_DAMAGED, "footer: wrong origin");
+	p->origin = s;
+	p->after = bytes_get64(s + 16);
+	return 0;
+}
+
 /* The sections of `p->footer`; each known one once. */
 static int
 parse_footer(struct pack *p, const uint8_t header_hash[HASH_BYTES])
 {
 	struct bytes_reader in;
 	unsigned seen = 0;
+	int ret;
 
 	bytes_reader_init(&in, p->footer.data, p->footer.len);
 	while (in.left > 0) {
@@ -295,27 +348,18 @@ parse_footer(struct pack *p, const uint8_t header_hash[HASH_BYTES])
 
 		if (s == NULL || zero != 0)
 			return err_set(ERR_DAMAGED, "footer: cut section");
-		if (type != SECTION_HEADER && type != SECTION_ENTRIES)
+		if (type < SECTION_HEADER || type > SECTION_ORIGIN)
 			continue;
 		if (seen & 1u << type)
 			return err_set(ERR_DAMAGED, "footer: section twice");
 		seen |= 1u << type;
-		if (type == SECTION_HEADER) {
-			if (len != HASH_BYTES ||
-			    memcmp(s, header_hash, HASH_BYTES) != 0)
-				return err_set(
-				    ERR_DAMAGED, "the header fails its hash");
-			continue;
-		}
-		if (len < 4)
-			return err_set(ERR_DAMAGED, "footer: no count");
-		p->count = bytes_get32(s);
-		p->entries = s + 4;
-		if (p->count > LIMIT_PACK_RECORDS ||
-		    len - 4 != (size_t)p->count * PACK_ENTRY_BYTES)
-			return err_set(ERR_DAMAGED, "footer: wrong count");
+		ret = parse_section(p, type, s, len, header_hash);
+		if (ret < 0)
+			return ret;
 	}
-	if (seen != (1u << SECTION_HEADER | 1u << SECTION_ENTRIES))
+	if ((seen | 1u << SECTION_ORIGIN) !=
+	    (1u << SECTION_HEADER | 1u << SECTION_ENTRIES |
+		1u << SECTION_ORIGIN))
 		return err_set(ERR_DAMAGED, "footer: section missing");
 	return 0;
 }

@@ -63,6 +63,13 @@ int pack_writer_add(
 /* Read back what was added.  Returns 0; ERR_IO. */
 int pack_writer_read(
     struct pack_writer *w, void *out, size_t len, uint32_t offset);
+/*
+ * Say in the footer for whom the pack is written, and after which of its
+ * snapshots (server sequence, 0: none yet): until that mount's next one, a
+ * sweep leaves the pack alone.  Before any record is added.
+ */
+void pack_writer_origin(
+    struct pack_writer *w, const uint8_t mount[16], uint64_t after);
 /* Records so far, and bytes of the file if it were closed now. */
 uint32_t pack_writer_count(const struct pack_writer *w);
 uint64_t pack_writer_size(const struct pack_writer *w);
@@ -85,6 +92,8 @@ struct pack {
 	uint32_t end; /* where the records end */
 	struct buf footer;
 	const uint8_t *entries; /* in the footer */
+	const uint8_t *origin; /* in the footer: mount [16]; NULL: none */
+	uint64_t after; /* with an origin: see pack_writer_origin() */
 };
 
 #define PACK_INIT \

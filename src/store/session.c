@@ -23,6 +23,7 @@
 struct open_pack {
 	enum record_class class;
 	struct pack_writer *w; /* NULL: nothing in it */
+	uint64_t after; /* the mount's newest snapshot when it was begun */
 	struct admit_item *items;
 	uint32_t n, cap;
 	struct buf ids; /* refs and members of the items, in their order */
@@ -32,6 +33,10 @@ struct open_pack {
 
 struct session {
 	struct vault *v;
+	/* Under the vault's lock: the list of its sessions. */
+	struct session *next;
+	uint64_t number;
+	int fenced;
 	uint8_t public_key[32];
 	struct store_info info;
 	/*
@@ -49,6 +54,44 @@ struct session {
 	int full; /* constant: the index could not be completed for want of
 	           * space, so this session reads and does nothing else */
 };
+
+/* Before it asks anything: a sweep knows of it from now on. */
+static void
+enlist(struct session *s)
+{
+	struct vault *v = s->v;
+
+	pool_lock_enter(&v->lock);
+	s->number = v->next_session++;
+	s->next = v->sessions;
+	v->sessions = s;
+	pool_lock_leave(&v->lock);
+}
+
+static void
+delist(struct session *s)
+{
+	struct session **at = &s->v->sessions;
+
+	pool_lock_enter(&s->v->lock);
+	while (*at != s)
+		at = &(*at)->next;
+	*at = s->next;
+	pool_lock_leave(&s->v->lock);
+}
+
+uint64_t
+session_count_before(struct vault *v, uint64_t before)
+{
+	const struct session *s;
+	uint64_t n = 0;
+
+	pool_lock_enter(&v->lock);
+	for (s = v->sessions; s != NULL; s = s->next)
+		n += s->number < before && !s->fenced;
+	pool_lock_leave(&v->lock);
+	return n;
+}
 
 int
 session_open(struct session **out, struct vault *v,
@@ -76,6 +119,7 @@ session_open(struct session **out, struct vault *v,
 	idpos_init(&s->data.files);
 	idpos_init(&s->meta.files);
 	idmap_init(&s->waiting);
+	enlist(s);
 	memcpy(s->info.vault, v->id, STORE_NAME_BYTES);
 	memcpy(s->info.mount, mount, STORE_NAME_BYTES);
 	/* First: a loss after this makes the client trust less, not more. */
@@ -209,6 +253,8 @@ close_pack(struct session *s, struct open_pack *op)
 	if (op->w == NULL)
 		return 0;
 	p.size = pack_writer_size(op->w);
+	memcpy(p.origin, s->info.mount, sizeof(p.origin));
+	p.after = op->after;
 	ret = pack_writer_commit(p.name, op->w);
 	op->w = NULL;
 	if (ret == 0) {
@@ -351,6 +397,20 @@ note_record(struct open_pack *op, const struct record *r, uint32_t offset,
 	return ret;
 }
 
+/* Begin a pack for this mount, after its newest snapshot. */
+static int
+open_pack(struct session *s, struct open_pack *op)
+{
+	struct head h = {0};
+	int ret = pack_writer_open(&op->w, s->v->backend, op->class, s->v->id);
+
+	if (ret < 0)
+		return ret;
+	op->after = vault_head(&h, s->v, s->info.mount) == 0 ? h.last_seq : 0;
+	pack_writer_origin(op->w, s->info.mount, op->after);
+	return 0;
+}
+
 /* Store one checked record. */
 static int
 store_record(struct session *s, const struct record *r, unsigned flags)
@@ -365,8 +425,7 @@ store_record(struct session *s, const struct record *r, unsigned flags)
 		op->ids.len + ids_len > SESSION_IDS_BYTES_MAX))
 		ret = op == &s->meta ? flush(s) : close_pack(s, op);
 	if (ret == 0 && op->w == NULL)
-		ret = pack_writer_open(
-		    &op->w, s->v->backend, op->class, s->v->id);
+		ret = open_pack(s, op);
 	if (ret == 0)
 		ret = pack_writer_add(&offset, op->w, r);
 	pool_lock_enter(&s->lock);
@@ -600,6 +659,9 @@ session_fence(struct session *s)
 		pool_lock_leave(&s->lock);
 	}
 	pool_lock_leave(&s->writing);
+	pool_lock_enter(&s->v->lock);
+	s->fenced = 1;
+	pool_lock_leave(&s->v->lock);
 }
 
 int
@@ -610,6 +672,7 @@ session_close(struct session *s)
 	if (s == NULL)
 		return 0;
 	ret = flush(s);
+	delist(s);
 	reset_pack(&s->data);
 	reset_pack(&s->meta);
 	idmap_release(&s->waiting);

@@ -70,6 +70,11 @@ int session_report(struct session *s, const uint8_t id[STORE_ID_BYTES]);
 
 /* store.h: settle.  The session goes on with new packs. */
 int session_settle(struct session *s);
+/*
+ * How many sessions that are open now had been opened before session number
+ * `before` (vault.h: next_session) was; those that were fenced do not count.
+ */
+uint64_t session_count_before(struct vault *v, uint64_t before);
 /* From now on every call gives ERR_STALE; what was stored is kept. */
 void session_fence(struct session *s);
 /*

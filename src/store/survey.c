@@ -114,6 +114,10 @@ read_footer(struct survey *s, struct backend *b, const struct pack *k,
 	s->n = k->count;
 	s->pack.records = k->count;
 	s->pack.class = (uint8_t)k->class;
+	if (k->origin != NULL) {
+		memcpy(s->pack.origin, k->origin, sizeof(s->pack.origin));
+		s->pack.after = k->after;
+	}
 	for (i = 0; i < k->count && ret == 0; i++) {
 		struct admit_item *it = s->items + i;
 

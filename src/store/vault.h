@@ -22,6 +22,7 @@
 struct backend;
 struct guard;
 struct index;
+struct session;
 
 struct vault_options {
 	struct backend *backend; /* outlives the vault */
@@ -45,6 +46,10 @@ struct vault {
 	 */
 	struct pool_lock change;
 	struct pool_lock lock; /* what follows */
+	/* The open sessions (store/session.c), numbered in the order of their
+	 * opening: a sweep waits for those that may have seen what it takes. */
+	struct session *sessions;
+	uint64_t next_session;
 	struct generation generation;
 	struct heads heads;
 	struct idmap marks; /* survey_mark_key(): damaged records */

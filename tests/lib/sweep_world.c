@@ -1,0 +1,527 @@
+#include "lib/sweep_world.h"
+
+#include "backend/mem.h"
+#include "base/err.h"
+#include "base/fs.h"
+#include "base/hex.h"
+#include "store/backend.h"
+#include "store/envelope.h"
+#include "store/heads.h"
+#include "store/index.h"
+#include "store/pack.h"
+#include "store/session.h"
+#include "store/vault.h"
+#include "store/verify.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const uint8_t vault_id[16] = "a vault's name";
+
+/* State k has the root 5000 + k over the trees 1000 + 10 k + i; each of those
+ * refers to some of forty data objects that all states share, and the third
+ * one to a tree of the next state. */
+#define TREE(k, i) (1000 + 10 * (uint64_t)(k) + (uint64_t)(i))
+#define ROOT(k) (5000 + (uint64_t)(k))
+#define DATA 40
+#define KIDS_MAX 4
+/* A client that is refused so often gives up. */
+#define TRIES 6
+
+static uint32_t
+children(uint64_t out[KIDS_MAX], uint64_t number)
+{
+	uint64_t k, i;
+	uint32_t n = 0, j;
+
+	if (number >= ROOT(0)) {
+		for (j = 0; j < 3; j++)
+			out[n++] = TREE(number - ROOT(0), j);
+	} else if (number >= TREE(0, 0)) {
+		k = (number - TREE(0, 0)) / 10;
+		i = (number - TREE(0, 0)) % 10;
+		for (j = 0; j < 3; j++)
+			out[n++] = (k * 7 + i * 3 + j) % DATA;
+		if (i == 2)
+			out[n++] = TREE((k + 1) % SW_STATES, 0);
+	}
+	return n;
+}
+
+unsigned
+sw_draw(struct sweep_world *w, unsigned below)
+{
+	uint64_t z = w->seed += 0x9e3779b97f4a7c15u;
+
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+	z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+	return (unsigned)((z ^ z >> 31) % below);
+}
+
+void
+sw_make(struct sweep_world *w, uint64_t seed)
+{
+	unsigned i;
+	int ret;
+
+	memset(w, 0, sizeof(*w));
+	w->seed = seed;
+	w->copy_bytes_max = 1 << 20;
+	w->folder = fixture_folder();
+	w->index_dir = fs_join(w->folder, "index");
+	for (i = 0; i < SW_MOUNTS; i++)
+		fixture_mount(&w->mounts[i].m, i + 1);
+	ret = backend_mem_open(&w->b, seed);
+	assert(ret == 0);
+}
+
+void
+sw_end(struct sweep_world *w)
+{
+	sw_close(w);
+	w->b->ops->close(w->b);
+	free(w->index_dir);
+	fixture_remove(w->folder);
+}
+
+int
+sw_open(struct sweep_world *w)
+{
+	struct vault_options o = {.backend = w->b, .index_dir = w->index_dir};
+
+	memcpy(o.id, vault_id, 16);
+	return vault_open(&w->v, &o);
+}
+
+void
+sw_close(struct sweep_world *w)
+{
+	vault_close(w->v);
+	w->v = NULL;
+}
+
+static void
+pause_client(struct sweep_world *w)
+{
+	if (w->pause != NULL)
+		w->pause(w->pause_arg);
+}
+
+static int
+put(struct sweep_world *w, struct session *s, uint64_t number)
+{
+	struct buf b = BUF_INIT;
+	uint64_t kids[KIDS_MAX];
+	uint8_t id[32], refs[KIDS_MAX * 32];
+	uint32_t n = children(kids, number), i;
+	int ret;
+
+	pause_client(w);
+	for (i = 0; i < n; i++)
+		fixture_id(refs + (size_t)i * 32, kids[i]);
+	fixture_id(id, number);
+	if (n > 0)
+		fixture_meta(&b, id, refs, n, 60);
+	else
+		fixture_data(&b, id, NULL, 0, 400);
+	ret = session_put(s, b.data, b.len, 0);
+	buf_release(&b);
+	return ret;
+}
+
+/* What a client remembers: the objects below its parent snapshot. */
+static int
+is_below(uint64_t number, uint64_t top)
+{
+	uint64_t kids[KIDS_MAX];
+	uint32_t n = children(kids, top), i;
+
+	if (number == top)
+		return 1;
+	for (i = 0; i < n; i++) {
+		if (is_below(number, kids[i]))
+			return 1;
+	}
+	return 0;
+}
+
+/* Ask, descend where it must, children first. */
+static int
+walk(struct sweep_world *w, struct session *s, uint64_t number,
+    const uint64_t *trusted)
+{
+	uint64_t kids[KIDS_MAX];
+	uint8_t id[32], bit;
+	uint32_t n = children(kids, number), i;
+	int ret;
+
+	if (trusted != NULL && is_below(number, *trusted))
+		return 0;
+	pause_client(w);
+	fixture_id(id, number);
+	ret = session_have(s, &bit, id, 1);
+	if (ret < 0 || bit)
+		return ret;
+	for (i = 0; i < n && ret == 0; i++)
+		ret = walk(w, s, kids[i], trusted);
+	return ret < 0 ? ret : put(w, s, number);
+}
+
+static int
+commit(struct sweep_world *w, struct session *s, struct sw_mount *m,
+    uint64_t state)
+{
+	struct buf client = BUF_INIT, missing = BUF_INIT;
+	struct store_receipt receipt;
+	struct sw_snapshot *snap;
+	uint8_t root[32];
+	int ret;
+
+	pause_client(w);
+	fixture_id(root, ROOT(state));
+	fixture_snapshot(&client, &m->m, vault_id, root);
+	ret = session_commit(s, &receipt, &missing, client.data, client.len);
+	if (ret == 0) {
+		assert(receipt.server_seq <= SW_SNAPSHOTS_MAX);
+		snap = &m->snapshots[receipt.server_seq];
+		snap->state = state;
+		snap->acked = 1;
+		snap->gone = 0;
+		m->newest = receipt.server_seq;
+	}
+	buf_release(&client);
+	buf_release(&missing);
+	return ret;
+}
+
+static int
+one_session(struct sweep_world *w, struct sw_mount *m, uint64_t state,
+    enum sw_way way)
+{
+	const uint64_t *trusted = NULL;
+	struct store_info info;
+	struct session *s;
+	uint64_t parent;
+	unsigned tries;
+	int ret, closed;
+
+	pause_client(w);
+	ret = session_open(&s, w->v, m->m.id, m->m.public_key);
+	if (ret < 0)
+		return ret;
+	session_info(&info, s);
+	m->m.client_seq = info.parent_client_seq;
+	memcpy(m->m.previous, info.parent_hash, 32);
+	if (way == SW_TRUST && info.has_parent &&
+	    info.parent_server_seq == m->newest &&
+	    m->snapshots[m->newest].acked) {
+		parent = ROOT(m->snapshots[m->newest].state);
+		trusted = &parent;
+	}
+	for (tries = 0; tries < TRIES; tries++) {
+		ret = walk(w, s, ROOT(state), trusted);
+		if (ret == 0 && way != SW_LEAVE)
+			ret = commit(w, s, m, state);
+		/* What it knew was wrong: ask everything again. */
+		trusted = NULL;
+		if (ret != ERR_MISSING)
+			break;
+	}
+	pause_client(w);
+	closed = session_close(s);
+	return ret == 0 && way == SW_LEAVE ? closed : ret;
+}
+
+int
+sw_backup(
+    struct sweep_world *w, unsigned mount, uint64_t state, enum sw_way way)
+{
+	unsigned tries;
+	int ret = ERR_STALE;
+
+	for (tries = 0; tries < TRIES && ret == ERR_STALE; tries++)
+		ret = one_session(w, &w->mounts[mount], state, way);
+	return ret;
+}
+
+int
+sw_delete(struct sweep_world *w, unsigned mount, uint64_t seq)
+{
+	struct sw_mount *m = &w->mounts[mount];
+	char path[BACKEND_NAME_MAX], hex[33];
+	int ret;
+
+	hex_encode(hex, m->m.id, 16);
+	(void)snprintf(path, sizeof(path), "retired/%s/%010llu.tomb", hex,
+	    (unsigned long long)seq);
+	/* From now on nobody relies on it. */
+	m->snapshots[seq].gone = 1;
+	ret = backend_put_all(w->b, path, "tombstone", 9);
+	if (ret < 0 && ret != ERR_EXIST)
+		return ret;
+	heads_path(path, m->m.id, seq);
+	ret = w->b->ops->remove(w->b, path);
+	return ret == ERR_NOENT ? 0 : ret;
+}
+
+int
+sw_sweep_begin(struct sweep **out, struct sweep_world *w)
+{
+	struct sweep_options o = {
+	    .vault = w->v, .copy_bytes_max = w->copy_bytes_max};
+
+	return sweep_new(out, &o);
+}
+
+int
+sw_sweep(struct sweep_world *w, struct sweep_counts *out)
+{
+	struct sweep *s;
+	int ret = sw_sweep_begin(&s, w);
+
+	if (ret < 0)
+		return ret;
+	ret = sweep_run(s);
+	if (out != NULL)
+		sweep_counts(out, s);
+	sweep_free(s);
+	return ret;
+}
+
+/* Records that came, and everything else. */
+struct reading {
+	unsigned records, others;
+};
+
+static int
+read_one(void *arg, enum store_got got, const uint8_t *id,
+    const uint8_t *record, size_t len)
+{
+	struct reading *r = arg;
+	struct record rec;
+
+	if (got == STORE_GOT_RECORD && record_decode(&rec, record, len) == 0 &&
+	    memcmp(rec.id, id, 32) == 0)
+		r->records++;
+	else
+		r->others++;
+	return 0;
+}
+
+/* Objects of the tree below `number` that do not come back. */
+static unsigned
+count_lost(struct session *s, uint64_t number)
+{
+	struct reading r = {0};
+	uint64_t kids[KIDS_MAX];
+	uint8_t id[32];
+	uint32_t n = children(kids, number), i;
+	unsigned lost;
+
+	fixture_id(id, number);
+	if (session_get(s, id, 1, read_one, &r) != 0)
+		return 1;
+	lost = r.records != 1;
+	for (i = 0; i < n; i++)
+		lost += count_lost(s, kids[i]);
+	return lost;
+}
+
+struct check {
+	struct sweep_world *w;
+	struct session *s;
+	uint64_t seen[SW_MOUNTS][SW_SNAPSHOTS_MAX + 2];
+	unsigned wrong;
+};
+
+static void
+complain(struct check *c, unsigned mount, uint64_t seq, const char *what)
+{
+	c->wrong++;
+	(void)fprintf(stderr, "mount %u, snapshot %llu: %s\n", mount,
+	    (unsigned long long)seq, what);
+}
+
+static int
+check_snapshot(void *arg, const struct store_snapshot *s)
+{
+	const struct sw_snapshot *known;
+	struct check *c = arg;
+	struct envelope e;
+	uint8_t id[32];
+	uint64_t k;
+	unsigned m;
+
+	for (m = 0; m < SW_MOUNTS; m++) {
+		if (memcmp(c->w->mounts[m].m.id, s->mount, 16) == 0)
+			break;
+	}
+	if (m == SW_MOUNTS || s->seq > SW_SNAPSHOTS_MAX ||
+	    envelope_decode_file(&e, s->file, s->len) != 0) {
+		complain(c, m, s->seq, "is damaged");
+		return 0;
+	}
+	known = &c->w->mounts[m].snapshots[s->seq];
+	c->seen[m][s->seq] = 1;
+	for (k = 0; k < SW_STATES; k++) {
+		fixture_id(id, ROOT(k));
+		if (memcmp(id, e.refs, 32) == 0)
+			break;
+	}
+	if (k == SW_STATES || (known->acked && known->state != k))
+		complain(c, m, s->seq, "is another");
+	/* One whose deletion was cut off may be back; it is whole, too. */
+	else if (count_lost(c->s, ROOT(k)) != 0)
+		complain(c, m, s->seq, "is not whole");
+	return 0;
+}
+
+unsigned
+sw_wrong(struct sweep_world *w)
+{
+	struct check *c = calloc(1, sizeof(*c));
+	const struct fixture_mount *first = &w->mounts[0].m;
+	unsigned m, wrong;
+	uint64_t seq;
+
+	assert(c != NULL);
+	c->w = w;
+	if (session_open(&c->s, w->v, first->id, first->public_key) != 0) {
+		(void)fprintf(stderr, "no session: %s\n", err_text());
+		free(c);
+		return 1;
+	}
+	if (vault_snapshots(w->v, NULL, check_snapshot, c) != 0)
+		c->wrong++;
+	for (m = 0; m < SW_MOUNTS; m++) {
+		for (seq = 1; seq <= SW_SNAPSHOTS_MAX; seq++) {
+			const struct sw_snapshot *s =
+			    &w->mounts[m].snapshots[seq];
+
+			if (s->acked && !s->gone && !c->seen[m][seq])
+				complain(c, m, seq, "is gone");
+		}
+	}
+	if (session_close(c->s) != 0)
+		c->wrong++;
+	wrong = c->wrong;
+	free(c);
+	return wrong;
+}
+
+static void
+found(void *arg, const char *where, const char *what)
+{
+	unsigned *n = arg;
+
+	/* What was deleted leaves gaps that tombstones explain. */
+	if (strstr(what, "before it") != NULL)
+		return;
+	(*n)++;
+	(void)fprintf(stderr, "verify: %s: %s\n", where, what);
+}
+
+static unsigned
+verify(struct sweep_world *w)
+{
+	struct verify_options o = {.vault = w->v, .found = found};
+	struct verify_counts n;
+	unsigned wrong = 0;
+
+	o.arg = &wrong;
+	if (verify_vault(&n, &o) != 0)
+		wrong++;
+	return wrong;
+}
+
+unsigned
+sw_wrong_later(struct sweep_world *w)
+{
+	unsigned wrong = sw_wrong(w);
+	int ret = sw_sweep(w, NULL);
+
+	if (ret < 0)
+		(void)fprintf(stderr, "sweep: %s\n", err_text());
+	wrong += ret != 0;
+	wrong += sw_wrong(w);
+	wrong += verify(w);
+	wrong += sw_backup(w, 0, 2, SW_TRUST) != 0;
+	wrong += sw_backup(w, 1, 3, SW_ASK) != 0;
+	wrong += sw_sweep(w, NULL) != 0;
+	wrong += sw_wrong(w);
+	wrong += vault_reindex(w->v) != 0;
+	wrong += sw_wrong(w);
+	wrong += sw_sweep(w, NULL) != 0;
+	wrong += sw_wrong(w);
+	return wrong + verify(w);
+}
+
+static int
+add_bytes(void *arg, const char *name, uint64_t size)
+{
+	uint64_t *n = arg;
+
+	(void)name;
+	*n += size;
+	return 0;
+}
+
+uint64_t
+sw_bytes(struct sweep_world *w)
+{
+	uint64_t n = 0;
+	int ret = w->b->ops->list(w->b, "packs", add_bytes, &n);
+
+	assert(ret == 0);
+	return n;
+}
+
+int
+sw_has(struct sweep_world *w, uint64_t state)
+{
+	uint8_t id[32], bit = 0;
+	int ret;
+
+	fixture_id(id, ROOT(state));
+	ret = vault_have(w->v, &bit, id, 1);
+	assert(ret == 0);
+	return bit;
+}
+
+void
+sw_damage(struct sweep_world *w, uint64_t number)
+{
+	char path[PACK_PATH_BYTES];
+	struct index_object o;
+	struct index_pack p;
+	struct index_txn t;
+	uint8_t id[32];
+	int ret;
+
+	fixture_id(id, number);
+	ret = index_begin(&t, w->v->index, 0);
+	assert(ret == 0);
+	ret = index_find(&o, &t, id);
+	if (ret == 0)
+		ret = index_pack(&p, &t, o.pack);
+	index_abort(&t);
+	if (ret != 0)
+		return;
+	pack_path(path, p.name);
+	ret = backend_mem_flip(w->b, path, o.offset + o.length - 1, 1);
+	assert(ret == 0);
+	(void)vault_damaged(w->v, id, NULL); /* a cut may end it */
+}
+
+uint64_t
+sw_pick(struct sweep_world *w, uint64_t state)
+{
+	uint64_t kids[KIDS_MAX], at = ROOT(state);
+	uint32_t n;
+
+	while ((n = children(kids, at)) > 0 && sw_draw(w, 4) != 0)
+		at = kids[sw_draw(w, n)];
+	return at;
+}
