@@ -26,6 +26,7 @@ _shash_options()
 	snapshots) echo '--dir --state_dir --all --retry' ;;
 	status) echo '--dir --store_dir --state_dir --retry' ;;
 	verify | reindex) echo --store_dir ;;
+	sweep) echo '--store_dir --dry_run --give_up_lost' ;;
 	key) echo '--dir --state_dir' ;;
 	*) return ;;
 	esac
@@ -115,7 +116,7 @@ _shash()
 	COMPREPLY=()
 	if [ "$COMP_CWORD" -eq 1 ]; then
 		words='start stop invite register backup restore scan
-		    snapshots status verify reindex key'
+		    snapshots status verify sweep reindex key'
 		[[ $cur != -* ]] || words='--help --version'
 		mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
 		return

@@ -60,7 +60,7 @@ function __shash_paths
 end
 
 set -l commands start stop invite register backup restore scan snapshots \
-	status verify reindex key
+	status verify sweep reindex key
 
 complete -c shash -f
 complete -c shash -n '__shash_is restore' -ka '(__shash_paths)'
@@ -83,6 +83,8 @@ complete -c shash -n __shash_begins -a status \
 	-d 'show how a directory or a store stands'
 complete -c shash -n __shash_begins -a verify \
 	-d 'check every byte of a store, without keys'
+complete -c shash -n __shash_begins -a sweep \
+	-d 'free the space of what no snapshot needs'
 complete -c shash -n __shash_begins -a reindex \
 	-d "rebuild a store's index from its packs"
 complete -c shash -n __shash_begins -a key \
@@ -110,9 +112,13 @@ complete -c shash -n '__shash_is stop' \
 	-d 'folder of the store [.]'
 complete -c shash -n '__shash_is stop' -l port -x \
 	-d 'only if it listens on this port'
-complete -c shash -n '__shash_is invite verify reindex' \
+complete -c shash -n '__shash_is invite verify sweep reindex' \
 	-l store_dir -xa '(__fish_complete_directories)' \
 	-d 'the store [.]'
+complete -c shash -n '__shash_is sweep' -l dry_run \
+	-d 'only say what would go'
+complete -c shash -n '__shash_is sweep' -l give_up_lost \
+	-d 'what lost snapshots and trees need may go'
 complete -c shash -n '__shash_is invite' -l ttl -x \
 	-d 'how long it can be used, 0: for ever [7d]'
 complete -c shash -n '__shash_is register' -l url -x \

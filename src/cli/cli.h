@@ -22,6 +22,7 @@ cli_run cmd_restore;
 cli_run cmd_scan;
 cli_run cmd_snapshots;
 cli_run cmd_verify;
+cli_run cmd_sweep;
 cli_run cmd_reindex;
 cli_run cmd_key;
 cli_run cmd_status;

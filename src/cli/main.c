@@ -33,6 +33,7 @@ static const struct command commands[] = {
     {"snapshots", cmd_snapshots, "list what can be restored"},
     {"status", cmd_status, "show how a directory or a store stands"},
     {"verify", cmd_verify, "check every byte of a store, without keys"},
+    {"sweep", cmd_sweep, "free the space of what no snapshot needs"},
     {"reindex", cmd_reindex, "rebuild a store's index from its packs"},
     {"key", cmd_key, "print the recovery key of a directory's vault"},
 };

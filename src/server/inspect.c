@@ -136,12 +136,14 @@ on_vault(void *arg, const uint8_t vault[IDENT_BYTES])
 	int r;
 
 	hex_encode(w->hex, vault, IDENT_BYTES);
-	r = dispatch_close_vault(w->in->dispatch, vault);
+	r = vaults_borrow(&v, w->in->vaults, vault);
 	if (r == 0) {
-		r = vaults_get(&v, w->in->vaults, vault);
-		if (r == 0)
+		r = dispatch_close_vault(w->in->dispatch, vault);
+		if (r == 0) {
 			r = work_on(w, v);
-		dispatch_open_vault(w->in->dispatch);
+			dispatch_open_vault(w->in->dispatch);
+		}
+		vaults_return(w->in->vaults, vault);
 	}
 	return r == 0 ? 0 : err_prefix(r, "vault %s", w->hex);
 }

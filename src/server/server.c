@@ -9,6 +9,7 @@
 #include "server/dispatch.h"
 #include "server/inspect.h"
 #include "server/sessions.h"
+#include "server/sweeper.h"
 #include "server/vaults.h"
 
 #include <errno.h>
@@ -43,6 +44,7 @@ struct server {
 	int dispatching;
 	struct http_server *http;
 	struct inspect inspect;
+	struct sweeper *sweeper;
 	struct control *control;
 };
 
@@ -78,6 +80,17 @@ on_stop(void *arg)
 	(void)kill(getpid(), SIGTERM); /* cannot fail for ourselves */
 }
 
+/* A command through the control socket. */
+static int
+on_command(void *arg, struct control_peer *peer, const char *command)
+{
+	struct server *s = arg;
+
+	if (inspect_command(&s->inspect, peer, command) == 0)
+		return 0;
+	return sweeper_command(s->sweeper, peer, command);
+}
+
 static int
 start(struct server *s, const struct server_options *o)
 {
@@ -90,12 +103,14 @@ start(struct server *s, const struct server_options *o)
 		r = sessions_new(&s->sessions, &sessions_limits_default);
 	if (r == 0)
 		r = start_http(s, o);
+	if (r == 0)
+		r = sweeper_start(&s->sweeper, s->account, s->vaults);
 	if (r < 0)
 		return r;
 	s->inspect.dispatch = &s->dispatch;
 	s->inspect.vaults = s->vaults;
 	return control_start(&s->control, o->store_dir,
-	    http_server_port(s->http), on_stop, inspect_command, &s->inspect);
+	    http_server_port(s->http), on_stop, on_command, s);
 }
 
 /* In the other order; what was not started is NULL. */
@@ -103,7 +118,9 @@ static void
 end(struct server *s)
 {
 	http_server_stop(s->http);
+	sweeper_halt(s->sweeper);
 	control_close(s->control);
+	sweeper_stop(s->sweeper);
 	sessions_free(s->sessions);
 	if (s->dispatching)
 		dispatch_release(&s->dispatch);

@@ -22,6 +22,7 @@ struct entry {
 	const struct vaults *owner;
 	uint8_t id[IDENT_BYTES];
 	struct pool_lock opening;
+	struct pool_lock borrowed; /* held by who works on all of it */
 	struct vault *vault;
 	struct backend *backend;
 };
@@ -61,6 +62,7 @@ vaults_free(struct vaults *vs)
 		if (e->backend != NULL)
 			e->backend->ops->close(e->backend);
 		pool_lock_release(&e->opening);
+		pool_lock_release(&e->borrowed);
 		free(e);
 	}
 	pool_lock_release(&vs->lock);
@@ -86,6 +88,7 @@ find_entry(struct entry **out, struct vaults *vs, const uint8_t id[IDENT_BYTES])
 			memcpy(e->id, id, IDENT_BYTES);
 			e->owner = vs;
 			pool_lock_init(&e->opening);
+			pool_lock_init(&e->borrowed);
 			e->next = vs->first;
 			vs->first = e;
 		}
@@ -163,6 +166,30 @@ vaults_get(
 	if (r == 0)
 		*out = e->vault;
 	return r;
+}
+
+int
+vaults_borrow(
+    struct vault **out, struct vaults *vs, const uint8_t vault[IDENT_BYTES])
+{
+	struct entry *e;
+	int r = get_entry(&e, vs, vault);
+
+	if (r < 0)
+		return r;
+	pool_lock_enter(&e->borrowed);
+	*out = e->vault;
+	return 0;
+}
+
+void
+vaults_return(struct vaults *vs, const uint8_t vault[IDENT_BYTES])
+{
+	struct entry *e;
+
+	/* It is in the list since it was borrowed. */
+	if (find_entry(&e, vs, vault) == 0)
+		pool_lock_leave(&e->borrowed);
 }
 
 /* Hands the mounts of a vault to a store session. */

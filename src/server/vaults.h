@@ -31,6 +31,14 @@ int vaults_get(
     struct vault **out, struct vaults *vs, const uint8_t vault[IDENT_BYTES]);
 
 /*
+ * The same, for work on the whole vault (verify, reindex, sweep, scrub), of
+ * which one at a time is done: waits for another.  vaults_return() follows.
+ */
+int vaults_borrow(
+    struct vault **out, struct vaults *vs, const uint8_t vault[IDENT_BYTES]);
+void vaults_return(struct vaults *vs, const uint8_t vault[IDENT_BYTES]);
+
+/*
  * A session on its vault for mount `m`, to end with ops->close() before the
  * vaults end.  This is all that a store without a server (file://) needs.
  * Has the form of a dispatch_open_fn; `arg` is the struct vaults.

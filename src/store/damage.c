@@ -12,14 +12,13 @@
 #define NAME_LEN (sizeof(PREFIX) - 1 + 64 + 1 + 8)
 
 static void
-make_name(
-    char out[BACKEND_NAME_MAX], const uint8_t pack[32], uint32_t offset)
+make_name(char out[BACKEND_NAME_MAX], const uint8_t pack[32], uint32_t offset)
 {
 	char hex[2 * 32 + 1];
 
 	hex_encode(hex, pack, 32);
-	(void)snprintf(out, BACKEND_NAME_MAX, PREFIX "%s.%08x", hex,
-	    offset); /* it fits */
+	(void)snprintf(
+	    out, BACKEND_NAME_MAX, PREFIX "%s.%08x", hex, offset); /* it fits */
 }
 
 int

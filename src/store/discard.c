@@ -24,8 +24,8 @@ struct discard {
 
 /* Nonzero when the record at `o` is whole and the same as that of `e`. */
 static int
-is_same(struct discard *d, const struct pack_entry *e,
-    const struct index_object *o)
+is_same(
+    struct discard *d, const struct pack_entry *e, const struct index_object *o)
 {
 	struct record r;
 	int ret;
@@ -96,8 +96,8 @@ is_broken(struct discard *d, const struct pack_entry *e)
 
 /* Nonzero when something may be lost with the object. */
 static int
-is_needed(const struct discard *d, const uint8_t id[32],
-    const struct index_object *o)
+is_needed(
+    const struct discard *d, const uint8_t id[32], const struct index_object *o)
 {
 	return o->state == INDEX_CLOSED ||
 	       idmap_get(NULL, &d->m->open, id) == 0;
@@ -151,15 +151,14 @@ forget_entry(struct discard *d, const struct pack_entry *e)
 		return ret;
 	/* One that stands in the footer twice is forgotten by now. */
 	if (ret == 0 && o.pack == d->p.number && o.offset == e->offset) {
-		ret = find_other(
-		    &other, d, e, &o, !is_needed(d, e->id, &o));
+		ret = find_other(&other, d, e, &o, !is_needed(d, e->id, &o));
 		if (ret == 0) {
 			other.num = o.num;
 			other.state = o.state;
 			ret = index_move(&d->t, e->id, &other);
 			if (ret == 0)
-				ret = index_del_other(&d->t, e->id,
-				    other.pack, other.offset);
+				ret = index_del_other(
+				    &d->t, e->id, other.pack, other.offset);
 		} else if (ret == 1) {
 			ret = index_forget(&d->t, e->id);
 		}
@@ -201,8 +200,7 @@ forget_marks(struct discard *d)
 		marked = idmap_get(NULL, &d->v->marks, key) == 0;
 		pool_lock_leave(&d->v->lock);
 		if (marked)
-			ret = damage_forget(
-			    d->v->backend, d->k.name, e.offset);
+			ret = damage_forget(d->v->backend, d->k.name, e.offset);
 	}
 	return ret;
 }

@@ -122,8 +122,8 @@ need(struct marking *k, const uint8_t id[32])
 
 /* The record of an open object, from wherever it can be read. */
 static int
-read_record(struct record *r, struct buf *out, struct marking *k,
-    const uint8_t id[32])
+read_record(
+    struct record *r, struct buf *out, struct marking *k, const uint8_t id[32])
 {
 	struct buf others = BUF_INIT;
 	struct index_object o, *p;

@@ -40,7 +40,8 @@ void mark_release(struct mark *m);
 
 /*
  * Fill in all but `live` and `young`: enough to tell whether something that is
- * not closed is needed.  The caller holds v->change.  Returns 0; ERR_LIMIT: too much is damaged; ERR_*.
+ * not closed is needed.  The caller holds v->change.
+ * Returns 0; ERR_LIMIT: too much is damaged; ERR_*.
  */
 int mark_open(struct mark *m, struct vault *v, struct index_txn *t);
 /*

@@ -321,7 +321,8 @@ parse_section(struct pack *p, uint16_t type, const uint8_t *s, uint32_t len,
 	if (type == SECTION_HEADER) {
 		if (len != HASH_BYTES ||
 		    memcmp(s, header_hash, HASH_BYTES) != 0)
-			return err_set(ERR_DAMAGED, "the header fails its hash");
+			return err_set(
+			    ERR_DAMAGED, "the header fails its hash");
 		return 0;
 	}
 	if (len != ORIGIN_BYTES)

@@ -2,16 +2,17 @@
 
 #include "base/buf.h"
 #include "base/err.h"
-#include "base/hex.h"
 #include "store/backend.h"
 #include "store/envelope.h"
 #include "store/heads.h"
 #include "store/index.h"
+#include "store/seqname.h"
 #include "store/vault.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+static const struct seqname_kind tombs = {"retired", ".tomb"};
 
 /* The highest sequence of a mount that somebody remembers. */
 struct last {
@@ -88,7 +89,7 @@ static int
 missing(struct roots *r, const uint8_t mount[16], uint64_t seq)
 {
 	struct roots_item item = {.seq = seq, .lost = 1};
-	char path[BACKEND_NAME_MAX], hex[33];
+	char path[BACKEND_NAME_MAX];
 	struct backend *b = r->v->backend;
 	uint64_t size;
 	int ret;
@@ -99,9 +100,7 @@ missing(struct roots *r, const uint8_t mount[16], uint64_t seq)
 		return err_set(ERR_IO, "the list of snapshots lacks %s", path);
 	if (ret != ERR_NOENT)
 		return ret;
-	hex_encode(hex, mount, 16);
-	(void)snprintf(path, sizeof(path), "retired/%s/%010llu.tomb", hex,
-	    (unsigned long long)seq); /* it fits */
+	seqname_path(path, &tombs, mount, seq);
 	ret = b->ops->size(&size, b, path);
 	if (ret == 0 || ret != ERR_NOENT)
 		return ret;

@@ -85,8 +85,8 @@ refuse_unknown(const struct sweep *s, const struct mark *m)
 
 /* Up to BATCH numbers below `*at` that nobody needs, the highest first. */
 static int
-list_dead(struct buf *out, uint32_t *at, struct index_txn *t,
-    const struct mark *m)
+list_dead(
+    struct buf *out, uint32_t *at, struct index_txn *t, const struct mark *m)
 {
 	struct kv_slice key, value;
 	struct kv_cursor *c;
@@ -97,8 +97,9 @@ list_dead(struct buf *out, uint32_t *at, struct index_txn *t,
 		return ret;
 	buf_reset(out);
 	ret = kv_cursor_seek(&key, &value, c, at, sizeof(*at));
-	ret = ret == 0 ? kv_cursor_prev(&key, &value, c)
-		       : ret == 1 ? kv_cursor_last(&key, &value, c) : ret;
+	ret = ret == 0   ? kv_cursor_prev(&key, &value, c)
+	      : ret == 1 ? kv_cursor_last(&key, &value, c)
+			 : ret;
 	while (ret == 0 && out->len < BATCH * sizeof(num)) {
 		memcpy(&num, key.data, sizeof(num));
 		*at = num;

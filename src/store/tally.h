@@ -16,7 +16,8 @@ struct mark;
 
 struct tally_pack {
 	struct index_pack p;
-	uint64_t live_bytes; /* of records that the index names and marks need */
+	uint64_t
+	    live_bytes; /* of records that the index names and marks need */
 	uint32_t live; /* how many */
 	int keep; /* of an upload under way, or not all in the index */
 };

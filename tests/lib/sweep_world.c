@@ -3,12 +3,11 @@
 #include "backend/mem.h"
 #include "base/err.h"
 #include "base/fs.h"
-#include "base/hex.h"
 #include "store/backend.h"
 #include "store/envelope.h"
-#include "store/heads.h"
 #include "store/index.h"
 #include "store/pack.h"
+#include "store/retire.h"
 #include "store/session.h"
 #include "store/vault.h"
 #include "store/verify.h"
@@ -197,8 +196,8 @@ commit(struct sweep_world *w, struct session *s, struct sw_mount *m,
 }
 
 static int
-one_session(struct sweep_world *w, struct sw_mount *m, uint64_t state,
-    enum sw_way way)
+one_session(
+    struct sweep_world *w, struct sw_mount *m, uint64_t state, enum sw_way way)
 {
 	const uint64_t *trusted = NULL;
 	struct store_info info;
@@ -249,21 +248,16 @@ sw_backup(
 int
 sw_delete(struct sweep_world *w, unsigned mount, uint64_t seq)
 {
+	struct tomb t = {.reason = TOMB_POLICY};
 	struct sw_mount *m = &w->mounts[mount];
-	char path[BACKEND_NAME_MAX], hex[33];
 	int ret;
 
-	hex_encode(hex, m->m.id, 16);
-	(void)snprintf(path, sizeof(path), "retired/%s/%010llu.tomb", hex,
-	    (unsigned long long)seq);
 	/* From now on nobody relies on it. */
 	m->snapshots[seq].gone = 1;
-	ret = backend_put_all(w->b, path, "tombstone", 9);
-	if (ret < 0 && ret != ERR_EXIST)
-		return ret;
-	heads_path(path, m->m.id, seq);
-	ret = w->b->ops->remove(w->b, path);
-	return ret == ERR_NOENT ? 0 : ret;
+	ret = retire_put(w->v, m->m.id, seq, &t, m->m.seed);
+	if (ret >= 0)
+		ret = retire_remove(w->v, m->m.id, seq);
+	return ret < 0 ? ret : 0;
 }
 
 int
