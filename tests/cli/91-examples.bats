@@ -171,8 +171,11 @@ examples()
 	examples shash-status.1
 }
 
-@test "verify, reindex" {
+@test "verify, sweep, reindex" {
 	examples shash-verify.1
+	scenario_end
+	setup
+	examples shash-sweep.1
 	scenario_end
 	setup
 	examples shash-reindex.1
