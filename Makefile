@@ -112,8 +112,8 @@ FILES ?= $(C_FILES)
 RUN = BUILD=$(BUILD) SHASH=$(abspath $(BUILD)/shash) tools/run-tests
 
 .PHONY: all benches help quickstart check check-unit check-cli check-tools \
-	check-main check-san cover fuzz check-real check-long tidy format bench \
-	install uninstall clean tests deps _check _cover _quickstart _fuzz FORCE
+	check-main check-san cover watch fuzz check-real check-long tidy format \
+	bench install uninstall clean tests deps _check _cover _quickstart _fuzz FORCE
 
 all: $(LIB) $(PROG) ## build build/shash and build/libhashstore.a (default)
 
@@ -158,6 +158,9 @@ check-main: all tests ## unit tests and scenarios
 
 cover: ## tests under gcc's counters: lines and branches of src/ they miss
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/cover COVER=1 _cover
+
+watch: ## test with gcc and clang whenever a file is saved, until Ctrl-C
+	@tools/watch
 
 # A program that may not write its counts (of another user) says nothing of
 # it: what it executed is then missed, as with one that is killed.

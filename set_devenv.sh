@@ -10,8 +10,8 @@ packages=(
 	libcurl4-openssl-dev libjansson-dev librust-blake3-dev
 	# test
 	libcmocka-dev bats libclang-rt-14-dev valgrind b3sum rsync attr acl
-	strace curl zstd xz-utils e2fsprogs util-linux procps python3
-	python3-nacl openssl
+	strace inotify-tools curl zstd xz-utils e2fsprogs util-linux procps
+	python3 python3-nacl openssl
 	diffutils git zsh fish
 	# tidy
 	clang-format clang-tidy cppcheck shellcheck mandoc
