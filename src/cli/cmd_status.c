@@ -176,7 +176,7 @@ status_dir(const struct connect_options *where)
 	int rc = connect_prepare(&c, where), printed = 0;
 
 	/* Registered, whatever else is missing: say what is known. */
-	if (c.state.url != NULL) {
+	if (c.state.url != NULL && c.state.label != NULL) {
 		last_of_head(&l, &c.state);
 		if (rc == 0)
 			rc = connect_again(&c);

@@ -131,22 +131,30 @@ refs_place(
 }
 
 int
-refs_check_init(struct refs_check *c, const uint8_t *refs, uint32_t nrefs)
+refs_are_sorted(const uint8_t *refs, uint32_t nrefs)
 {
 	uint32_t i;
 
+	for (i = 1; i < nrefs; i++) {
+		const uint8_t *p = refs + (size_t)i * OBJECT_ID_BYTES;
+
+		if (memcmp(p - OBJECT_ID_BYTES, p, OBJECT_ID_BYTES) >= 0)
+			return 0;
+	}
+	return 1;
+}
+
+int
+refs_check_init(struct refs_check *c, const uint8_t *refs, uint32_t nrefs)
+{
 	buf_init(&c->seen);
 	c->nrefs = 0;
 	if (nrefs > LIMIT_REFS)
 		return err_set(
 		    ERR_DAMAGED, "object: more than %u references", LIMIT_REFS);
-	for (i = 1; i < nrefs; i++) {
-		const uint8_t *p = refs + (size_t)i * OBJECT_ID_BYTES;
-
-		if (memcmp(p - OBJECT_ID_BYTES, p, OBJECT_ID_BYTES) >= 0)
-			return err_set(ERR_DAMAGED,
-			    "object: references are not sorted and unique");
-	}
+	if (!refs_are_sorted(refs, nrefs))
+		return err_set(ERR_DAMAGED,
+		    "object: references are not sorted and unique");
 	c->nrefs = nrefs;
 	return buf_append_zeros(&c->seen, (nrefs + 7) / 8);
 }

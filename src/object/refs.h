@@ -31,6 +31,9 @@ int refs_finish(struct buf *out, struct refs *r, struct buf *payload);
 int refs_place(
     struct refs *r, struct buf *payload, const uint8_t *refs, uint32_t nrefs);
 
+/* Whether `nrefs` ids are sorted and unique (format.md 1.1). */
+int refs_are_sorted(const uint8_t *refs, uint32_t nrefs);
+
 /*
  * For readers: a set of positions seen, so that unused or out-of-range refs
  * are rejected (format.md 1.1).

@@ -558,9 +558,11 @@ check_snapshots(struct verify *y)
 	if (y->v->went_back)
 		say(y, "snapshots", "the newest of a directory are gone");
 	ret = index_begin(&t, y->v->index, 0);
-	for (i = 0; i < n && ret == 0; i++)
-		ret = check_snapshot(y, &c, names + i, &file, &t);
-	index_abort(&t);
+	if (ret == 0) {
+		for (i = 0; i < n && ret == 0; i++)
+			ret = check_snapshot(y, &c, names + i, &file, &t);
+		index_abort(&t);
+	}
 	buf_release(&list);
 	buf_release(&file);
 	return ret;
