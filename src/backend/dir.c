@@ -419,7 +419,7 @@ put_commit(struct backend_put *p, const char *name)
 {
 	struct dir *d = p->d;
 	char *path = path_of(d, name);
-	int ret = path == NULL ? ERR_NOMEM : 0, other;
+	int ret = path == NULL ? ERR_NOMEM : 0;
 
 	p->under_way.name = name;
 	unsure_enter(d->unsure, &p->under_way);
@@ -436,16 +436,15 @@ put_commit(struct backend_put *p, const char *name)
 	if (ret == 0) {
 		ret = sync_parent(d, path, name);
 		/* A sync that failed beside ours may have been about both. */
-		other = unsure_check(d->unsure);
 		if (ret == 0)
-			ret = other;
+			ret = unsure_check(d->unsure);
 		/* Not acknowledged, so it should not be seen. */
 		if (ret < 0)
 			(void)unlink(path);
 	}
-	other = unsure_leave(d->unsure, &p->under_way);
+	unsure_leave(d->unsure, &p->under_way);
 	if (ret == 0)
-		ret = other;
+		ret = unsure_check(d->unsure);
 	put_abort(p);
 	free(path);
 	return ret == ERR_NOENT ? ERR_IO : ret;
@@ -492,6 +491,8 @@ size_of(uint64_t *out, struct backend *b, const char *name)
 		return ERR_NOMEM;
 	if (lstat(path, &st) != 0)
 		ret = err_errno(io_code(errno), "cannot stat %s", path);
+	else if (!S_ISREG(st.st_mode))
+		ret = err_set(ERR_DAMAGED, "%s is no file", path);
 	else
 		*out = (uint64_t)st.st_size;
 	free(path);
@@ -546,12 +547,10 @@ list_dir(struct listing *l, int fd, const char *name)
 	int ret = 0;
 	DIR *dir;
 
-	if (fsync(fd) != 0) {
-		ret = fail_stop(l->d, name,
+	/* It is told all the same, to be read: nothing is built on it. */
+	if (fsync(fd) != 0)
+		(void)fail_stop(l->d, name,
 		    err_errno(io_code(errno), "cannot sync %s", name));
-		(void)close(fd); /* the error that counts is the first */
-		return ret;
-	}
 	dir = fdopendir(fd);
 	if (dir == NULL) {
 		ret = err_errno(ERR_IO, "cannot list %s", name);

@@ -22,7 +22,9 @@
  * concerns that object alone.
  *
  * list() syncs each directory before it tells its content, so what a process
- * left between steps 5 and 6 is durable as soon as anybody knows of it.
+ * left between steps 5 and 6 is durable as soon as anybody knows of it; where
+ * that sync fails it is told to those who read, and nothing is changed any
+ * more.
  */
 
 struct backend;

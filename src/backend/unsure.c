@@ -77,7 +77,7 @@ unsure_enter(struct unsure *u, struct unsure_put *p)
 	pool_lock_leave(&u->lock);
 }
 
-int
+void
 unsure_leave(struct unsure *u, struct unsure_put *p)
 {
 	struct unsure_put **at;
@@ -87,9 +87,6 @@ unsure_leave(struct unsure *u, struct unsure_put *p)
 		continue;
 	*at = p->next;
 	pool_lock_leave(&u->lock);
-	/* Who fails sets the flag before it looks at the list, so a put that
-	 * it did not see had ended before. */
-	return unsure_check(u);
 }
 
 int
@@ -124,6 +121,8 @@ unsure_fail(struct unsure *u, const char *name)
 	struct buf text = BUF_INIT;
 	int r;
 
+	/* Before it looks at the list: a put that it does not see there sees
+	 * the flag, or had ended before. */
 	atomic_store(&u->failed, 1);
 	pool_lock_enter(&u->lock);
 	/* An earlier failure's names stay until they were read. */

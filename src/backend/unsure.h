@@ -30,11 +30,10 @@ void unsure_close(struct unsure *u); /* NULL is fine */
 /* `p` is about to be synced and to get its name. */
 void unsure_enter(struct unsure *u, struct unsure_put *p);
 /*
- * It has its name, durably, or was taken back.  Returns 0; ERR_READONLY: a
- * sync failed meanwhile, so it must not be acknowledged, and its name is in
- * the file.
+ * It has its name, durably, or was taken back.  After this unsure_check() says
+ * whether it may be acknowledged.
  */
-int unsure_leave(struct unsure *u, struct unsure_put *p);
+void unsure_leave(struct unsure *u, struct unsure_put *p);
 
 /*
  * A sync failed: all puts under way become unsure, and `name` (may be NULL),

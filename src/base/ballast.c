@@ -106,6 +106,25 @@ ballast_hold(const char *dir, unsigned files, uint64_t bytes)
 }
 
 int
+ballast_blocks(const char *dir, const char *name, uint64_t bytes)
+{
+	char *path = fs_join(dir, name);
+	int fd, r = 0;
+
+	if (path == NULL)
+		return err_nomem(strlen(name));
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0 ||
+	    (fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)bytes) != 0 &&
+		errno != EOPNOTSUPP && errno != ENOSYS))
+		r = err_errno(io_code(errno), "%s", path);
+	if (fd >= 0)
+		(void)close(fd); /* nothing was written */
+	free(path);
+	return r;
+}
+
+int
 ballast_drop(const char *dir)
 {
 	DIR *d = opendir(dir);

@@ -27,6 +27,14 @@ int ballast_room(struct ballast_room *out, const char *path);
  */
 int ballast_hold(const char *dir, unsigned files, uint64_t bytes);
 
+/*
+ * Give the file `name` of `dir`, made if absent, the blocks of its first
+ * `bytes`, whatever its length: for one that is written through a map, where a
+ * full disk kills.  A file system that cannot is no error.
+ * Returns 0; ERR_NOSPACE; ERR_IO; ERR_NOMEM.
+ */
+int ballast_blocks(const char *dir, const char *name, uint64_t bytes);
+
 /* Remove every file of the folder.  Returns 0; ERR_IO; ERR_NOMEM. */
 int ballast_drop(const char *dir);
 

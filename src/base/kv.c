@@ -43,6 +43,7 @@
 
 /* Read transactions at one moment, of all processes. */
 #define READERS_MAX 1022
+#define LOCK_BYTES 65536 /* of their slots, written through a map */
 
 /* A file of at least two pages of LMDB's smallest common size. */
 #define FILE_BYTES_MIN 8192
@@ -337,12 +338,11 @@ kv_begin(struct kv_txn **out, struct kv *kv, int write)
 	if (r < 0)
 		leave(kv, t->write);
 out:
-	if (r < 0) {
+	if (r < 0)
 		free(t);
-		return r;
-	}
-	*out = t;
-	return 0;
+	else
+		*out = t;
+	return r;
 }
 
 int
@@ -503,8 +503,10 @@ open_env(struct kv *kv)
 	struct stat st;
 	MDB_stat stat_env;
 	char *data;
-	int rc;
+	int rc = ballast_blocks(kv->path, "lock.mdb", LOCK_BYTES);
 
+	if (rc < 0)
+		return rc;
 	data = fs_join(kv->path, "data.mdb");
 	if (data == NULL)
 		return ERR_NOMEM;
@@ -605,12 +607,11 @@ kv_open(struct kv **out, const char *path, const char *const *names,
 		r = open_tables(kv, names, table_flags, 1);
 	if (r == 1)
 		r = err_set(ERR_DAMAGED, "%s: a table is missing", path);
-	if (r < 0) {
+	if (r < 0)
 		kv_close(kv);
-		return r;
-	}
-	*out = kv;
-	return 0;
+	else
+		*out = kv;
+	return r;
 }
 
 void

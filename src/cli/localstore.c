@@ -3,6 +3,7 @@
 #include "backend/dir.h"
 #include "base/err.h"
 #include "base/fs.h"
+#include "server/vaults.h"
 #include "store/backend.h"
 #include "store/local.h"
 #include "store/vault.h"
@@ -47,8 +48,10 @@ localstore_vault(struct localstore *l, const uint8_t vault[16])
 	memcpy(o.id, vault, sizeof(o.id));
 	o.guard = account_guard(l->account);
 	rc = vault_open(&l->vault, &o);
-	if (rc == 0)
+	if (rc == 0) {
 		memcpy(l->vault_id, vault, sizeof(l->vault_id));
+		vaults_tell(l->vault);
+	}
 out:
 	free(vault_dir);
 	free(incoming);

@@ -99,6 +99,19 @@ find_entry(struct entry **out, struct vaults *vs, const uint8_t id[IDENT_BYTES])
 	return r;
 }
 
+void
+vaults_tell(const struct vault *v)
+{
+	char hex[2 * IDENT_BYTES + 1];
+
+	hex_encode(hex, v->id, IDENT_BYTES);
+	if (v->reread > 0)
+		log_warn("vault %s: read %u object%s again from the device "
+			 "after a failed sync; %u damaged",
+		    hex, v->reread, v->reread == 1 ? "" : "s",
+		    v->reread_damaged);
+}
+
 static int
 open_entry(struct vaults *vs, struct entry *e)
 {
@@ -121,6 +134,8 @@ open_entry(struct vaults *vs, struct entry *e)
 		o.epoch = VAULT_EPOCH;
 		o.guard = account_guard(vs->account);
 		r = vault_open(&e->vault, &o);
+		if (r == 0)
+			vaults_tell(e->vault);
 	}
 	if (r == 0)
 		e->backend = b;

@@ -30,6 +30,9 @@ void vaults_free(struct vaults *vs);
 int vaults_get(
     struct vault **out, struct vaults *vs, const uint8_t vault[IDENT_BYTES]);
 
+/* Log what the opening of a vault had to repair, if anything. */
+void vaults_tell(const struct vault *v);
+
 /*
  * The same, for work on the whole vault (verify, reindex, sweep, scrub), of
  * which one at a time is done: waits for another.  vaults_return() follows.

@@ -50,13 +50,15 @@ struct backend_ops {
 	 * is this object's misfortune, not the store's; ERR_IO. */
 	int (*get)(struct backend *b, const char *name, void *out, size_t len,
 	    uint64_t offset);
+	/* ERR_NOENT; ERR_DAMAGED: it is a folder. */
 	int (*size)(uint64_t *out, struct backend *b, const char *name);
 	/*
 	 * Call `found` for every object below `prefix` (a directory-like
 	 * prefix without a slash at its end), in no order.  A list that could
 	 * not be read whole is an error, never a short list.  A prefix that
 	 * does not exist is an empty list.  What it tells of is durable: a
-	 * process may have died between making it visible and syncing that.
+	 * process may have died between making it visible and syncing that;
+	 * or check() says ERR_READONLY from now on.
 	 */
 	int (*list)(struct backend *b, const char *prefix,
 	    int (*found)(void *arg, const char *name, uint64_t size),

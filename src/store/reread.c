@@ -2,8 +2,10 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/limits.h"
 #include "store/backend.h"
 #include "store/damage.h"
+#include "store/envelope.h"
 #include "store/pack.h"
 #include "store/vault.h"
 
@@ -11,21 +13,23 @@
 
 struct name {
 	char text[BACKEND_NAME_MAX];
+	uint64_t size;
+	int own; /* it was under way itself, so nobody was told of it */
 };
 
 /* What is to be read: names of objects (struct name). */
 struct work {
 	struct vault *v;
 	struct buf names;
+	int own;
 };
 
 static int
 add_name(void *arg, const char *text, uint64_t size)
 {
 	struct work *w = arg;
-	struct name n = {0};
+	struct name n = {.size = size, .own = w->own};
 
-	(void)size; /* told again by who reads it */
 	if (strlen(text) >= sizeof(n.text))
 		return 0;
 	memcpy(n.text, text, strlen(text));
@@ -44,9 +48,10 @@ add_unsure(void *arg, const char *text)
 	/* Taken back: the usual case. */
 	if (ret == ERR_NOENT)
 		return 0;
+	w->own = ret == 0;
 	if (ret == 0)
 		return add_name(w, text, size);
-	return b->ops->list(b, text, add_name, w);
+	return ret == ERR_DAMAGED ? b->ops->list(b, text, add_name, w) : ret;
 }
 
 /* Mark the records of a pack that the device does not give back. */
@@ -83,11 +88,38 @@ read_pack(struct vault *v, const uint8_t name[32])
 	return ret;
 }
 
+/*
+ * A snapshot that was not acknowledged is absent or whole: what could not be
+ * taken back then is taken back now.
+ */
+static int
+read_snapshot(struct vault *v, const struct name *n)
+{
+	struct backend *b = v->backend;
+	struct buf file = BUF_INIT;
+	struct envelope e;
+	uint8_t *to;
+	int ret = n->size > LIMIT_SNAPSHOT_BYTES
+		      ? ERR_DAMAGED
+		      : buf_extend(&to, &file, (size_t)n->size);
+
+	if (ret == 0 && n->size > 0)
+		ret = b->ops->get(b, n->text, to, (size_t)n->size, 0);
+	if (ret == 0)
+		ret = envelope_decode_file(&e, file.data, file.len);
+	if (ret == ERR_DAMAGED) {
+		v->reread_damaged++;
+		ret = b->ops->remove(b, n->text);
+	}
+	buf_release(&file);
+	return ret == ERR_NOENT ? 0 : ret;
+}
+
 int
 reread_vault(struct vault *v)
 {
 	struct backend *b = v->backend;
-	struct work w = {v, BUF_INIT};
+	struct work w = {v, BUF_INIT, 0};
 	const struct name *names;
 	uint8_t pack[32];
 	size_t i, n;
@@ -99,9 +131,13 @@ reread_vault(struct vault *v)
 		v->reread++;
 		if (pack_path_name(pack, names[i].text) == 0)
 			ret = read_pack(v, pack);
+		else if (names[i].own &&
+			 strncmp(names[i].text, "snapshots/", 10) == 0)
+			ret = read_snapshot(v, names + i);
 	}
 	if (ret == 0)
 		ret = b->ops->sure(b);
 	buf_release(&w.names);
-	return ret;
+	/* The device still takes nothing: it is read as it is. */
+	return ret == ERR_READONLY ? 0 : ret;
 }

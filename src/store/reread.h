@@ -11,8 +11,9 @@
  * taken back; but a removal can fail as well, and then the file is found at
  * the next start.  Its records are read here past the cache.  One that is bad
  * is marked as damaged before anybody asks the index; a pack whose footer is
- * bad is left to store/survey.h, which trusts no record that it did not read;
- * snapshots and state files have checksums that their readers check.
+ * bad is left to store/survey.h, which trusts no record that it did not read.
+ * A snapshot that is bad is removed: nobody was told of it.  State files have
+ * checksums that their readers check.
  *
  * This file knows what a pack is, the backend which objects are unsure.
  */
@@ -21,8 +22,8 @@ struct vault;
 
 /*
  * Called when the vault is opened, before anything else looks at it.
- * Returns 0, the counts in `v`; ERR_IO: the device cannot be read, or takes
- * nothing; ERR_NOSPACE; ERR_NOMEM.
+ * Returns 0, the counts in `v`, also when the device takes nothing and all
+ * stays as it is; ERR_IO: it cannot be read; ERR_NOSPACE; ERR_NOMEM.
  */
 int reread_vault(struct vault *v);
 

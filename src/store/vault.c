@@ -328,6 +328,9 @@ vault_refresh(struct vault *v)
 {
 	int ret = 0, wanted;
 
+	/* A store that takes nothing is read as it is. */
+	if (vault_check(v) < 0)
+		return 0;
 	pool_lock_enter(&v->change);
 	pool_lock_enter(&v->lock);
 	wanted = v->resync || v->reload;

@@ -506,6 +506,57 @@ test_sabotage_is_noticed(void **state)
 	}
 }
 
+/*
+ * A sync fails at step `at`, and what it left lies to who reads it through the
+ * cache; the server starts again, takes a backup, and then the power goes.
+ * Returns what is wrong then, and whether it was a sync in `*fired`.
+ */
+static unsigned
+fail_sync(int *fired, uint64_t at, unsigned sabotage)
+{
+	enum backend_mem_step kind;
+	struct world w;
+	unsigned wrong;
+
+	make_world(&w, at * 19);
+	backend_mem_sabotage(w.b, sabotage);
+	backend_mem_lie(w.b);
+	backend_mem_fail(w.b, at, 1, ERR_IO);
+	(void)history(&w); /* may get by */
+	assert_true(backend_mem_fired(&kind, w.b) > 0);
+	*fired = kind == BACKEND_MEM_SYNC || kind == BACKEND_MEM_SYNC_DIR;
+	if (*fired)
+		assert_int_equal(w.b->ops->check(w.b), ERR_READONLY);
+	backend_mem_restart(w.b, 0);
+	wrong = open_vault(&w) != 0 || backup(&w, 2, 0) != 0;
+	if (w.v != NULL)
+		close_vault(&w);
+	backend_mem_restart(w.b, 1);
+	wrong += recover(&w, INDEX_KEPT);
+	end_world(&w);
+	return wrong;
+}
+
+static void
+test_what_a_failed_sync_left_is_read_again(void **state)
+{
+	uint64_t steps = count_steps(), at;
+	unsigned syncs = 0, believed = 0;
+	int fired;
+
+	(void)state;
+	for (at = 1; at <= steps; at++) {
+		if (fail_sync(&fired, at, 0) != 0)
+			fail_msg("sync at step %llu", (unsigned long long)at);
+		syncs += fired != 0;
+		if (fired)
+			believed += fail_sync(&fired, at, BACKEND_MEM_SURE);
+	}
+	assert_true(syncs > 20);
+	/* Who believes the cache loses what was acknowledged on top of it. */
+	assert_true(believed > 0);
+}
+
 static void
 test_failed_list_is_no_loss(void **state)
 {
@@ -664,6 +715,7 @@ main(void)
 	    cmocka_unit_test(test_every_step_fails),
 	    cmocka_unit_test(test_goes_on_after_errors),
 	    cmocka_unit_test(test_sabotage_is_noticed),
+	    cmocka_unit_test(test_what_a_failed_sync_left_is_read_again),
 	    cmocka_unit_test(test_failed_list_is_no_loss),
 	    cmocka_unit_test(test_full_disk_reads),
 	    cmocka_unit_test(test_broken_index),
