@@ -26,8 +26,8 @@ serve_failing()
 	ASAN_OPTIONS=detect_leaks=0 \
 	    strace -f -qq -o trace -e "trace=$1" \
 	    -e "inject=$1:error=EIO:when=$2" \
-	    sh -c 'echo $$ >pid; exec shash start --store_dir store --port "$1"' \
-	    sh "$port" >>store.log 2>&1 3>&- &
+	    sh -c 'echo $$ >pid; exec shash "$@"' sh \
+	    start --store_dir store --port "$port" >>store.log 2>&1 3>&- &
 	server=$!
 	scenario_wait up_or_dead
 }
