@@ -129,7 +129,8 @@ back_up(struct connect *c, struct backup_result *result,
 	/* Without a place for the cache all is read. */
 	cache_path = shamo_cache_path(&c->state);
 	if (cache_path == NULL)
-		log_warn("no stat cache: %s", err_text());
+		log_warn(
+		    "no stat cache, so every file is read: %s", err_text());
 	/* The name is a label; without one it stays empty. */
 	if (gethostname(host, sizeof(host) - 1) != 0)
 		host[0] = '\0';
@@ -232,7 +233,7 @@ finish(const struct connect *c, const struct backup_result *result,
 	memcpy(head.address, result->address, sizeof(head.address));
 	/* The snapshot is acknowledged whatever becomes of the note of it. */
 	if (shamo_save_head(&c->state, &head) != 0)
-		log_warn("%s", err_text());
+		log_warn("%s (the snapshot was made all the same)", err_text());
 	summary(c, result, counts, took_ns);
 	address_text(key, ADDRESS_DIR, result->address);
 	rc = mode.json ? print_json(c, result, counts, took_ns, 0)

@@ -63,7 +63,7 @@ open_cache(struct pass *p, const struct buf *missing)
 	if (r > 0)
 		return;
 	if (r < 0) {
-		notes_tell(&p->run.notes, "stat cache", err_text());
+		notes_no_cache(&p->run.notes);
 		return;
 	}
 	/* What is not known to be sparse stays where it is. */
@@ -182,7 +182,7 @@ finish_cache(struct pass *p, const uint8_t snapshot[HASH_BYTES])
 		p->run.store->info.generation) == 0)
 		return;
 failed:
-	notes_tell(&p->run.notes, "stat cache", err_text());
+	notes_no_cache(&p->run.notes);
 }
 
 static size_t

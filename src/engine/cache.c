@@ -194,7 +194,7 @@ cache_open(struct cache **out, const char *path,
 	}
 	if (rc != 0) {
 		cache_close(c);
-		return err_prefix(rc, "stat cache %s", path);
+		return rc;
 	}
 	*out = c;
 	return 0;

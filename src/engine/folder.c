@@ -45,7 +45,7 @@ folder_all_init(struct folder_all *fs, struct run *run)
 static void
 lose_cache(struct folder_all *fs)
 {
-	notes_tell(&fs->run->notes, "stat cache", err_text());
+	notes_no_cache(&fs->run->notes);
 	fs->cache = NULL;
 }
 

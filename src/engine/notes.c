@@ -54,12 +54,16 @@ notes_say(struct notes *n, const struct dir *d, const char *name,
 }
 
 void
-notes_tell(struct notes *n, const char *what, const char *text)
+notes_no_cache(struct notes *n)
 {
+	static const char what[] = "stat cache";
+
 	if (n->warn == NULL)
 		return;
+	(void)err_set(ERR_FAIL, "%s (the next backup reads every file again)",
+	    err_text()); /* a text only */
 	pool_lock_enter(&n->lock);
-	n->warn(n->arg, what, strlen(what), text);
+	n->warn(n->arg, what, sizeof(what) - 1, err_text());
 	pool_lock_leave(&n->lock);
 }
 

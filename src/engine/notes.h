@@ -49,8 +49,9 @@ void notes_init(
 void notes_release(struct notes *n);
 /* All counts to zero, also while somebody reads them. */
 void notes_zero(struct notes_counts *c);
-/* Say something about `what`, which is no entry. */
-void notes_tell(struct notes *n, const char *what, const char *text);
+/* The stat cache failed, as err_text() says: that is no reason for a backup to
+ * fail, but for one line. */
+void notes_no_cache(struct notes *n);
 /* Name the entry `name` of `d` (NULL: `d` itself) with a text. */
 void notes_say(struct notes *n, const struct dir *d, const char *name,
     size_t name_len, const char *text);
