@@ -130,10 +130,8 @@ go(struct run *r)
 static unsigned
 thread_count(const struct restore_options *o)
 {
-	unsigned n = o->threads != 0 ? o->threads : os_cpus();
-
-	/* One writes while the other decrypts. */
-	return o->threads == 0 && n < 2 ? 2 : n;
+	/* One waits for the disk while the others decrypt. */
+	return o->threads != 0 ? o->threads : os_cpus() + 1;
 }
 
 /* The destination as the root of everything; `fd` is taken over. */

@@ -12,43 +12,67 @@
 #define ALIGN 4096u
 /* One write: large enough for any disk to be at its best. */
 #define BUFFER_BYTES (1u << 20)
+/* One is filled, two are written, since a disk that is asked for one thing at
+ * a time rests in between. */
+#define BUFFERS 3u
+#define WRITERS 2u
+
+struct buffer {
+	uint8_t *p;
+	uint64_t at;
+	enum { BUFFER_FREE, BUFFER_FULL, BUFFER_UNDER_WAY } state;
+};
 
 struct restore_direct {
 	int fd;
-	uint8_t *memory; /* of both buffers */
-	/* The thread's while a buffer is under way, else the caller's. */
-	int is_direct; /* the descriptor has O_DIRECT */
-	int refused; /* the file system does not take such writes after all */
-	/* The buffer being filled. */
+	uint8_t *memory; /* of all buffers */
+	/* The buffer being filled, which is BUFFER_FREE. */
 	uint8_t *buffer;
 	uint64_t at; /* where it begins; aligned while it is in use */
 	size_t len; /* bytes in it */
-	struct pool_thread *thread; /* NULL: there is none to be had */
+	struct pool_thread *writers[WRITERS]; /* NULL: none to be had */
 	struct pool_lock lock; /* of what follows */
 	struct pool_cond changed;
-	uint8_t *other; /* the buffer under way, or the next to be filled */
-	uint64_t other_at;
-	size_t other_len; /* 0: it is not under way */
+	struct buffer buffers[BUFFERS];
+	int is_direct; /* the descriptor has O_DIRECT */
+	int refused; /* the file system does not take such writes after all */
 	int error; /* errno of the first write that failed */
 	int stopping;
 };
 
-/* Switch O_DIRECT on or off.  0, or -1 with errno. */
+/*
+ * Switch O_DIRECT on or off; on it stays off where it was refused.  Switching
+ * it off while another buffer is written does that no harm.  0, or -1 with
+ * errno.
+ */
 static int
 set_direct(struct restore_direct *d, int on)
 {
-	int flags;
+	int flags, ret = 0;
 
-	if (d->is_direct == on)
-		return 0;
-	flags = fcntl(d->fd, F_GETFL);
-	if (flags < 0)
-		return -1;
-	flags = on ? flags | O_DIRECT : flags & ~O_DIRECT;
-	if (fcntl(d->fd, F_SETFL, flags) != 0)
-		return -1;
-	d->is_direct = on;
-	return 0;
+	pool_lock_enter(&d->lock);
+	on = on && !d->refused;
+	if (d->is_direct != on) {
+		flags = fcntl(d->fd, F_GETFL);
+		if (flags >= 0)
+			ret = fcntl(d->fd, F_SETFL,
+			    on ? flags | O_DIRECT : flags & ~O_DIRECT);
+		if (flags < 0 || ret != 0)
+			ret = -1;
+		else
+			d->is_direct = on;
+	}
+	pool_lock_leave(&d->lock);
+	return ret;
+}
+
+/* For good. */
+static void
+refuse(struct restore_direct *d)
+{
+	pool_lock_enter(&d->lock);
+	d->refused = 1;
+	pool_lock_leave(&d->lock);
 }
 
 static int
@@ -81,8 +105,10 @@ write_cached(
 	return write_all(d, p, len, at);
 }
 
-/* `len` bytes from the beginning of a buffer to `at`, both multiples of
- * ALIGN. */
+/*
+ * `len` bytes from the beginning of a buffer to `at`, both multiples of ALIGN,
+ * with the descriptor as it was set.
+ */
 static int
 write_direct(
     struct restore_direct *d, const uint8_t *p, size_t len, uint64_t at)
@@ -91,8 +117,6 @@ write_direct(
 
 	if (len == 0)
 		return 0;
-	if (d->refused || set_direct(d, 1) != 0)
-		return write_cached(d, p, len, at);
 	do {
 		n = pwrite(d->fd, p, len, (off_t)at);
 	} while (n < 0 && errno == EINTR);
@@ -101,34 +125,65 @@ write_direct(
 	if (n < 0 && errno != EINVAL)
 		return -1;
 	/* Larger blocks than ours, or a full disk, which tells now. */
-	d->refused = n < 0;
+	refuse(d);
 	return write_cached(d, p, len, at);
 }
 
-/* The thread: writes the buffers that it is given. */
+/* The full buffer that comes first in the file, or NULL; the lock is held. */
+static struct buffer *
+first_full(struct restore_direct *d)
+{
+	struct buffer *found = NULL, *b;
+
+	for (b = d->buffers; b < d->buffers + BUFFERS; b++)
+		if (b->state == BUFFER_FULL &&
+		    (found == NULL || b->at < found->at))
+			found = b;
+	return found;
+}
+
+/* A thread: writes the buffers that it is given. */
 static void
-write_others(void *arg)
+write_buffers(void *arg)
 {
 	struct restore_direct *d = arg;
+	struct buffer *b;
 	int error;
 
 	pool_lock_enter(&d->lock);
-	while (!d->stopping || d->other_len > 0) {
-		if (d->other_len == 0) {
+	for (;;) {
+		b = first_full(d);
+		if (b == NULL && d->stopping)
+			break;
+		if (b == NULL) {
 			pool_cond_wait(&d->changed, &d->lock);
 			continue;
 		}
+		b->state = BUFFER_UNDER_WAY;
 		pool_lock_leave(&d->lock);
 		error = 0;
-		if (write_direct(d, d->other, d->other_len, d->other_at) != 0)
+		if (write_direct(d, b->p, BUFFER_BYTES, b->at) != 0)
 			error = errno;
 		pool_lock_enter(&d->lock);
 		if (d->error == 0)
 			d->error = error;
-		d->other_len = 0;
+		b->state = BUFFER_FREE;
 		pool_cond_wake_all(&d->changed);
 	}
 	pool_lock_leave(&d->lock);
+}
+
+/* A buffer that is not `buffer` and not under way, or NULL; the lock is
+ * held. */
+static struct buffer *
+other_free(struct restore_direct *d)
+{
+	struct buffer *b;
+
+	for (b = d->buffers; b < d->buffers + BUFFERS; b++)
+		if (b->state == BUFFER_FREE && b->p != d->buffer)
+			return b;
+	return NULL;
 }
 
 /* Wait until no buffer is under way.  0, or -1 with the errno of any write
@@ -137,34 +192,42 @@ static int
 settle(struct restore_direct *d)
 {
 	int error;
+	size_t i;
 
 	pool_lock_enter(&d->lock);
-	while (d->other_len > 0)
-		pool_cond_wait(&d->changed, &d->lock);
+	for (i = 0; i < BUFFERS; i++)
+		while (d->buffers[i].state != BUFFER_FREE)
+			pool_cond_wait(&d->changed, &d->lock);
 	error = d->error;
 	pool_lock_leave(&d->lock);
 	errno = error;
 	return error == 0 ? 0 : -1;
 }
 
-/* The buffer is full: let it be written while the other one is filled. */
+/* The buffer is full: let it be written while another one is filled. */
 static int
 hand_over(struct restore_direct *d)
 {
-	uint8_t *full = d->buffer;
+	struct buffer *b, *next;
+	int error;
 
-	if (settle(d) != 0)
+	if (set_direct(d, 1) != 0)
 		return -1;
-	d->buffer = d->other;
-	d->len = 0;
 	pool_lock_enter(&d->lock);
-	d->other = full;
-	d->other_at = d->at;
-	d->other_len = BUFFER_BYTES;
+	while ((next = other_free(d)) == NULL)
+		pool_cond_wait(&d->changed, &d->lock);
+	for (b = d->buffers; b->p != d->buffer; b++)
+		;
+	b->at = d->at;
+	b->state = BUFFER_FULL;
+	d->buffer = next->p;
+	error = d->error;
 	pool_cond_wake_all(&d->changed);
 	pool_lock_leave(&d->lock);
+	d->len = 0;
 	d->at += BUFFER_BYTES;
-	return 0;
+	errno = error;
+	return error == 0 ? 0 : -1;
 }
 
 /* Write what the buffer holds. */
@@ -176,7 +239,8 @@ flush(struct restore_direct *d)
 
 	d->len = 0;
 	d->at += len;
-	if (settle(d) != 0 || write_direct(d, d->buffer, aligned, at) != 0)
+	if (settle(d) != 0 || (aligned > 0 && set_direct(d, 1) != 0) ||
+	    write_direct(d, d->buffer, aligned, at) != 0)
 		return -1;
 	return write_cached(
 	    d, d->buffer + aligned, len - aligned, at + aligned);
@@ -187,13 +251,15 @@ restore_direct_new(struct restore_direct **out, int fd, uint64_t size)
 {
 	struct restore_direct *d = calloc(1, sizeof(*d));
 	void *memory = NULL;
+	size_t i;
 
 	if (d == NULL)
 		return 1;
 	d->fd = fd;
 	pool_lock_init(&d->lock);
 	pool_cond_init(&d->changed);
-	if (posix_memalign(&memory, ALIGN, 2 * BUFFER_BYTES) != 0)
+	if (posix_memalign(&memory, ALIGN, (size_t)BUFFERS * BUFFER_BYTES) !=
+	    0)
 		memory = NULL;
 	d->memory = memory;
 	if (memory == NULL || set_direct(d, 1) != 0) {
@@ -206,10 +272,13 @@ restore_direct_new(struct restore_direct **out, int fd, uint64_t size)
 		restore_direct_free(d);
 		return 1;
 	}
+	for (i = 0; i < BUFFERS; i++)
+		d->buffers[i].p = d->memory + i * BUFFER_BYTES;
 	d->buffer = d->memory;
-	d->other = d->memory + BUFFER_BYTES;
-	if (pool_thread_start(&d->thread, write_others, d) != 0)
-		d->thread = NULL; /* then whoever hashes waits for the disk */
+	/* Without any, whoever hashes waits for the disk. */
+	for (i = 0; i < WRITERS; i++)
+		if (pool_thread_start(&d->writers[i], write_buffers, d) != 0)
+			d->writers[i] = NULL;
 	*out = d;
 	return 0;
 }
@@ -217,17 +286,30 @@ restore_direct_new(struct restore_direct **out, int fd, uint64_t size)
 void
 restore_direct_free(struct restore_direct *d)
 {
+	size_t i;
+
 	if (d == NULL)
 		return;
 	pool_lock_enter(&d->lock);
 	d->stopping = 1;
 	pool_cond_wake_all(&d->changed);
 	pool_lock_leave(&d->lock);
-	pool_thread_join(d->thread);
+	for (i = 0; i < WRITERS; i++)
+		pool_thread_join(d->writers[i]);
 	pool_cond_release(&d->changed);
 	pool_lock_release(&d->lock);
 	free(d->memory);
 	free(d);
+}
+
+static int
+has_writer(const struct restore_direct *d)
+{
+	size_t i;
+
+	for (i = 0; i < WRITERS && d->writers[i] == NULL; i++)
+		;
+	return i < WRITERS;
 }
 
 int
@@ -253,7 +335,7 @@ restore_direct_write(struct restore_direct *d, const uint8_t *p, size_t len)
 		len -= n;
 		if (d->len < BUFFER_BYTES)
 			continue;
-		if ((d->thread != NULL ? hand_over(d) : flush(d)) != 0)
+		if ((has_writer(d) ? hand_over(d) : flush(d)) != 0)
 			return -1;
 	}
 	return 0;
