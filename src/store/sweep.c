@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/bytes.h"
 #include "base/err.h"
+#include "store/compact.h"
 #include "store/discard.h"
 #include "store/index.h"
 #include "store/mark.h"
@@ -30,6 +31,7 @@ struct sweep {
 	struct mark mark; /* of the last LEAVE */
 	struct buf victims; /* struct victim */
 	size_t next_victim;
+	struct compact compact;
 	uint8_t file_at[32]; /* FILES goes on behind this one */
 	uint64_t before; /* WAIT: sessions numbered below this */
 	struct sweep_counts n;
@@ -56,6 +58,7 @@ sweep_free(struct sweep *s)
 		return;
 	mark_release(&s->mark);
 	buf_release(&s->victims);
+	compact_release(&s->compact);
 	free(s);
 }
 
@@ -195,6 +198,8 @@ plan(struct sweep *s, const struct tally *y)
 		s->n.dead_bytes += add.size;
 		ret = buf_append(&s->victims, &add, sizeof(add));
 	}
+	if (ret == 0 && !s->o.dry_run)
+		ret = compact_choose(&s->compact, y, s->o.copy_bytes_max);
 	return ret;
 }
 
@@ -310,16 +315,61 @@ do_files(struct sweep *s)
 	return ret < 0 ? ret : SWEEP_MORE;
 }
 
+/* The packs that were copied go, too. */
+static int
+add_copied(struct sweep *s, const struct buf *done)
+{
+	const struct tally_pack *p = (const void *)s->compact.packs.data;
+	size_t i, k, n = s->compact.packs.len / sizeof(*p);
+	struct victim add;
+	int ret = 0;
+
+	for (i = 0; i < done->len && ret == 0; i += sizeof(add.name)) {
+		memcpy(add.name, done->data + i, sizeof(add.name));
+		for (k = 0; k < n; k++) {
+			if (memcmp(p[k].p.name, add.name, 32) == 0)
+				add.size = p[k].p.size;
+		}
+		ret = buf_append(&s->victims, &add, sizeof(add));
+	}
+	return ret;
+}
+
 /* From now on nobody is told of what left: who was told is waited for. */
 static void
 begin_wait(struct sweep *s)
 {
+	const struct victim *k = (const void *)s->victims.data;
+	size_t i;
+
 	pool_lock_enter(&s->v->lock);
 	s->before = s->v->next_session;
 	pool_lock_leave(&s->v->lock);
-	s->n.waiting_packs = s->victims.len / sizeof(struct victim);
-	s->n.waiting_bytes = s->n.dead_bytes;
+	for (i = 0; i < s->victims.len / sizeof(*k); i++) {
+		s->n.waiting_packs++;
+		s->n.waiting_bytes += k[i].size;
+	}
 	s->state = SWEEP_WAIT;
+}
+
+static int
+do_copy(struct sweep *s)
+{
+	struct buf done = BUF_INIT;
+	int ret = compact_step(&done, &s->compact, s->v, &s->mark), added;
+
+	added = add_copied(s, &done);
+	buf_release(&done);
+	s->n.copied_packs = s->compact.made_packs;
+	s->n.copied_bytes = s->compact.made_bytes;
+	/* A full disk still gets rid of what is dead. */
+	if (ret == ERR_NOSPACE)
+		ret = 0;
+	if (ret < 0 || added < 0)
+		return ret < 0 ? ret : added;
+	if (ret == 0)
+		begin_wait(s);
+	return SWEEP_MORE;
 }
 
 static int
@@ -394,8 +444,7 @@ sweep_step(struct sweep *s)
 	case SWEEP_FILES:
 		return do_files(s);
 	case SWEEP_COPY:
-		begin_wait(s);
-		return SWEEP_MORE;
+		return do_copy(s);
 	case SWEEP_WAIT:
 		return do_wait(s);
 	case SWEEP_REMOVE:

@@ -43,6 +43,8 @@ struct sweep_world {
 	void (*pause)(void *arg);
 	void *pause_arg;
 	uint64_t copy_bytes_max; /* for its sweeps */
+	/* Records are damaged that nobody needs, which verify tells. */
+	int hurt;
 };
 
 void sw_make(struct sweep_world *w, uint64_t seed);

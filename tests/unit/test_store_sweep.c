@@ -10,6 +10,7 @@
 #include "lib/sweep_world.h"
 #include "sign/sign.h"
 #include "store/backend.h"
+#include "store/compact.h"
 #include "store/heads.h"
 #include "store/pack.h"
 #include "store/session.h"
@@ -383,6 +384,66 @@ test_healthy_store_is_left_alone(void **state)
 	sw_end(&w);
 }
 
+/* Half-dead packs, and many small ones, are written anew. */
+static void
+test_compaction(void **state)
+{
+	struct sweep_counts n;
+	struct sweep_world w;
+	uint64_t k, before;
+	unsigned round;
+
+	(void)state;
+	begin(&w, 120);
+	for (k = 0; k < 9; k++)
+		assert_int_equal(sw_backup(&w, k % 2, k, SW_ASK), 0);
+	before = sw_bytes(&w);
+	assert_int_equal(sw_sweep(&w, &n), 0);
+	assert_true(n.copied_packs >= 1);
+	assert_true(n.freed_packs >= COMPACT_MERGE_MIN);
+	assert_true(sw_bytes(&w) < before);
+	assert_int_equal(sw_wrong(&w), 0);
+	assert_int_equal(sw_delete(&w, 0, 1), 0);
+	assert_int_equal(sw_delete(&w, 0, 2), 0);
+	assert_int_equal(sw_delete(&w, 1, 1), 0);
+	assert_int_equal(sw_delete(&w, 1, 2), 0);
+	assert_int_equal(sw_sweep(&w, &n), 0);
+	assert_int_equal(sw_wrong(&w), 0);
+	/* It comes to an end. */
+	for (round = 0; round < 4; round++)
+		assert_int_equal(sw_sweep(&w, &n), 0);
+	assert_int_equal(n.copied_packs, 0);
+	assert_int_equal(n.freed_packs, 0);
+	assert_int_equal(sw_wrong_later(&w), 0);
+	sw_end(&w);
+}
+
+/* A reader that looked the place up before the pack went looks again. */
+static void
+test_reader_of_a_moved_record(void **state)
+{
+	unsigned counts[3] = {0};
+	struct sweep_world w;
+	struct session *s;
+	uint8_t id[32];
+	uint64_t k;
+
+	(void)state;
+	begin(&w, 130);
+	for (k = 0; k < 9; k++)
+		assert_int_equal(sw_backup(&w, 0, k, SW_ASK), 0);
+	s = log_in(&w, 0);
+	session_fence(s);
+	assert_int_equal(sw_sweep(&w, NULL), 0);
+	assert_int_equal(session_close(s), 0);
+	s = log_in(&w, 0);
+	fixture_id(id, 5000);
+	assert_int_equal(session_get(s, id, 1, ignore_record, counts), 0);
+	assert_int_equal(counts[STORE_GOT_RECORD], 1);
+	assert_int_equal(session_close(s), 0);
+	sw_end(&w);
+}
+
 int
 main(void)
 {
@@ -397,6 +458,8 @@ main(void)
 	    cmocka_unit_test(test_short_listing),
 	    cmocka_unit_test(test_lost_snapshot_holds_all),
 	    cmocka_unit_test(test_damage_keeps_the_rest),
+	    cmocka_unit_test(test_compaction),
+	    cmocka_unit_test(test_reader_of_a_moved_record),
 	    cmocka_unit_test(test_healthy_store_is_left_alone),
 	};
 

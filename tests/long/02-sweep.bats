@@ -1,0 +1,33 @@
+#!/usr/bin/env bats
+# Goal: power cuts and schedules of the sweep in full numbers.  COUNT= and
+# SEED= change the number and the draw; BUILD= says where the programs are.
+
+load ../lib/scenario
+
+setup()
+{
+	scenario_begin
+	programs=$BATS_TEST_DIRNAME/../../${BUILD:-build}/tests/unit
+	make -s -C "$BATS_TEST_DIRNAME/../.." \
+	    "${BUILD:-build}/tests/unit/test_store_sweep_crash" \
+	    "${BUILD:-build}/tests/unit/test_store_sweep_turns"
+}
+
+teardown()
+{
+	scenario_end
+}
+
+@test "power cuts and kills at random steps of random histories" {
+	SEED=${SEED:-$RANDOM} COUNT=${COUNT:-100000} \
+	    "$programs/test_store_sweep_crash" >log 2>err ||
+	    { cat log; tail -50 err; false; }
+	grep states log | sed 's/^/# /' >&3
+}
+
+@test "schedules of two clients, a sweep and a prune" {
+	SEED=${SEED:-$RANDOM} COUNT=${COUNT:-100000} \
+	    "$programs/test_store_sweep_turns" >log 2>err ||
+	    { cat log; tail -50 err; false; }
+	grep schedules log | sed 's/^/# /' >&3
+}
