@@ -27,6 +27,13 @@ _shash_options()
 	status) echo '--dir --store_dir --state_dir --retry' ;;
 	verify | reindex) echo --store_dir ;;
 	sweep) echo '--store_dir --dry_run --give_up_lost' ;;
+	keep)
+		echo '--store_dir --mount --last --hourly --daily --weekly
+		    --monthly --yearly --within --forever --reset --floor
+		    --grace'
+		;;
+	prune) echo '--store_dir --dry_run --now' ;;
+	unprune) echo '--store_dir --mount' ;;
 	key) echo '--dir --state_dir' ;;
 	*) return ;;
 	esac
@@ -101,7 +108,9 @@ _shash_value()
 		mapfile -t COMPREPLY < <(compgen -W 'gear private' -- "$3")
 		;;
 	__port | __listen | __ttl | __url | __invitation | __label | \
-	    __recovery_key | __retry | __exclude | __tag | __mount) ;;
+	    __recovery_key | __retry | __exclude | __tag | __mount | \
+	    __last | __hourly | __daily | __weekly | __monthly | __yearly | \
+	    __within | __floor | __grace) ;;
 	*)
 		return 1
 		;;
@@ -116,7 +125,8 @@ _shash()
 	COMPREPLY=()
 	if [ "$COMP_CWORD" -eq 1 ]; then
 		words='start stop invite register backup restore scan
-		    snapshots status verify sweep reindex key'
+		    snapshots status keep prune unprune verify sweep
+		    reindex key'
 		[[ $cur != -* ]] || words='--help --version'
 		mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
 		return

@@ -60,7 +60,7 @@ function __shash_paths
 end
 
 set -l commands start stop invite register backup restore scan snapshots \
-	status verify sweep reindex key
+	status keep prune unprune verify sweep reindex key
 
 complete -c shash -f
 complete -c shash -n '__shash_is restore' -ka '(__shash_paths)'
@@ -81,6 +81,12 @@ complete -c shash -n __shash_begins -a scan \
 complete -c shash -n __shash_begins -a snapshots -d 'list what can be restored'
 complete -c shash -n __shash_begins -a status \
 	-d 'show how a directory or a store stands'
+complete -c shash -n __shash_begins -a keep \
+	-d 'set which snapshots of a store are kept'
+complete -c shash -n __shash_begins -a prune \
+	-d 'retire the snapshots that are not kept'
+complete -c shash -n __shash_begins -a unprune \
+	-d 'bring retired snapshots back'
 complete -c shash -n __shash_begins -a verify \
 	-d 'check every byte of a store, without keys'
 complete -c shash -n __shash_begins -a sweep \
@@ -189,3 +195,36 @@ complete -c shash -n '__shash_is status' \
 	-d "where the directory's state is [DIR/.shamo]"
 complete -c shash -n '__shash_is status' -l retry -x \
 	-d 'how long to try a server that is down [0]'
+complete -c shash -n '__shash_is keep prune unprune' \
+	-l store_dir -xa '(__fish_complete_directories)' \
+	-d 'the store [.]'
+complete -c shash -n '__shash_is keep' -l mount -x \
+	-d 'one directory alone, by label or id'
+complete -c shash -n '__shash_is keep' -l last -x \
+	-d 'the newest N'
+complete -c shash -n '__shash_is keep' -l hourly -x \
+	-d 'one of each of the last N hours that have one'
+complete -c shash -n '__shash_is keep' -l daily -x \
+	-d 'of the days'
+complete -c shash -n '__shash_is keep' -l weekly -x \
+	-d 'of the weeks'
+complete -c shash -n '__shash_is keep' -l monthly -x \
+	-d 'of the months'
+complete -c shash -n '__shash_is keep' -l yearly -x \
+	-d 'of the years'
+complete -c shash -n '__shash_is keep' -l within -x \
+	-d 'all that is younger than this'
+complete -c shash -n '__shash_is keep' -l forever \
+	-d 'everything'
+complete -c shash -n '__shash_is keep' -l reset \
+	-d 'let the directory follow the store again'
+complete -c shash -n '__shash_is keep' -l floor -x \
+	-d 'keep all that is younger in any case [30d]'
+complete -c shash -n '__shash_is keep' -l grace -x \
+	-d 'how long what is retired waits, 7d at least [14d]'
+complete -c shash -n '__shash_is prune' -l dry_run \
+	-d 'only say what it would do'
+complete -c shash -n '__shash_is prune' -l now \
+	-d 'waive the grace: remove for good, also what waits'
+complete -c shash -n '__shash_is unprune' -l mount -x \
+	-d 'of one directory alone, by label or id'

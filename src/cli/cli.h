@@ -26,6 +26,9 @@ cli_run cmd_sweep;
 cli_run cmd_reindex;
 cli_run cmd_key;
 cli_run cmd_status;
+cli_run cmd_keep;
+cli_run cmd_prune;
+cli_run cmd_unprune;
 
 /* Set by SIGINT, SIGTERM and SIGHUP after cli_catch_interrupts(). */
 extern volatile sig_atomic_t cli_interrupted;

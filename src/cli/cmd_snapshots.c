@@ -98,6 +98,34 @@ print_json(const struct catalog_entry *e)
 	return jsonl_print(&l);
 }
 
+/* What the store says that it retired, of those that are missed. */
+static int
+print_retired(const struct catalog *c)
+{
+	struct jsonl l;
+	char count[48];
+	size_t i;
+	int rc = 0;
+
+	for (i = 0; rc == 0 && mode.json && i < c->nretired; i++) {
+		const struct catalog_retired *r = &c->retired[i];
+
+		jsonl_begin(&l, "retired");
+		jsonl_int(&l, "seq", (int64_t)r->t.server_seq);
+		jsonl_hex(&l, "mount", r->t.mount, STORE_NAME_BYTES);
+		if (r->mount != NULL)
+			jsonl_text(&l, "label", r->mount->label);
+		jsonl_time(&l, "receive", r->t.receive_ns);
+		jsonl_time(&l, "retired", r->t.wall_ns);
+		rc = jsonl_print(&l);
+	}
+	if (rc == 0 && c->nretired > 0)
+		log_info("%s retired by the store's policy",
+		    cli_count(count, c->nretired, "more snapshot was",
+			"more snapshots were"));
+	return rc;
+}
+
 static int
 print_catalog(const struct catalog *c, int all, const char *asked)
 {
@@ -110,6 +138,8 @@ print_catalog(const struct catalog *c, int all, const char *asked)
 		damaged += e->damage != NULL;
 		rc = mode.json ? print_json(e) : print_text(e, all, asked);
 	}
+	if (rc == 0)
+		rc = print_retired(c);
 	if (rc == 0 && c->nentries == 0)
 		log_info("no snapshots yet; make one with: shash backup");
 	if (rc == 0 && damaged > 0)

@@ -109,6 +109,7 @@ check_vault(void *arg, const uint8_t vault[16])
 		o.vault = c->store.vault;
 		o.found = found;
 		o.key = find_key;
+		o.store_public = account_public(c->store.account);
 		o.progress = progress;
 		o.arg = c;
 		o.mark = 1;

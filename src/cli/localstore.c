@@ -3,6 +3,8 @@
 #include "backend/dir.h"
 #include "base/err.h"
 #include "base/fs.h"
+#include "base/log.h"
+#include "server/prune.h"
 #include "server/vaults.h"
 #include "store/backend.h"
 #include "store/local.h"
@@ -59,9 +61,28 @@ out:
 	return rc;
 }
 
+/* As a server does it every few minutes (store/stamps.h). */
+static void
+stamp(struct localstore *l)
+{
+	struct storeclock *clock;
+	int rc = storeclock_open(&clock, account_dir(l->account));
+
+	if (rc == 0) {
+		rc = prune_stamp(l->vault, clock);
+		storeclock_close(clock);
+	}
+	/* What has no stamp is kept; who opens the store next makes it. */
+	if (rc < 0)
+		log_debug("snapshots could not be stamped: %s", err_text());
+}
+
 void
 localstore_vault_close(struct localstore *l)
 {
+	if (l->vault != NULL && l->in_session)
+		stamp(l);
+	l->in_session = 0;
 	vault_close(l->vault);
 	l->vault = NULL;
 	if (l->backend != NULL)
@@ -119,7 +140,9 @@ localstore_session(struct store **out, struct header *header,
 	memcpy(o.mount_public, m.public_key, sizeof(o.mount_public));
 	o.mounts = list_mounts;
 	o.mounts_arg = l;
-	return store_local_open(out, &o);
+	rc = store_local_open(out, &o);
+	l->in_session = rc == 0;
+	return rc;
 }
 
 void

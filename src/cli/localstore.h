@@ -21,6 +21,7 @@ struct localstore {
 	struct backend *backend; /* of one vault */
 	struct vault *vault;
 	uint8_t vault_id[16];
+	int in_session; /* there may be snapshots that have no stamp yet */
 };
 
 /*

@@ -498,17 +498,31 @@ list(struct remote *m, enum route route, const struct buf *body,
 }
 
 static int
-remote_snapshots(struct store *s, const uint8_t mount[STORE_NAME_BYTES],
+list_files(struct store *s, const uint8_t *mount, int tombs,
     store_snapshot_fn *found, void *arg)
 {
 	struct listing l = {.snapshot = found, .arg = arg};
 	struct buf body = BUF_INIT;
-	int r = body_snapshots_encode(&body, mount);
+	int r = body_snapshots_encode(&body, mount, tombs);
 
 	if (r == 0)
 		r = list(remote_of(s), ROUTE_SNAPSHOTS, &body, on_files, &l);
 	buf_release(&body);
 	return r;
+}
+
+static int
+remote_snapshots(struct store *s, const uint8_t mount[STORE_NAME_BYTES],
+    store_snapshot_fn *found, void *arg)
+{
+	return list_files(s, mount, 0, found, arg);
+}
+
+static int
+remote_tombs(struct store *s, const uint8_t mount[STORE_NAME_BYTES],
+    store_snapshot_fn *found, void *arg)
+{
+	return list_files(s, mount, 1, found, arg);
 }
 
 static int
@@ -615,6 +629,7 @@ static const struct store_ops remote_ops = {
     .get_other = remote_get_other,
     .commit = remote_commit,
     .snapshots = remote_snapshots,
+    .tombs = remote_tombs,
     .mounts = remote_mounts,
     .report = remote_report,
     .close = remote_close,

@@ -18,10 +18,12 @@
 /* What is being loaded, for the callbacks. */
 struct load {
 	struct catalog *c;
+	struct store *store;
 	const struct keys *keys;
 	struct seal *seal;
 	const uint8_t *mount; /* the one asked for, or NULL */
 	size_t room; /* entries allocated */
+	int asked; /* for tombstones */
 	catalog_warn_fn *warn;
 	void *arg;
 };
@@ -204,13 +206,74 @@ warn(const struct load *l, const struct catalog_entry *e, const char *text)
 	l->warn(l->arg, line);
 }
 
-static void
+/* Append a tombstone that is whole, of this vault and signed by the store. */
+static int
+tomb_found(void *arg, const struct store_snapshot *s)
+{
+	struct load *l = arg;
+	struct catalog *c = l->c;
+	struct catalog_retired *more, one;
+
+	if (tomb_decode(&one.t, s->file, s->len) < 0 ||
+	    memcmp(one.t.vault, l->keys->vault, STORE_NAME_BYTES) != 0 ||
+	    memcmp(one.t.mount, s->mount, STORE_NAME_BYTES) != 0 ||
+	    one.t.server_seq != s->seq ||
+	    tomb_check_signature(s->file, l->store->info.store_public) < 0)
+		return 0; /* then a gap stays a gap, and is told */
+	one.mount = mount_of(c, s->mount);
+	more = realloc(c->retired, (c->nretired + 1) * sizeof(*more));
+	if (more == NULL)
+		return err_nomem((c->nretired + 1) * sizeof(*more));
+	c->retired = more;
+	more[c->nretired++] = one;
+	return 0;
+}
+
+/* Do tombstones tell of all that is missing before `e`? */
+static enum catalog_chain
+explain(const struct catalog *c, const struct catalog_entry *before,
+    const struct catalog_entry *e)
+{
+	const uint8_t *hash = before != NULL ? before->hash : NULL;
+	uint64_t seq = before != NULL ? before->client_seq : 0;
+	size_t i;
+
+	for (i = 0; i < c->nretired; i++) {
+		if (c->retired[i].mount != e->mount ||
+		    c->retired[i].t.client_seq != seq + 1 ||
+		    c->retired[i].t.server_seq > e->server_seq)
+			continue;
+		seq++;
+		hash = c->retired[i].t.hash;
+	}
+	return seq + 1 == e->client_seq && hash != NULL &&
+		       memcmp(hash, e->info.previous, HASH_BYTES) == 0
+		   ? CATALOG_CHAIN_PRUNED
+		   : CATALOG_CHAIN_GAP;
+}
+
+/* Ask the store for its tombstones, once. */
+static int
+load_tombs(struct load *l)
+{
+	int rc;
+
+	if (l->asked || l->store->ops->tombs == NULL)
+		return 0;
+	l->asked = 1;
+	rc = l->store->ops->tombs(l->store, l->mount, tomb_found, l);
+	/* An older server does not know the question. */
+	return rc == ERR_FAIL ? 0 : rc;
+}
+
+static int
 check_chains(struct load *l)
 {
 	struct catalog_entry *e, *before = NULL;
 	size_t i;
+	int rc = 0;
 
-	for (i = 0; i < l->c->nentries; i++) {
+	for (i = 0; i < l->c->nentries && rc == 0; i++) {
 		e = &l->c->entries[i];
 		if (e->damage != NULL) {
 			warn(l, e, e->damage);
@@ -220,18 +283,27 @@ check_chains(struct load *l)
 			before = NULL;
 		e->chain = chain_of(before, e);
 		if (e->chain == CATALOG_CHAIN_GAP)
+			rc = load_tombs(l);
+		if (e->chain == CATALOG_CHAIN_GAP)
+			e->chain = explain(l->c, before, e);
+		if (e->chain == CATALOG_CHAIN_GAP)
 			warn(l, e, "snapshots before it are not listed");
 		if (e->chain == CATALOG_CHAIN_BROKEN)
 			warn(l, e, "does not follow the one before it");
 		before = e;
 	}
+	return rc;
 }
 
 int
 catalog_load(struct catalog **out, struct store *store, const struct keys *keys,
     const uint8_t mount[STORE_NAME_BYTES], catalog_warn_fn *warn_fn, void *arg)
 {
-	struct load l = {NULL, keys, NULL, mount, 0, warn_fn, arg};
+	struct load l = {.store = store,
+	    .keys = keys,
+	    .mount = mount,
+	    .warn = warn_fn,
+	    .arg = arg};
 	int rc;
 
 	l.c = calloc(1, sizeof(*l.c));
@@ -243,11 +315,12 @@ catalog_load(struct catalog **out, struct store *store, const struct keys *keys,
 	if (rc == 0)
 		rc = store->ops->snapshots(store, mount, snapshot_found, &l);
 	seal_free(l.seal);
+	if (rc == 0)
+		rc = check_chains(&l);
 	if (rc != 0) {
 		catalog_free(l.c);
 		return rc;
 	}
-	check_chains(&l);
 	*out = l.c;
 	return 0;
 }
@@ -266,6 +339,7 @@ catalog_free(struct catalog *c)
 	for (i = 0; i < c->nmounts; i++)
 		free(c->mounts[i].label);
 	free(c->entries);
+	free(c->retired);
 	free(c->mounts);
 	free(c);
 }

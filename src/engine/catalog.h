@@ -10,9 +10,11 @@
 #include "object/snapshot.h"
 #include "seal/keys.h"
 #include "store/store.h"
+#include "store/tomb.h"
 
 enum catalog_chain {
 	CATALOG_CHAIN_OK,
+	CATALOG_CHAIN_PRUNED, /* those before it were, says the store */
 	CATALOG_CHAIN_GAP, /* snapshots before this one are not listed */
 	CATALOG_CHAIN_BROKEN /* it does not follow the one before */
 };
@@ -40,12 +42,21 @@ struct catalog_entry {
 	struct buf payload;
 };
 
+/* A snapshot that the store's policy retired; by the store's signed word. */
+struct catalog_retired {
+	const struct catalog_mount *mount; /* NULL: not known */
+	struct tomb t;
+};
+
 struct catalog {
 	struct catalog_mount *mounts;
 	size_t nmounts;
 	/* By mount, oldest first. */
 	struct catalog_entry *entries;
 	size_t nentries;
+	/* By mount, then by number; asked for only where entries lack some. */
+	struct catalog_retired *retired;
+	size_t nretired;
 };
 
 /* `text` is not escaped; log_warn() does that. */
@@ -67,7 +78,8 @@ void catalog_free(struct catalog *c); /* NULL is fine */
  * The snapshot that `key` means: a full key ("X" and 64 hex digits, or the
  * digits alone), at least 8 digits of one, "latest" (also NULL), or "@SEQ"
  * (the server's sequence).  Of equal keys the newest.
- * Returns 0 and an entry owned by the catalog; ERR_NOENT (no such snapshot);
+ * Returns 0 and an entry owned by the catalog; ERR_NOENT (no such snapshot, or
+ * one that was retired);
  * ERR_USAGE (malformed, or it means several different ones); ERR_DAMAGED
  * (what it means is damaged; an older one is never taken for the latest).
  */

@@ -92,11 +92,29 @@ is_newer(const struct catalog_entry *a, const struct catalog_entry *b)
 	return a->receive_ns > b->receive_ns;
 }
 
+/* Nonzero when the store's word is that it retired that number. */
 static int
-none(const struct catalog *c, const char *key, int damaged)
+is_retired(const struct catalog *c, uint64_t seq)
+{
+	size_t i;
+
+	for (i = 0; i < c->nretired; i++)
+		if (c->retired[i].t.server_seq == seq)
+			return 1;
+	return 0;
+}
+
+static int
+none(const struct catalog *c, const struct meaning *m, const char *key,
+    int damaged)
 {
 	if (damaged)
 		return err_set(ERR_DAMAGED, "snapshot '%s' is damaged", key);
+	if (m->what == SEQUENCE && is_retired(c, m->seq))
+		return err_set(ERR_NOENT,
+		    "the store's policy retired snapshot '%s'; until its grace "
+		    "ends, 'shash unprune' brings it back there",
+		    key);
 	if (c->nentries == 0)
 		return err_set(ERR_NOENT, "there are no snapshots yet");
 	return err_set(ERR_NOENT, "no snapshot '%s'", key);
@@ -145,7 +163,7 @@ catalog_resolve(
 		}
 	}
 	if (best == NULL)
-		return none(c, key, damaged);
+		return none(c, &m, key, damaged);
 	if (m.what == LATEST && spoilt)
 		return err_set(ERR_DAMAGED,
 		    "the latest snapshot is damaged; the one before is @%llu",

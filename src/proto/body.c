@@ -277,9 +277,9 @@ body_files_next(struct body_file *out, struct body_items *it)
 }
 
 int
-body_snapshots_encode(struct buf *out, const uint8_t *mount)
+body_snapshots_encode(struct buf *out, const uint8_t *mount, int tombs)
 {
-	int r = buf_append8(out, mount != NULL);
+	int r = buf_append8(out, (uint8_t)((mount != NULL) | !!tombs << 1));
 
 	if (r == 0 && mount != NULL)
 		r = buf_append(out, mount, IDENT_BYTES);
@@ -287,14 +287,13 @@ body_snapshots_encode(struct buf *out, const uint8_t *mount)
 }
 
 int
-body_snapshots_decode(const uint8_t **mount, const uint8_t *p, size_t len)
+body_snapshots_decode(
+    const uint8_t **mount, int *tombs, const uint8_t *p, size_t len)
 {
-	if (len == 1 && p[0] == 0)
-		*mount = NULL;
-	else if (len == 1 + IDENT_BYTES && p[0] == 1)
-		*mount = p + 1;
-	else
+	if (len == 0 || p[0] > 3 || len != 1 + (p[0] & 1u) * IDENT_BYTES)
 		return malformed("snapshots");
+	*mount = p[0] & 1 ? p + 1 : NULL;
+	*tombs = p[0] >> 1;
 	return 0;
 }
 

@@ -100,10 +100,12 @@ struct body_file {
 int body_file_encode(struct buf *out, const struct body_file *f);
 int body_files_next(struct body_file *out, struct body_items *it);
 
-/* snapshots: which u8 (0 all, 1 one), mount [16] with 1. */
-int body_snapshots_encode(struct buf *out, const uint8_t *mount);
-/* Sets `*mount` to NULL for all. */
-int body_snapshots_decode(const uint8_t **mount, const uint8_t *p, size_t len);
+/* snapshots: which u8 (0 all, 1 one; 2 and 3: their tombstones), mount [16]
+ * with 1 and 3. */
+int body_snapshots_encode(struct buf *out, const uint8_t *mount, int tombs);
+/* Sets `*mount` to NULL for all, `*tombs` to 0 or 1. */
+int body_snapshots_decode(
+    const uint8_t **mount, int *tombs, const uint8_t *p, size_t len);
 
 /* An item of the answer to mounts: id [16], key [32], label u8 + text. */
 struct body_mount {

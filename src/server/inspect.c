@@ -113,6 +113,7 @@ work_on(struct work *w, struct vault *vault)
 		o.vault = vault;
 		o.found = say_finding;
 		o.key = find_key;
+		o.store_public = account_public(w->in->dispatch->account);
 		o.progress = say_progress;
 		o.arg = w;
 		o.mark = 1;

@@ -263,8 +263,8 @@ static int
 run_stream(struct request *q)
 {
 	const uint8_t *id, *ids, *mount;
+	int tombs, r;
 	uint32_t n;
-	int r;
 
 	if (q->route == ROUTE_GET) {
 		r = bad_request(body_get_decode(&ids, &n, q->body, q->len));
@@ -284,11 +284,14 @@ run_stream(struct request *q)
 			   ? err_set(FAULT_MALFORMED, "malformed mounts")
 			   : account_mounts(
 				 q->account, q->session->vault, on_mount, q);
-	r = bad_request(body_snapshots_decode(&mount, q->body, q->len));
+	r = bad_request(body_snapshots_decode(&mount, &tombs, q->body, q->len));
 	if (r < 0)
 		return r;
 	pool_lock_enter(&q->session->serial);
-	r = q->store->ops->snapshots(q->store, mount, on_snapshot, q);
+	if (!tombs)
+		r = q->store->ops->snapshots(q->store, mount, on_snapshot, q);
+	else if (q->store->ops->tombs != NULL)
+		r = q->store->ops->tombs(q->store, mount, on_snapshot, q);
 	pool_lock_leave(&q->session->serial);
 	return r;
 }

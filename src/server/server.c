@@ -8,6 +8,7 @@
 #include "server/control.h"
 #include "server/dispatch.h"
 #include "server/inspect.h"
+#include "server/retention.h"
 #include "server/sessions.h"
 #include "server/sweeper.h"
 #include "server/vaults.h"
@@ -45,6 +46,7 @@ struct server {
 	struct http_server *http;
 	struct inspect inspect;
 	struct sweeper *sweeper;
+	struct retention *retention;
 	struct control *control;
 };
 
@@ -86,7 +88,8 @@ on_command(void *arg, struct control_peer *peer, const char *command)
 {
 	struct server *s = arg;
 
-	if (inspect_command(&s->inspect, peer, command) == 0)
+	if (inspect_command(&s->inspect, peer, command) == 0 ||
+	    retention_command(s->retention, peer, command) == 0)
 		return 0;
 	return sweeper_command(s->sweeper, peer, command);
 }
@@ -105,6 +108,8 @@ start(struct server *s, const struct server_options *o)
 		r = start_http(s, o);
 	if (r == 0)
 		r = sweeper_start(&s->sweeper, s->account, s->vaults);
+	if (r == 0)
+		r = retention_start(&s->retention, s->account, s->vaults);
 	if (r < 0)
 		return r;
 	s->inspect.dispatch = &s->dispatch;
@@ -122,6 +127,7 @@ end(struct server *s)
 	control_close(s->control);
 	sweeper_stop(s->sweeper);
 	sessions_free(s->sessions);
+	retention_stop(s->retention);
 	if (s->dispatching)
 		dispatch_release(&s->dispatch);
 	vaults_free(s->vaults);

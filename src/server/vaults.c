@@ -207,6 +207,26 @@ vaults_return(struct vaults *vs, const uint8_t vault[IDENT_BYTES])
 		pool_lock_leave(&e->borrowed);
 }
 
+int
+vaults_each_open(struct vaults *vs, vaults_open_fn *found, void *arg)
+{
+	struct vault *v;
+	struct entry *e;
+	int r = 0;
+
+	pool_lock_enter(&vs->lock);
+	e = vs->first; /* new ones come before it */
+	pool_lock_leave(&vs->lock);
+	for (; e != NULL && r == 0; e = e->next) {
+		pool_lock_enter(&e->opening);
+		v = e->vault;
+		pool_lock_leave(&e->opening);
+		if (v != NULL)
+			r = found(arg, v);
+	}
+	return r;
+}
+
 /* Hands the mounts of a vault to a store session. */
 struct mount_listing {
 	store_mount_fn *found;

@@ -34,12 +34,20 @@ int vaults_get(
 void vaults_tell(const struct vault *v);
 
 /*
- * The same, for work on the whole vault (verify, reindex, sweep, scrub), of
- * which one at a time is done: waits for another.  vaults_return() follows.
+ * The same, for work on the whole vault (verify, reindex, prune, sweep,
+ * scrub), of which one at a time is done: waits for another.  vaults_return()
+ * follows.
  */
 int vaults_borrow(
     struct vault **out, struct vaults *vs, const uint8_t vault[IDENT_BYTES]);
 void vaults_return(struct vaults *vs, const uint8_t vault[IDENT_BYTES]);
+
+/*
+ * Call `found` for each vault that is open now; nonzero ends it with that
+ * code.  Vaults stay open to the end, so it may take its time.
+ */
+typedef int vaults_open_fn(void *arg, struct vault *v);
+int vaults_each_open(struct vaults *vs, vaults_open_fn *found, void *arg);
 
 /*
  * A session on its vault for mount `m`, to end with ops->close() before the

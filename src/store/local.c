@@ -1,6 +1,7 @@
 #include "store/local.h"
 
 #include "base/err.h"
+#include "store/retire.h"
 #include "store/session.h"
 #include "store/vault.h"
 
@@ -66,6 +67,33 @@ local_snapshots(struct store *s, const uint8_t mount[STORE_NAME_BYTES],
 	return vault_snapshots(of(s)->o.vault, mount, found, arg);
 }
 
+struct telling {
+	store_snapshot_fn *found;
+	void *arg;
+};
+
+static int
+tell_tomb(void *arg, const struct retire_tomb *t)
+{
+	const struct telling *l = arg;
+	struct store_snapshot s;
+
+	memcpy(s.mount, t->t.mount, sizeof(s.mount));
+	s.seq = t->t.server_seq;
+	s.file = t->bytes;
+	s.len = TOMB_BYTES;
+	return l->found(l->arg, &s);
+}
+
+static int
+local_tombs(struct store *s, const uint8_t mount[STORE_NAME_BYTES],
+    store_snapshot_fn *found, void *arg)
+{
+	struct telling l = {found, arg};
+
+	return retire_tombs(of(s)->o.vault, mount, tell_tomb, NULL, &l);
+}
+
 static int
 local_mounts(struct store *s, store_mount_fn *found, void *arg)
 {
@@ -104,6 +132,7 @@ static const struct store_ops local_ops = {
     .get_other = local_get_other,
     .commit = local_commit,
     .snapshots = local_snapshots,
+    .tombs = local_tombs,
     .mounts = local_mounts,
     .report = local_report,
     .settle = local_settle,

@@ -44,6 +44,7 @@ struct found {
 	struct retire_root r;
 	struct envelope e;
 	struct tomb t;
+	uint8_t bytes[TOMB_BYTES]; /* of `t` */
 	struct buf file;
 };
 
@@ -79,8 +80,8 @@ read_file(struct found *f, struct vault *v, const struct heads_name *name)
 static int
 read_state(struct found *f, struct vault *v)
 {
-	uint8_t bytes[TOMB_BYTES], hash[HASH_BYTES];
-	int ret = read_tomb(&f->t, bytes, v, f->r.mount, f->r.seq);
+	uint8_t hash[HASH_BYTES];
+	int ret = read_tomb(&f->t, f->bytes, v, f->r.mount, f->r.seq);
 
 	if (ret != 0)
 		return ret < 0 ? ret : 0;
@@ -92,6 +93,7 @@ read_state(struct found *f, struct vault *v)
 	/* No number is used twice (heads.h), so it is of a damaged one too. */
 	f->r.state = RETIRE_RETIRED;
 	f->r.tomb = &f->t;
+	f->r.tomb_bytes = f->bytes;
 	return 0;
 }
 

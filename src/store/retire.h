@@ -51,6 +51,7 @@ struct retire_root {
 	int damaged;
 	const struct envelope *e; /* valid during the call */
 	const struct tomb *tomb; /* of a retired one; else NULL */
+	const uint8_t *tomb_bytes; /* TOMB_BYTES, likewise */
 	/* The file as it is, empty when it cannot be read; likewise valid. */
 	const uint8_t *file;
 	size_t len;

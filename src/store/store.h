@@ -123,6 +123,13 @@ struct store_ops {
 	 */
 	int (*snapshots)(struct store *s, const uint8_t mount[STORE_NAME_BYTES],
 	    store_snapshot_fn *found, void *arg);
+	/*
+	 * The same of their tombstones (format.md 8.3): `file` is one, `seq`
+	 * the number of the snapshot that the store's policy retired.  NULL:
+	 * this store retires nothing.
+	 */
+	int (*tombs)(struct store *s, const uint8_t mount[STORE_NAME_BYTES],
+	    store_snapshot_fn *found, void *arg);
 	int (*mounts)(struct store *s, store_mount_fn *found, void *arg);
 	/* Tell that the record of `id` failed its keyed checks here: the store
 	 * looks at it, and only damage that it sees itself counts. */

@@ -11,6 +11,8 @@
 #include "store/index.h"
 #include "store/pack.h"
 #include "store/record.h"
+#include "store/retire.h"
+#include "store/stamps.h"
 #include "store/survey.h"
 #include "store/vault.h"
 
@@ -46,6 +48,7 @@ struct verify {
 	struct evict dead; /* numbers of damaged objects */
 	struct buf bad; /* struct bad */
 	struct buf rows; /* struct row, at most ROWS_MAX */
+	struct buf tombs; /* struct tomb, of snapshots that are gone */
 };
 
 /* A file id of a closed bundle that the index does not name. */
@@ -453,13 +456,71 @@ check_index(struct verify *y)
 	return ret;
 }
 
+static int
+note_tomb(void *arg, const struct retire_tomb *t)
+{
+	struct verify *y = arg;
+
+	if (y->o->store_public != NULL &&
+	    tomb_check_signature(t->bytes, y->o->store_public) < 0)
+		say(y, "retired", "the tombstone of snapshot %llu: %s",
+		    (unsigned long long)t->t.server_seq, err_text());
+	return t->gone ? buf_append(&y->tombs, &t->t, sizeof(t->t)) : 0;
+}
+
+static void
+bad_name(void *arg, const char *name)
+{
+	say(arg, name, "%s", err_text());
+}
+
+static int
+read_tombs(struct verify *y)
+{
+	struct buf stamps = BUF_INIT;
+	int ret = retire_tombs(y->v, NULL, note_tomb, bad_name, y);
+
+	if (ret == 0)
+		ret = stamps_load(&stamps, y->v, bad_name, y);
+	buf_release(&stamps);
+	return ret;
+}
+
 /* What the snapshot before, of the same mount, says of this one. */
 struct chain {
 	uint8_t mount[16];
 	uint64_t seq, client_seq;
 	uint8_t hash[HASH_BYTES];
 	int known; /* its content is */
+	size_t tomb; /* the next one to look at */
 };
+
+/* Tombstones of the same mount take the places of those that are gone. */
+static int
+pass_tombs(const struct verify *y, struct chain *c,
+    const struct heads_name *name, int same)
+{
+	const struct tomb *t = (const void *)y->tombs.data;
+	size_t n = y->tombs.len / sizeof(*t);
+	int order;
+
+	for (; c->tomb < n; c->tomb++) {
+		order = memcmp(t[c->tomb].mount, name->mount, 16);
+		if (order > 0 ||
+		    (order == 0 && t[c->tomb].server_seq >= name->seq))
+			break;
+		if (order < 0 ||
+		    t[c->tomb].server_seq != (same ? c->seq : 0) + 1)
+			continue;
+		memcpy(c->mount, name->mount, 16);
+		c->seq = t[c->tomb].server_seq;
+		c->client_seq = t[c->tomb].client_seq;
+		memcpy(c->hash, t[c->tomb].hash, sizeof(c->hash));
+		c->known = 1;
+		same = 1;
+	}
+	return same;
+}
 
 static void
 check_chain(struct verify *y, const char *path, struct chain *c,
@@ -467,6 +528,7 @@ check_chain(struct verify *y, const char *path, struct chain *c,
 {
 	int same = c->seq != 0 && memcmp(c->mount, name->mount, 16) == 0;
 
+	same = pass_tombs(y, c, name, same);
 	/* A mount's first one has the number 1. */
 	if (name->seq != (same ? c->seq : 0) + 1)
 		say(y, path, "the snapshot before it is gone");
@@ -554,10 +616,12 @@ check_snapshots(struct verify *y)
 		return ret;
 	names = (const struct heads_name *)list.data;
 	n = list.len / sizeof(*names);
+	ret = read_tombs(y);
 	/* The index has forgotten them by now. */
 	if (y->v->went_back)
 		say(y, "snapshots", "the newest of a directory are gone");
-	ret = index_begin(&t, y->v->index, 0);
+	if (ret == 0)
+		ret = index_begin(&t, y->v->index, 0);
 	if (ret == 0) {
 		for (i = 0; i < n && ret == 0; i++)
 			ret = check_snapshot(y, &c, names + i, &file, &t);
@@ -648,6 +712,7 @@ verify_vault(struct verify_counts *out, const struct verify_options *o)
 	evict_release(&y.dead);
 	buf_release(&y.bad);
 	buf_release(&y.rows);
+	buf_release(&y.tombs);
 	buf_release(&y.packs);
 	idmap_release(&y.names);
 	pool_lock_release(&y.lock);

@@ -6,7 +6,8 @@
  * footer, padding, each record's checksum), that index and packs agree both
  * ways, that everything closed refers to closed objects only, and of every
  * snapshot the checksum, the signature, the mount's chain and that all it
- * reaches is there.
+ * reaches is there; of tombstones the checksum and the signature.  A snapshot
+ * that is gone by its tombstone is missed by nobody.
  *
  * Packs are read whole, one per processor at a time (VERIFY_THREADS_MAX), so
  * memory is a pack each.
@@ -28,6 +29,7 @@ struct verify_options {
 	struct vault *vault;
 	verify_found_fn *found; /* from any thread, one at a time */
 	verify_key_fn *key; /* NULL: signatures are not checked */
+	const uint8_t *store_public; /* the same, of tombstones */
 	/* So many bytes of packs were read since it was called the last time;
 	 * from any thread, one at a time.  NULL: nobody wants to know. */
 	void (*progress)(void *arg, uint64_t bytes);

@@ -181,6 +181,16 @@ examples()
 	examples shash-reindex.1
 }
 
+@test "keep, prune, unprune" {
+	examples shash-keep.1
+	scenario_end
+	setup
+	examples shash-prune.1
+	scenario_end
+	setup
+	examples shash-unprune.1
+}
+
 @test "each page has its test here" {
 	for page in "$man"/*.1; do
 		grep -qx "	examples ${page##*/}" "$BATS_TEST_FILENAME" ||

@@ -27,13 +27,14 @@ requests(unsigned which, const uint8_t *p, size_t len)
 	struct body_have h;
 	const uint8_t *at, *id;
 	uint32_t n;
+	int tombs;
 
 	if (which == 0 && body_have_decode(&h, p, len) == 0)
 		same(&b, body_have_encode(&b, h.kind, h.ids, h.count), p, len);
 	if (which == 1 && body_get_decode(&at, &n, p, len) == 0)
 		same(&b, body_get_encode(&b, at, n), p, len);
-	if (which == 2 && body_snapshots_decode(&at, p, len) == 0)
-		same(&b, body_snapshots_encode(&b, at), p, len);
+	if (which == 2 && body_snapshots_decode(&at, &tombs, p, len) == 0)
+		same(&b, body_snapshots_encode(&b, at, tombs), p, len);
 	if (which == 9 && body_other_decode(&id, &at, &n, p, len) == 0)
 		same(&b, body_other_encode(&b, id, at, n), p, len);
 }

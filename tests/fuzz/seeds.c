@@ -297,7 +297,7 @@ bodies(void)
 	put_message(
 	    "proto_body", 0, 0, body_have_encode(&b, BODY_FILES, ids, 2), &b);
 	put_message("proto_body", 1, 0, body_get_encode(&b, ids, 2), &b);
-	put_message("proto_body", 2, 0, body_snapshots_encode(&b, ids), &b);
+	put_message("proto_body", 2, 0, body_snapshots_encode(&b, ids, 1), &b);
 	put_message(
 	    "proto_body", 3, 9, body_have_answer_encode(&b, ids, 9), &b);
 	put_message(

@@ -125,26 +125,42 @@ test_get(void **state)
 }
 
 static void
+test_snapshots(void **state)
+{
+	struct buf b = BUF_INIT;
+	const uint8_t *p;
+	int tombs;
+
+	(void)state;
+	assert_int_equal(body_snapshots_encode(&b, NULL, 0), 0);
+	assert_int_equal(body_snapshots_decode(&p, &tombs, b.data, b.len), 0);
+	assert_null(p);
+	assert_int_equal(tombs, 0);
+	b.data[0] = 4;
+	assert_int_equal(
+	    body_snapshots_decode(&p, &tombs, b.data, b.len), ERR_DAMAGED);
+	buf_reset(&b);
+	assert_int_equal(body_snapshots_encode(&b, ids, 1), 0);
+	assert_int_equal(body_snapshots_decode(&p, &tombs, b.data, b.len), 0);
+	assert_ptr_equal(p, b.data + 1);
+	assert_int_equal(tombs, 1);
+	assert_int_equal(
+	    body_snapshots_decode(&p, &tombs, b.data, 16), ERR_DAMAGED);
+	assert_int_equal(
+	    body_snapshots_decode(&p, &tombs, b.data, 0), ERR_DAMAGED);
+
+	buf_release(&b);
+}
+
+static void
 test_lists(void **state)
 {
 	struct body_mount m, got;
 	struct body_file f, g;
 	struct body_items it;
-	const uint8_t *p;
 	struct buf b = BUF_INIT;
 
 	(void)state;
-	assert_int_equal(body_snapshots_encode(&b, NULL), 0);
-	assert_int_equal(body_snapshots_decode(&p, b.data, b.len), 0);
-	assert_null(p);
-	buf_reset(&b);
-	assert_int_equal(body_snapshots_encode(&b, ids), 0);
-	assert_int_equal(body_snapshots_decode(&p, b.data, b.len), 0);
-	assert_ptr_equal(p, b.data + 1);
-	assert_int_equal(body_snapshots_decode(&p, b.data, 16), ERR_DAMAGED);
-	assert_int_equal(body_snapshots_decode(&p, b.data, 0), ERR_DAMAGED);
-
-	buf_reset(&b);
 	memset(&f, 0, sizeof(f));
 	memset(f.mount, 3, sizeof(f.mount));
 	f.seq = 1234567890123;
@@ -244,6 +260,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_have),
 	    cmocka_unit_test(test_get),
+	    cmocka_unit_test(test_snapshots),
 	    cmocka_unit_test(test_lists),
 	    cmocka_unit_test(test_commit),
 	    cmocka_unit_test(test_routes),
