@@ -65,17 +65,10 @@ put(struct json *j, const char *name, json_t *value)
 int
 json_set_text(struct json *j, const char *name, const char *text)
 {
-	json_t *v = json_string(text);
-
-	if (v == NULL) {
-		/* Without memory this fails too; bad text it does not see. */
-		v = json_string_nocheck(text);
-		if (v != NULL) {
-			json_decref(v);
-			return err_set(ERR_FAIL, "\"%s\" is not UTF-8", name);
-		}
-	}
-	return put(j, name, v);
+	/* Of the library's own check one cannot tell want of memory. */
+	if (!utf8_is_text(text, strlen(text)))
+		return err_set(ERR_FAIL, "\"%s\" is not UTF-8", name);
+	return put(j, name, json_string_nocheck(text));
 }
 
 /* NAME_b64 */
@@ -371,6 +364,7 @@ depth_of(const char *text, size_t len)
 int
 json_decode(struct json **out, const char *text, size_t len)
 {
+	enum json_error_code code;
 	json_error_t error;
 	json_t *v;
 
@@ -381,11 +375,15 @@ json_decode(struct json **out, const char *text, size_t len)
 		return err_set(ERR_DAMAGED, "JSON is nested too deep");
 	/* Without flags the library takes neither NUL nor trailing bytes. */
 	v = json_loadb(text, len, JSON_REJECT_DUPLICATES, &error);
-	if (v == NULL)
-		return json_error_code(&error) == json_error_out_of_memory
-			   ? err_nomem(len)
-			   : err_set(ERR_DAMAGED, "bad JSON at byte %d: %s",
-				 error.position, error.text);
+	if (v == NULL) {
+		code = json_error_code(&error);
+		/* Whatever is wrong with the text, the library knows it. */
+		if (code == json_error_out_of_memory ||
+		    code == json_error_unknown)
+			return err_nomem(len);
+		return err_set(ERR_DAMAGED, "bad JSON at byte %d: %s",
+		    error.position, error.text);
+	}
 	if (!json_is_object(v)) {
 		json_decref(v);
 		return err_set(ERR_DAMAGED, "JSON is not an object");

@@ -40,8 +40,11 @@ open_dest(int *out, const struct restore_options *o, int all)
 		return err_errno(ERR_USAGE, "cannot restore into %s", dest);
 	if (fd < 0 && !(o->dry_run && errno == ENOENT))
 		return err_errno(ERR_IO, "cannot open %s", dest);
-	if (fd >= 0 && !o->force && restore_there_occupied(fd)) {
+	rc = fd >= 0 && !o->force ? restore_there_occupied(fd) : 0;
+	if (rc != 0) {
 		(void)close(fd); /* only read */
+		if (rc < 0)
+			return err_prefix(rc, "%s", dest);
 		return err_set(ERR_USAGE,
 		    "%s is not empty: restore writes into a new or empty "
 		    "directory; --force restores over what is there",

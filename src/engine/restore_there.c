@@ -22,14 +22,18 @@ restore_there_occupied(int fd)
 	dup = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	d = dup >= 0 ? fdopendir(dup) : NULL;
 	if (d == NULL) {
+		found = err_errno(ERR_IO, "cannot look into it");
 		if (dup >= 0)
 			(void)close(dup); /* only read */
-		return 1; /* what cannot be read is not known to be empty */
+		return found;
 	}
+	errno = 0;
 	while (!found && (de = readdir(d)) != NULL)
 		found = strcmp(de->d_name, ".") != 0 &&
 			strcmp(de->d_name, "..") != 0 &&
 			strcmp(de->d_name, ".shamo") != 0;
+	if (!found && errno != 0)
+		found = err_errno(ERR_IO, "cannot look into it");
 	(void)closedir(d); /* only read */
 	return found;
 }

@@ -27,7 +27,7 @@ enum restore_there {
  */
 enum restore_there restore_there_look(struct restore_file *f, struct stat *st);
 
-/* Nonzero when the open directory holds anything but `.shamo`. */
+/* Whether the open directory holds anything but `.shamo`; ERR_IO. */
 int restore_there_occupied(int fd);
 
 #endif
