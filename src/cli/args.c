@@ -249,6 +249,22 @@ parse(size_t *operands, const struct args_command *c, int argc, char **argv)
 	return rc;
 }
 
+/* What a word that nobody takes was meant as: the folder, mostly. */
+static int
+unexpected(const struct args_command *c, const char *word)
+{
+	const struct args_option *o;
+
+	for (o = c->options; o->name != NULL; o++)
+		if (strcmp(o->name, "dir") == 0 ||
+		    strcmp(o->name, "store_dir") == 0)
+			return err_set(ERR_USAGE,
+			    "%s: unexpected '%s'; did you mean --%s %s?",
+			    c->name, word, o->name, word);
+	return err_set(ERR_USAGE, "%s: unexpected '%s'; usage: shash %s %s",
+	    c->name, word, c->name, c->synopsis);
+}
+
 int
 args_parse(
     size_t *operands, const struct args_command *c, int argc, char **argv)
@@ -259,10 +275,7 @@ args_parse(
 	if (rc != 0)
 		return rc;
 	if (n > c->operands_max)
-		return err_set(ERR_USAGE,
-		    "%s: unexpected '%s'; usage: "
-		    "shash %s %s",
-		    c->name, argv[c->operands_max + 1], c->name, c->synopsis);
+		return unexpected(c, argv[c->operands_max + 1]);
 	mode_apply();
 	*operands = n;
 	return 0;

@@ -1,11 +1,15 @@
 /* shash invite: print a new one-time invitation. */
 
 #include "base/clock.h"
+#include "base/fs.h"
 #include "base/log.h"
 #include "cli/cli.h"
 #include "cli/jsonl.h"
 #include "cli/mode.h"
 #include "server/invitation.h"
+
+#include <stdlib.h>
+#include <unistd.h>
 
 #define NS_PER_SECOND 1000000000ll
 #define TTL_SECONDS (7 * 86400)
@@ -29,6 +33,8 @@ cmd_invite(int argc, char **argv)
 	    options, 0};
 	char uuid[ENROLL_UUID_LEN + 1];
 	struct jsonl l;
+	char *key;
+	int made;
 	size_t operands;
 	int rc = args_parse(&operands, &command, argc, argv);
 
@@ -36,7 +42,12 @@ cmd_invite(int argc, char **argv)
 		return rc;
 	if (ttl > 0)
 		expires_ns = clock_wall_ns() + ttl * NS_PER_SECOND;
+	key = fs_join(store_dir, "server.key");
+	made = key != NULL && access(key, F_OK) != 0;
+	free(key);
 	rc = invitation_make(uuid, store_dir, expires_ns);
+	if (rc == 0 && made)
+		log_info("there was no store in %s: made a new one", store_dir);
 	if (rc == 0 && ttl > 0)
 		log_debug("can be used until %s", cli_time(when, expires_ns));
 	if (rc != 0 || !mode.json)

@@ -25,6 +25,7 @@
 #include "cli/vaultkey.h"
 #include "client/register.h"
 #include "hash/hash.h"
+#include "proto/enroll.h"
 #include "seal/recovery.h"
 #include "server/server.h"
 
@@ -458,6 +459,16 @@ run(const struct request *q)
 }
 
 static int
+check_invitation(const char *text)
+{
+	struct enroll_keys keys;
+	int rc = enroll_keys(&keys, text);
+
+	hash_wipe(&keys, sizeof(keys));
+	return rc;
+}
+
+static int
 check(const struct request *q)
 {
 	if (q->url == NULL)
@@ -481,7 +492,8 @@ check(const struct request *q)
 		return err_set(ERR_USAGE,
 		    "--chunker is for a new vault, --recovery_key joins one: "
 		    "give one of them");
-	return 0;
+	/* Before anybody is waited for. */
+	return q->invitation == NULL ? 0 : check_invitation(q->invitation);
 }
 
 int

@@ -69,6 +69,11 @@ unknown_command(const char *word)
 
 	for (i = 0; i < NCOMMANDS; i++)
 		names[i] = commands[i].name;
+	if (word[0] == '-')
+		return err_set(ERR_USAGE,
+		    "the command comes first, then options like %s; see: "
+		    "shash --help",
+		    word);
 	near = args_nearest(word, names, NCOMMANDS);
 	if (near != NULL)
 		return err_set(ERR_USAGE,
@@ -80,11 +85,16 @@ unknown_command(const char *word)
 static int
 run(int argc, char **argv)
 {
+	static char help[] = "--help";
 	size_t i;
 	int rc;
 
 	if (argc < 2)
 		return err_set(ERR_USAGE, "which command? see: shash --help");
+	if (strcmp(argv[1], "help") == 0 && argc > 2) {
+		argv[1] = argv[2]; /* "help backup" is "backup --help" */
+		argv[2] = help;
+	}
 	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
 	    strcmp(argv[1], "help") == 0) {
 		print_help();

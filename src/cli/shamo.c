@@ -215,6 +215,33 @@ shamo_drop_pending(const struct shamo *s)
 	free(path);
 }
 
+/* Nothing is registered here; below which directory that is are we? */
+static int
+not_registered(const struct shamo *s)
+{
+	char *above = fs_printf("%s", s->dir), *slash, *config;
+	int found = 0;
+
+	while (above != NULL && !found &&
+	       (slash = strrchr(above, '/')) != NULL && slash != above) {
+		*slash = '\0';
+		config = fs_printf("%s/.shamo/config.json", above);
+		found = config != NULL && access(config, F_OK) == 0;
+		free(config);
+	}
+	if (found)
+		(void)err_set(ERR_NOSTORE,
+		    "%s is not registered, but %s above it is: --dir %s",
+		    s->dir, above, above);
+	else
+		(void)err_set(ERR_NOSTORE,
+		    "%s is not registered; run: shash register --dir %s "
+		    "--url URL --invitation I",
+		    s->dir, s->dir);
+	free(above);
+	return ERR_NOSTORE;
+}
+
 int
 shamo_load(struct shamo *s)
 {
@@ -223,10 +250,7 @@ shamo_load(struct shamo *s)
 	int rc = read_state_file(&text, s, "config.json", LIMIT_JSON_BYTES);
 
 	if (rc == 1) {
-		rc = err_set(ERR_NOSTORE,
-		    "%s is not registered; run: shash register --dir %s "
-		    "--url URL --invitation I",
-		    s->dir, s->dir);
+		rc = not_registered(s);
 		goto out;
 	}
 	if (rc == 0)

@@ -57,8 +57,9 @@ parse_digits(struct meaning *m, const char *key)
 	}
 	if (m->len < DIGITS_MIN)
 		return err_set(ERR_USAGE,
-		    "'%s' is too short: at least %d digits of a key", key,
-		    DIGITS_MIN);
+		    "'%s' is too short: at least %d digits of a key; "
+		    "snapshot number N is @N",
+		    key, DIGITS_MIN);
 	if (m->len > DIGITS_MAX)
 		return err_set(ERR_USAGE,
 		    "'%s' is too long: a key has %d "

@@ -111,8 +111,10 @@ restore_find_paths(
 			return rc;
 		text = restore_select_text(select, i);
 		if (rc > 0 && !glob_is_special(text, strlen(text)))
-			return err_set(
-			    ERR_NOENT, "'%s' is not in the snapshot", text);
+			return err_set(ERR_NOENT,
+			    "'%s' is not in the snapshot; paths are relative "
+			    "to the directory that was backed up",
+			    text);
 		if (rc > 0)
 			restore_select_doubt(select, i);
 	}

@@ -62,7 +62,10 @@ enroll_keys(struct enroll_keys *out, const char *uuid)
 	hash_wipe(canon, sizeof(canon));
 	return 0;
 bad:
-	return err_set(ERR_USAGE, "the invitation is not a UUID");
+	return err_set(ERR_USAGE,
+	    "'%.40s' is no invitation: it looks like "
+	    "9d739ff3-c218-4a52-a6c3-22fb669c74df",
+	    uuid);
 }
 
 void

@@ -49,6 +49,13 @@ is_leftover(const char *name)
 	return 0;
 }
 
+/* Whoever named none meant another one. */
+static const char *
+hint(const char *dir)
+{
+	return strcmp(dir, ".") == 0 ? "; name it with --store_dir D" : "";
+}
+
 /* Refuse a folder that holds what is not ours. */
 static int
 check_empty(const char *dir)
@@ -62,7 +69,8 @@ check_empty(const char *dir)
 	while (r == 0 && (errno = 0, e = readdir(d)) != NULL)
 		if (!is_leftover(e->d_name))
 			r = err_set(ERR_NOSTORE,
-			    "%s is neither a store nor empty", dir);
+			    "%s is neither a store nor empty%s", dir,
+			    hint(dir));
 	if (r == 0 && errno != 0)
 		r = err_errno(ERR_IO, "%s", dir);
 	closedir(d);
@@ -183,7 +191,7 @@ storeid_read(uint8_t public_key[SIGN_PUBLIC_BYTES],
 		return ERR_NOMEM;
 	r = statefile_load(&j, path);
 	if (r == 1)
-		r = err_set(ERR_NOSTORE, "%s is not a store", dir);
+		r = err_set(ERR_NOSTORE, "%s is not a store%s", dir, hint(dir));
 	if (r < 0)
 		goto out;
 	r = json_get_text(&product, j, "product", 32);

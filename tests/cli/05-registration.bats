@@ -159,6 +159,10 @@ liar()
 	done
 	shash register --dir work --url "$url" >out 2>err && false
 	says 'invitation'
+	# Nobody is asked about what cannot be one.
+	exits 2 shash register --dir work --url http://127.0.0.1:1/ \
+	    --retry 5m --invitation hello
+	says "'hello' is no invitation: it looks like "
 	exits 10 shash backup --dir work
 }
 

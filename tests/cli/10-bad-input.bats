@@ -62,7 +62,16 @@ commands='start stop invite register backup restore scan snapshots verify
 	exits 2 shash backup --dir
 	says 'value'
 	exits 2 shash backup work
-	says "work"
+	says "unexpected 'work'; did you mean --dir work\?"
+	exits 2 shash verify store
+	says "did you mean --store_dir store\?"
+	exits 2 shash --dir work backup
+	says 'the command comes first'
+	for command in $commands; do
+		shash help "$command" | diff - <(shash "$command" --help)
+	done
+	exits 2 shash help bakup
+	says 'backup'
 	exits 2 shash start --port 70000
 	exits 2 shash start --port 7x
 	exits 2 shash start --port ''
@@ -83,6 +92,35 @@ commands='start stop invite register backup restore scan snapshots verify
 	exits 14 shash backup --dir absent
 	exits 14 shash register --dir absent --url "file://$folder/store"
 	[ ! -e store ]
+}
+
+@test "below a directory that is registered" {
+	shash register --dir work --url "file://$folder/store"
+	cd work/sub/deeper
+	for command in backup snapshots status key 'restore --dest copy'; do
+		# shellcheck disable=SC2086 # words of a command
+		exits 10 shash $command
+		says "deeper is not registered, but .*/work above it is"
+	done
+	cd "$folder/work"
+	exits 0 shash backup
+	cd "$folder"
+	exits 10 shash backup
+	says 'run: shash register'
+}
+
+@test "a store that was not named, or not meant" {
+	for command in verify stop reindex status\ --store_dir\ .; do
+		# shellcheck disable=SC2086 # words of a command
+		exits 10 shash $command
+		says 'not a store; name it with --store_dir'
+	done
+	exits 10 shash invite
+	says 'neither a store nor empty; name it with --store_dir'
+	exits 0 shash invite --store_dir strore
+	says 'no store in strore: made a new one'
+	exits 0 shash invite --store_dir strore
+	[ ! -s err ]
 }
 
 @test "a port in use, an address that is none" {
@@ -198,7 +236,7 @@ two_snapshots()
 	[ -e copy/sub/deeper/three ]
 	for path in absent sub/absent one/two sub/two/three link/x; do
 		exits 14 shash restore --dir work --dest none one "$path"
-		says "$path"
+		says "'$path' is not in the snapshot; paths are relative"
 		[ ! -e none ] || [ -z "$(find none -type f)" ]
 	done
 	for path in ../work /etc sub/../../x; do
