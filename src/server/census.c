@@ -81,7 +81,7 @@ count_snapshot(struct count *k, struct backend *b,
 	struct envelope e;
 	int r = need_mount(&m, &k->c, vault, name->mount);
 
-	if (r < 0)
+	if (r != 0)
 		return r;
 	m->snapshots++;
 	k->c.snapshots++;

@@ -147,12 +147,12 @@ get(struct store *s, const uint8_t *ids, uint32_t n, store_got_fn *got,
 	const struct buf *b;
 	const uint8_t *id;
 	uint32_t i, step = 7919;
+	unsigned number = ++m->gets;
 	int rc;
 
-	m->gets++;
 	if (m->on_get != NULL)
 		m->on_get(m->arg);
-	if (m->gets == m->fail_get)
+	if (number == m->fail_get)
 		return err_set(m->fail_code, "the store fails as told");
 	while (n % step == 0 && n > 0 && step > 1)
 		step = 1;

@@ -20,7 +20,7 @@ struct memory_store {
 	struct buf records; /* of struct memory_record */
 	struct buf snapshots; /* of struct buf, by age */
 	uint8_t last_hash[32];
-	unsigned gets; /* requests */
+	_Atomic unsigned gets; /* requests, of any thread */
 	unsigned reports;
 	uint8_t reported[32];
 	/* A further record of one object: what get_other() finds. */
