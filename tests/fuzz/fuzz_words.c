@@ -30,7 +30,8 @@ catalog(void)
 {
 	static struct catalog_mount mounts[2];
 	static struct catalog_entry e[ENTRIES];
-	static struct catalog c = {mounts, 2, e, ENTRIES};
+	static struct catalog c = {
+	    .mounts = mounts, .nmounts = 2, .entries = e, .nentries = ENTRIES};
 	static char damage[] = "damaged";
 	size_t i;
 
