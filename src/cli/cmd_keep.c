@@ -189,6 +189,21 @@ set(struct keep *k)
 	return rc;
 }
 
+/* A file that is damaged can be set anew, but only as a whole. */
+static int
+read_terms(struct keep *k)
+{
+	int rc = policy_terms(&k->terms, k->store_dir);
+
+	if (rc != ERR_DAMAGED || k->mount != NULL ||
+	    (!has_counts(k) && !k->forever))
+		return rc;
+	log_warn("%s; it is set anew", err_text());
+	k->terms.floor_days = POLICY_FLOOR_DAYS;
+	k->terms.grace_days = POLICY_GRACE_DAYS;
+	return 0;
+}
+
 static int
 run(struct keep *k)
 {
@@ -199,7 +214,7 @@ run(struct keep *k)
 	if (rc == 0)
 		rc = storemount_load(&k->mounts, k->account);
 	if (rc == 0)
-		rc = policy_terms(&k->terms, k->store_dir);
+		rc = read_terms(k);
 	if (rc == 0)
 		rc = take_days(&k->terms.floor_days, k->floor, "floor", 0);
 	if (rc == 0)

@@ -64,6 +64,7 @@ print_json(const char *store_dir, const struct account *a,
 	jsonl_int(&l, "vaults", (int64_t)c->vaults);
 	jsonl_int(&l, "mounts", (int64_t)c->nmounts);
 	jsonl_int(&l, "snapshots", (int64_t)c->snapshots);
+	jsonl_int(&l, "retired", (int64_t)c->retired);
 	jsonl_int(&l, "damaged", (int64_t)c->damaged);
 	jsonl_int(&l, "bytes", (int64_t)c->bytes);
 	jsonl_int(
@@ -88,6 +89,7 @@ print_mount_json(const struct census_mount *m, int64_t now_ns)
 		jsonl_time(&l, "registered", m->mount.created_ns);
 	}
 	jsonl_int(&l, "snapshots", (int64_t)m->snapshots);
+	jsonl_int(&l, "retired", (int64_t)m->retired);
 	jsonl_int(&l, "damaged", (int64_t)m->damaged);
 	jsonl_int(&l, "bytes", (int64_t)m->bytes);
 	if (m->last_seq > 0) {
@@ -118,6 +120,10 @@ print_text(
 		    cli_count(a, c->snapshots, "snapshot", "snapshots"),
 		    cli_count(b, c->nmounts, "directory", "directories"),
 		    cli_size(size, c->bytes));
+	if (rc == 0 && c->retired > 0)
+		rc = cli_print("           %s the end of their grace",
+		    cli_count(a, c->retired, "more is retired and waits for",
+			"more are retired and wait for"));
 	if (rc == 0 && c->damaged > 0)
 		rc = cli_print("           %s damaged: run shash verify",
 		    cli_count(a, c->damaged, "of them is", "of them are"));

@@ -4,6 +4,7 @@
 #include "store/backend.h"
 #include "store/envelope.h"
 #include "store/heads.h"
+#include "store/retire.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -74,7 +75,8 @@ count_pack(void *arg, const char *name, uint64_t size)
 
 static int
 count_snapshot(struct count *k, struct backend *b,
-    const uint8_t vault[IDENT_BYTES], const struct heads_name *name)
+    const uint8_t vault[IDENT_BYTES], const struct heads_name *name,
+    int retired)
 {
 	struct buf file = BUF_INIT;
 	struct census_mount *m;
@@ -83,9 +85,14 @@ count_snapshot(struct count *k, struct backend *b,
 
 	if (r != 0)
 		return r;
+	k->c.snapshot_bytes += name->size;
+	if (retired) {
+		m->retired++;
+		k->c.retired++;
+		return 0;
+	}
 	m->snapshots++;
 	k->c.snapshots++;
-	k->c.snapshot_bytes += name->size;
 	r = heads_read(&file, b, name);
 	if (r == 0)
 		r = envelope_decode_file(&e, file.data, file.len);
@@ -110,14 +117,25 @@ static int
 count_snapshots(
     struct count *k, struct backend *b, const uint8_t vault[IDENT_BYTES])
 {
-	const struct heads_name *names;
-	struct buf list = BUF_INIT;
-	int r = heads_list(&list, b, NULL);
-	size_t i, n = r == 0 ? list.len / sizeof(*names) : 0;
+	struct buf list = BUF_INIT, tombs = BUF_INIT;
+	const struct heads_name *names, *t;
+	int r = heads_list(&list, b, NULL), order;
+	size_t i, at = 0, n = r == 0 ? list.len / sizeof(*names) : 0, nt;
 
+	if (r == 0)
+		r = retire_list(&tombs, b, NULL);
 	names = (const struct heads_name *)(const void *)list.data;
-	for (i = 0; i < n && r == 0; i++)
-		r = count_snapshot(k, b, vault, &names[i]);
+	t = (const struct heads_name *)(const void *)tombs.data;
+	nt = tombs.len / sizeof(*t);
+	for (i = 0; i < n && r == 0; i++) {
+		order = 1;
+		while (
+		    at < nt && (order = heads_compare(&t[at], &names[i])) < 0)
+			at++;
+		r = count_snapshot(
+		    k, b, vault, &names[i], at < nt && order == 0);
+	}
+	buf_release(&tombs);
 	buf_release(&list);
 	return r;
 }

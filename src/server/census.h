@@ -15,7 +15,8 @@
 
 struct census_mount {
 	struct account_mount mount; /* `label` empty: its file is lost */
-	uint64_t snapshots; /* damaged ones included */
+	uint64_t snapshots; /* damaged ones included, retired ones not */
+	uint64_t retired; /* those that wait for the end of their grace */
 	uint64_t damaged; /* of them: those that fail their checksum */
 	uint64_t bytes; /* of the contents of all its snapshots */
 	/* The newest one that is not damaged; seq 0: there is none. */
@@ -28,6 +29,7 @@ struct census {
 	uint64_t vaults;
 	uint64_t packs, pack_bytes;
 	uint64_t snapshots, snapshot_bytes; /* their files */
+	uint64_t retired; /* snapshots that are not counted otherwise */
 	uint64_t damaged; /* of the snapshots */
 	uint64_t bytes; /* of the contents of all snapshots */
 	uint64_t free_bytes; /* of the file system */

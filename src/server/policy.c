@@ -51,6 +51,8 @@ policy_read(struct keep_policy *out, const char *dir, const uint8_t *mount)
 	uint32_t within = 0;
 	int rc = load(&j, dir, mount), i;
 
+	if (rc < 0)
+		return rc;
 	if (rc == 1)
 		memset(out, 0, sizeof(*out));
 	if (rc != 0)
@@ -65,7 +67,7 @@ policy_read(struct keep_policy *out, const char *dir, const uint8_t *mount)
 	p.within_ns = (int64_t)within * 1000000000;
 	if (rc == 0)
 		*out = p;
-	return rc == 0 ? 0 : err_prefix(rc, "%s/keep", dir);
+	return rc == 0 ? 0 : err_prefix(rc, "a policy in %s/keep", dir);
 }
 
 int
@@ -86,6 +88,8 @@ policy_terms(struct policy_terms *out, const char *dir)
 	struct json *j = NULL;
 	int rc = load(&j, dir, NULL);
 
+	if (rc < 0)
+		return rc;
 	if (rc == 0 && json_has(j, "floor_days"))
 		rc = get_count(&t.floor_days, j, "floor_days", POLICY_DAYS_MAX);
 	if (rc == 0 && json_has(j, "grace_days"))
