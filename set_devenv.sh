@@ -12,7 +12,7 @@ packages=(
 	libcmocka-dev bats libclang-rt-14-dev valgrind b3sum rsync attr acl
 	strace inotify-tools curl zstd xz-utils e2fsprogs util-linux procps
 	python3 python3-nacl openssl
-	diffutils git zsh fish
+	diffutils git zsh fish jq libcap2-bin
 	# tidy
 	clang-format clang-tidy cppcheck shellcheck mandoc
 )
