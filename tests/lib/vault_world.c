@@ -11,6 +11,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -165,4 +166,41 @@ world_get(unsigned counts[3], struct session *s, uint64_t first, uint32_t n)
 		fixture_id(ids + (size_t)i * 32, first + i);
 	assert_int_equal(session_get(s, ids, n, world_got, counts), 0);
 	free(ids);
+}
+
+int
+world_spoil(void *arg, const char *name, uint64_t size)
+{
+	struct world *w = arg;
+	char *path = fs_join(w->vault_dir, name);
+	FILE *f = fopen(path, "r+b");
+
+	assert_non_null(f);
+	(void)size;
+	/* Into the first record's payload. */
+	assert_int_equal(fseek(f, 48 + 72 + 20, SEEK_SET), 0);
+	assert_int_equal(fputc(0x5a, f), 0x5a);
+	assert_int_equal(fclose(f), 0);
+	free(path);
+	return 0;
+}
+
+int
+world_erase(void *arg, const char *name, uint64_t size)
+{
+	struct world *w = arg;
+	char *path = fs_join(w->vault_dir, name);
+
+	(void)size;
+	assert_int_equal(remove(path), 0);
+	free(path);
+	return 0;
+}
+
+int
+world_copy_name(void *arg, const char *name, uint64_t size)
+{
+	(void)size;
+	(void)snprintf(arg, BACKEND_NAME_MAX, "%s", name);
+	return 0;
 }

@@ -51,4 +51,13 @@ int world_got(void *arg, enum store_got got, const uint8_t *id,
 void world_get(
     unsigned counts[3], struct session *s, uint64_t first, uint32_t n);
 
+/*
+ * For a listing of the world's backend, or for one of its files: change it
+ * under us, in the first record's payload; remove it; copy its name to the
+ * BACKEND_NAME_MAX bytes at `arg`.  `arg` is else the world.
+ */
+int world_spoil(void *arg, const char *name, uint64_t size);
+int world_erase(void *arg, const char *name, uint64_t size);
+int world_copy_name(void *arg, const char *name, uint64_t size);
+
 #endif

@@ -20,44 +20,6 @@
 
 #include <cmocka.h>
 
-/* A file of the store changes under us: flip, or remove. */
-static int
-spoil(void *arg, const char *name, uint64_t size)
-{
-	struct world *w = arg;
-	char *path = fs_join(w->vault_dir, name);
-	FILE *f = fopen(path, "r+b");
-
-	assert_non_null(f);
-	(void)size;
-	/* Into the first record's payload. */
-	assert_int_equal(fseek(f, 48 + 72 + 20, SEEK_SET), 0);
-	assert_int_equal(fputc(0x5a, f), 0x5a);
-	assert_int_equal(fclose(f), 0);
-	free(path);
-	return 0;
-}
-
-static int
-erase(void *arg, const char *name, uint64_t size)
-{
-	struct world *w = arg;
-	char *path = fs_join(w->vault_dir, name);
-
-	(void)size;
-	assert_int_equal(remove(path), 0);
-	free(path);
-	return 0;
-}
-
-static int
-copy_name(void *arg, const char *name, uint64_t size)
-{
-	(void)size;
-	(void)snprintf(arg, BACKEND_NAME_MAX, "%s", name);
-	return 0;
-}
-
 /* What a member of the vault can make who wants to do harm: a record that is
  * whole, of an id that is not its own; other bytes, and no refs. */
 static void
@@ -195,14 +157,15 @@ test_other_record_heals(void **state)
 	world_put_data(a, 1);
 	world_put_data(b, 1);
 	assert_int_equal(session_close(a), 0);
-	assert_int_equal(w->b->ops->list(w->b, "packs", copy_name, name), 0);
+	assert_int_equal(
+	    w->b->ops->list(w->b, "packs", world_copy_name, name), 0);
 	assert_int_equal(session_close(b), 0);
 	a = world_log_in(w);
 	world_put_meta(a, 10, 1, 1);
 	assert_int_equal(session_close(a), 0);
 	assert_int_equal(others_of(w, 1), 1); /* with equal checksums */
 	vault_generation(before, w->v);
-	assert_int_equal(spoil(w, name, 0), 0);
+	assert_int_equal(world_spoil(w, name, 0), 0);
 	a = world_log_in(w);
 	world_get(counts, a, 1, 1);
 	assert_int_equal(counts[STORE_GOT_DAMAGED], 1);
@@ -220,7 +183,7 @@ test_other_record_heals(void **state)
 	assert_int_equal(counts[STORE_GOT_RECORD], 1);
 	assert_int_equal(session_close(a), 0);
 	world_close(w);
-	assert_int_equal(erase(w, name, 0), 0);
+	assert_int_equal(world_erase(w, name, 0), 0);
 	world_open(w);
 	a = world_log_in(w);
 	assert_true(world_have(a, 10));

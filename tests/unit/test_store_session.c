@@ -207,36 +207,6 @@ test_file_ids(void **state)
 	buf_release(&b);
 }
 
-/* A file of the store changes under us: flip, or remove. */
-static int
-spoil(void *arg, const char *name, uint64_t size)
-{
-	struct world *w = arg;
-	char *path = fs_join(w->vault_dir, name);
-	FILE *f = fopen(path, "r+b");
-
-	assert_non_null(f);
-	(void)size;
-	/* Into the first record's payload. */
-	assert_int_equal(fseek(f, 48 + 72 + 20, SEEK_SET), 0);
-	assert_int_equal(fputc(0x5a, f), 0x5a);
-	assert_int_equal(fclose(f), 0);
-	free(path);
-	return 0;
-}
-
-static int
-erase(void *arg, const char *name, uint64_t size)
-{
-	struct world *w = arg;
-	char *path = fs_join(w->vault_dir, name);
-
-	(void)size;
-	assert_int_equal(remove(path), 0);
-	free(path);
-	return 0;
-}
-
 /* A session that stores object 1 alone, then one with its ancestors. */
 static void
 store_chain(struct world *w)
@@ -267,7 +237,7 @@ test_damage_and_heal(void **state)
 	s = world_log_in(w);
 	world_put_data(s, 1);
 	assert_int_equal(session_close(s), 0);
-	assert_int_equal(w->b->ops->list(w->b, "packs", spoil, w), 0);
+	assert_int_equal(w->b->ops->list(w->b, "packs", world_spoil, w), 0);
 	s = world_log_in(w);
 	world_put_data(s, 2);
 	world_put_meta(s, 10, 1, 2);
@@ -337,7 +307,7 @@ test_report(void **state)
 	fixture_id(id, 99);
 	assert_int_equal(session_report(s, id), 0);
 	/* A bad one leaves, with its ancestors, and can be put again. */
-	assert_int_equal(w->b->ops->list(w->b, "packs", spoil, w), 0);
+	assert_int_equal(w->b->ops->list(w->b, "packs", world_spoil, w), 0);
 	fixture_id(id, 1);
 	assert_int_equal(session_report(s, id), 0);
 	assert_false(world_have(s, 1));
@@ -376,14 +346,6 @@ test_lost_index(void **state)
 	assert_memory_equal(before, after, 32);
 }
 
-static int
-copy_name(void *arg, const char *name, uint64_t size)
-{
-	(void)size;
-	(void)snprintf(arg, BACKEND_NAME_MAX, "%s", name);
-	return 0;
-}
-
 static void
 test_lost_pack(void **state)
 {
@@ -395,11 +357,12 @@ test_lost_pack(void **state)
 
 	world_put_data(s, 1);
 	assert_int_equal(session_close(s), 0);
-	assert_int_equal(w->b->ops->list(w->b, "packs", copy_name, name), 0);
+	assert_int_equal(
+	    w->b->ops->list(w->b, "packs", world_copy_name, name), 0);
 	store_chain(w);
 	vault_generation(before, w->v);
 	world_close(w);
-	assert_int_equal(erase(w, name, 0), 0);
+	assert_int_equal(world_erase(w, name, 0), 0);
 	world_open(w);
 	vault_generation(after, w->v);
 	assert_memory_not_equal(before, after, 32);
@@ -424,9 +387,9 @@ test_older_copy(void **state)
 	store_chain(w);
 	vault_generation(before, w->v);
 	assert_int_equal(
-	    w->b->ops->list(w->b, "snapshots", copy_name, name), 0);
+	    w->b->ops->list(w->b, "snapshots", world_copy_name, name), 0);
 	world_close(w);
-	assert_int_equal(erase(w, name, 0), 0);
+	assert_int_equal(world_erase(w, name, 0), 0);
 	world_open(w);
 	vault_generation(after, w->v);
 	assert_memory_not_equal(before, after, 32);
@@ -445,7 +408,8 @@ test_broken_footer(void **state)
 	world_put_data(s, 1);
 	world_put_data(s, 2);
 	assert_int_equal(session_close(s), 0);
-	assert_int_equal(w->b->ops->list(w->b, "packs", copy_name, name), 0);
+	assert_int_equal(
+	    w->b->ops->list(w->b, "packs", world_copy_name, name), 0);
 	assert_int_equal(w->b->ops->size(&size, w->b, name), 0);
 	world_close(w);
 	path = fs_join(w->vault_dir, name);
