@@ -17,17 +17,6 @@ teardown()
 	scenario_end
 }
 
-# lines TYPE...: ./out has objects of these types, in this order, as documented
-lines()
-{
-	local types
-	types=$("$tests_lib/jsonl.py" "$folder/out") || return 1
-	[ "$(tr '\n' ' ' <<<"$types")" = "$* " ] || {
-		echo "not $*:" && cat "$folder/out"
-		return 1
-	}
-}
-
 # member PROGRAM: what jq prints of the last object of ./out
 member()
 {
@@ -47,72 +36,72 @@ harmless()
 	server=$!
 	scenario_wait test -s started
 	cp started out
-	lines listening
+	objects listening
 	[ "$(member .port)" = "$port" ]
 	[ "$(member .insecure)" = false ]
 	exits 0 shash invite --store_dir store --json
-	lines invitation
+	objects invitation
 	invitation=$(member .invitation)
 	exits 0 shash register --dir work --url "http://127.0.0.1:$port/" \
 	    --invitation "$invitation" --label desk --json
-	lines registration
+	objects registration
 	[ "$(member .label)" = desk ]
 	[ "$(member .new_vault)" = true ]
 	[ "$(ls store/vaults)" = "$(member .vault)" ]
 	recovery=$(member .recovery_key)
 	exits 0 shash key --dir work --json
-	lines key
+	objects key
 	[ "$(member .recovery_key)" = "$recovery" ]
 	exits 0 shash backup --dir work --json
-	lines backup
+	objects backup
 	[ "$(member .key)" = "$("$tests_lib/address.py" work)" ]
 	[ "$(member '[.seq, .files, .dirs, .bytes, .unreadable] | @text')" = \
 	    '[1,2,2,4,0]' ]
 	cp out backup
 	exits 0 shash snapshots --dir work --json
-	lines snapshot
+	objects snapshot
 	[ "$(member .key)" = "$(jq -r .key backup)" ]
 	[ "$(member .receive_ns)" = "$(jq -r .receive_ns backup)" ]
 	[ "$(member .dir)" = "$folder/work" ]
 	exits 0 shash restore --dir work --dest copy --json
-	lines restore
+	objects restore
 	[ "$(member '[.seq, .files, .dirs, .bytes, .failed] | @text')" = \
 	    '[1,2,2,4,0]' ]
 	exits 0 shash scan --dir copy --json
-	lines scan
+	objects scan
 	[ "$(member .key)" = "$(jq -r .key backup)" ]
 	exits 0 shash scan --dir copy/one --json
-	lines scan
+	objects scan
 	[ "$(member .key)" = "$(b3sum --no-names copy/one)" ]
 	exits 0 shash verify --store_dir store --json
-	lines verify
+	objects verify
 	[ "$(member '[.vaults, .snapshots, .findings] | @text')" = '[1,1,0]' ]
 	exits 0 shash reindex --store_dir store --json
-	lines reindex
+	objects reindex
 	exits 0 shash stop --store_dir store --json
-	lines stopped
+	objects stopped
 	wait "$server"
 	server=
 	# The same without one.
 	exits 0 shash verify --store_dir store --json
-	lines verify
+	objects verify
 	exits 0 shash reindex --store_dir store --json
-	lines reindex
+	objects reindex
 	[ "$(member .vaults)" = 1 ]
 }
 
 @test "an error is the last object, with the exit code" {
 	exits 10 shash backup --dir work --json
-	lines error
+	objects error
 	[ "$(member .exit_code)" = 10 ]
 	[ "shash: $(member .message)" = "$(cat err)" ]
 	exits 14 shash scan --dir absent --json
-	lines error
+	objects error
 	[ "$(member .exit_code)" = 14 ]
 	exits 2 shash backup --jso --json
-	lines error
+	objects error
 	exits 2 shash bakup --json
-	lines error
+	objects error
 	[ "$(member .exit_code)" = 2 ]
 	exits 2 shash bakup
 	[ ! -s out ]
@@ -126,12 +115,12 @@ harmless()
 	printf '\xff\xff\xff\xff' |
 	    dd of="$pack" bs=1 seek=100000 conv=notrunc status=none
 	exits 13 shash verify --store_dir store --json
-	lines finding finding verify error
+	objects finding finding verify error
 	[ "$(jq -r 'select(.type == "finding").where' out | head -n 1)" = \
 	    "${pack#store/}" ]
 	[ "$(jq 'select(.type == "verify").findings' out)" = 2 ]
 	exits 13 shash restore --dir work --dest copy --json
-	lines warning restore error
+	objects warning restore error
 	[ "$(jq 'select(.type == "restore").damaged' out)" = 1 ]
 	snapshot=$(find store/vaults -name '*.snap')
 	truncate -s -1 "$snapshot"
@@ -145,19 +134,19 @@ harmless()
 	mv work "$dir"
 	shash register --dir "$dir" --url "file://$folder/store" 2>err
 	exits 0 shash backup --dir "$dir" --json
-	lines backup
+	objects backup
 	[ "$(member .dir)" = "$folder/"$'w\xef\xbf\xbdrk\e[31m' ]
 	[ "$(member .dir_b64 | base64 -d)" = "$folder/$dir" ]
 	exits 0 shash snapshots --dir "$dir" --json
-	lines snapshot
+	objects snapshot
 	[ "$(member .dir_b64 | base64 -d)" = "$folder/$dir" ]
 	exits 0 shash snapshots --dir "$dir"
 	harmless out
 	exits 0 shash scan --dir "$dir" --json
-	lines scan
+	objects scan
 	[ "$(member .dir_b64 | base64 -d)" = "$dir" ]
 	exits 0 shash restore --dir "$dir" --dest "co$dir" --json
-	lines restore
+	objects restore
 	[ "$(member .dest_b64 | base64 -d)" = "co$dir" ]
 	harmless err
 }
@@ -168,7 +157,7 @@ harmless()
 	echo secret >"mine/$name"
 	chmod 0 "mine/$name"
 	exits 3 scenario_nobody shash scan --dir "$folder/mine" --json
-	lines warning scan error
+	objects warning scan error
 	[ "$(jq -r 'select(.type == "warning").path_b64' out | base64 -d |
 	    od -c)" = "$(printf %s "$name" | od -c)" ]
 	[ "$(jq 'select(.type == "scan").unreadable' out)" = 1 ]

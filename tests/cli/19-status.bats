@@ -18,17 +18,6 @@ teardown()
 	scenario_end
 }
 
-# lines TYPE...: ./out has objects of these types, in this order, as documented
-lines()
-{
-	local types
-	types=$("$tests_lib/jsonl.py" "$folder/out") || return 1
-	[ "$(tr '\n' ' ' <<<"$types")" = "$* " ] || {
-		echo "not $*:" && cat "$folder/out"
-		return 1
-	}
-}
-
 # member TYPE PROGRAM: what jq prints of the first such object of ./out
 member()
 {
@@ -50,7 +39,7 @@ member()
 	grep -qx 'last       no snapshot yet' out
 	[ ! -s err ]
 	exits 0 shash status --dir work --json
-	lines status
+	objects status
 	[ "$(member status .seq)" = null ]
 	key=$(shash backup --dir work 2>/dev/null)
 	for server_is in answers 'does not answer'; do
@@ -69,7 +58,7 @@ member()
 		[ "$(member status '[.seq, .files, .bytes] | @text')" = \
 		    "[1,2,$(cat work/* | wc -c)]" ]
 	done
-	lines status error
+	objects status error
 	[ "$(member status .reachable)" = false ]
 	[ "$(member error .exit_code)" = 11 ]
 }
@@ -113,7 +102,7 @@ agrees()
 	exits 10 shash status --store_dir mine
 	scenario_serve store
 	exits 0 shash status --store_dir store --json
-	lines store
+	objects store
 	[ "$(member store '[.running, .port, .mounts, .packs] | @text')" = \
 	    "[true,$port,0,0]" ]
 	scenario_register work --label 'my desk' 2>/dev/null
@@ -123,7 +112,7 @@ agrees()
 	shash backup --dir work 2>/dev/null
 	snapshot=$(shash snapshots --dir work --json | tail -n 1)
 	exits 0 shash status --store_dir store --json
-	lines store mount mount
+	objects store mount mount
 	agrees
 	[ "$(jq -r 'select(.type == "mount").label' out | tail -n 1)" = \
 	    'my desk' ]
@@ -146,7 +135,7 @@ agrees()
 	[ -z "$(LC_ALL=C tr -d '\n -~' <out)" ]
 	scenario_stop
 	exits 0 shash status --store_dir store --json
-	lines store mount mount
+	objects store mount mount
 	agrees
 	[ "$(member store .running)" = false ]
 	exits 0 shash status --store_dir store -v
@@ -172,7 +161,7 @@ agrees()
 	wait "$client"
 	truncate -s -1 "$(find store -name '0000000002.snap')"
 	exits 0 shash status --store_dir store --json
-	lines store mount
+	objects store mount
 	agrees
 	[ "$(member store .damaged)" = 1 ]
 	[ "$(member mount '[.seq, .snapshots, .damaged] | @text')" = '[1,2,1]' ]

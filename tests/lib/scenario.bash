@@ -183,6 +183,18 @@ says()
 	}
 }
 
+# objects TYPE...: the stdout of the last `exits` has JSON objects of these
+# types, in this order, as docs/json.md has them
+objects()
+{
+	local types
+	types=$("$tests_lib/jsonl.py" "$folder/out") || return 1
+	[ "$(tr '\n' ' ' <<<"$types")" = "$* " ] || {
+		echo "not $*:" && cat "$folder/out"
+		return 1
+	}
+}
+
 # scenario_stop: SIGTERM to the server; fails when it did not end cleanly.
 scenario_stop()
 {
