@@ -57,6 +57,17 @@ ended()
 	[ "$rc" -eq "$1" ] || { echo "exit code $rc"; cat err; return 1; }
 }
 
+# cut_off COMMAND...: the server goes away while COMMAND, in the background,
+# waits for a proxy that holds what it has
+cut_off()
+{
+	"$@" >out 2>err 3>&- &
+	client=$!
+	scenario_wait test -e wire.reached
+	away
+	kill -USR1 "$proxy"
+}
+
 @test "away at the start" {
 	scenario_register work 2>/dev/null
 	away
@@ -78,11 +89,7 @@ ended()
 @test "away in the middle of a backup" {
 	behind_proxy
 	held $((8 * MIB))
-	shash backup --dir work >out 2>err 3>&- &
-	client=$!
-	scenario_wait test -e wire.reached
-	away
-	kill -USR1 "$proxy"
+	cut_off shash backup --dir work
 	scenario_wait grep -q 'trying again' err
 	scenario_serve_at store "$port"
 	ended 0
@@ -102,11 +109,7 @@ ended()
 	    grep -abo 'POST /v1/commit' | head -n 1 | cut -d : -f 1)
 	[ "$before" -gt 0 ]
 	held $((before + 100))
-	shash backup --dir work >out 2>err 3>&- &
-	client=$!
-	scenario_wait test -e wire.reached
-	away
-	kill -USR1 "$proxy"
+	cut_off shash backup --dir work
 	scenario_wait grep -q 'trying again' err
 	scenario_serve_at store "$port"
 	ended 0
@@ -116,11 +119,7 @@ ended()
 @test "away for too long, in the middle: the next backup goes on" {
 	behind_proxy
 	held $((12 * MIB))
-	shash backup --dir work --retry 1s >out 2>err 3>&- &
-	client=$!
-	scenario_wait test -e wire.reached
-	away
-	kill -USR1 "$proxy"
+	cut_off shash backup --dir work --retry 1s
 	ended 11
 	[ ! -s out ]
 	scenario_serve_at store "$port"
@@ -143,11 +142,7 @@ ended()
 	# the first of them, before what they ask for came.
 	scenario_proxy wire --hold 1200
 	sed -i "s|http://[^\"]*|$proxy_url|" work/.shamo/config.json
-	shash restore --dir work --dest copy >out 2>err 3>&- &
-	client=$!
-	scenario_wait test -e wire.reached
-	away
-	kill -USR1 "$proxy"
+	cut_off shash restore --dir work --dest copy
 	scenario_wait grep -q 'trying again' err
 	scenario_serve_at store "$port"
 	ended 0
