@@ -169,17 +169,30 @@ open_environment(struct cache *c, const char *path)
 	return rc;
 }
 
+/* NULL for want of memory. */
+static struct cache *
+new_cache(const uint8_t check_key[HASH_BYTES], const struct cache_head *head)
+{
+	struct cache *c = calloc(1, sizeof(*c));
+
+	if (c == NULL) {
+		(void)err_nomem(sizeof(*c)); /* the caller sees NULL */
+		return NULL;
+	}
+	memcpy(c->check_key, check_key, HASH_BYTES);
+	c->head = *head;
+	return c;
+}
+
 int
 cache_open(struct cache **out, const char *path,
     const uint8_t check_key[HASH_BYTES], const struct cache_head *head)
 {
-	struct cache *c = calloc(1, sizeof(*c));
+	struct cache *c = new_cache(check_key, head);
 	int rc;
 
 	if (c == NULL)
-		return err_nomem(sizeof(*c));
-	memcpy(c->check_key, check_key, HASH_BYTES);
-	c->head = *head;
+		return ERR_NOMEM;
 	rc = open_environment(c, path);
 	if (rc == ERR_DAMAGED) {
 		/* A cache may be lost at any time: begin anew. */
@@ -204,13 +217,11 @@ int
 cache_look(struct cache **out, const char *path,
     const uint8_t check_key[HASH_BYTES], const struct cache_head *head)
 {
-	struct cache *c = calloc(1, sizeof(*c));
+	struct cache *c = new_cache(check_key, head);
 	int rc;
 
 	if (c == NULL)
-		return err_nomem(sizeof(*c));
-	memcpy(c->check_key, check_key, HASH_BYTES);
-	c->head = *head;
+		return ERR_NOMEM;
 	c->looking = 1;
 	rc = open_environment(c, path);
 	if (rc != 0) {
