@@ -77,17 +77,23 @@ add_part(struct restore_globs *g, const char *path, const char *p, size_t len)
 }
 
 int
-restore_globs_add(struct restore_globs *g, const char *path)
+restore_globs_relative(const char *path)
 {
-	unsigned first = g->nparts;
-	const char *p = path, *end;
-	int rc = 0;
-
 	if (path[0] == '/')
 		return err_set(ERR_USAGE,
 		    "'%s' is absolute: paths are relative to the directory "
 		    "that was backed up",
 		    path);
+	return 0;
+}
+
+int
+restore_globs_add(struct restore_globs *g, const char *path)
+{
+	unsigned first = g->nparts;
+	const char *p = path, *end;
+	int rc = restore_globs_relative(path);
+
 	while (rc == 0 && *p != '\0') {
 		end = strchr(p, '/');
 		if (end == NULL)

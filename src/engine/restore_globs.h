@@ -26,6 +26,9 @@ struct restore_globs_at {
 
 int restore_globs_new(struct restore_globs **out); /* ERR_NOMEM */
 void restore_globs_free(struct restore_globs *g); /* NULL is fine */
+/* Whether a path, pattern or not, counts from the snapshot's root on: 0, or
+ * ERR_USAGE. */
+int restore_globs_relative(const char *path);
 /* Add a path, which outlives `g`.  ERR_USAGE: absolute, "..", a pattern that
  * matches nothing, too many parts; ERR_NOMEM. */
 int restore_globs_add(struct restore_globs *g, const char *path);

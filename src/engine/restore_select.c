@@ -26,11 +26,8 @@ parse(struct path *p, const char *text)
 	char *save = NULL, *part;
 	size_t room = 1;
 
-	if (text[0] == '/')
-		return err_set(ERR_USAGE,
-		    "'%s' is absolute: paths are relative to the directory "
-		    "that was backed up",
-		    text);
+	if (restore_globs_relative(text) != 0)
+		return ERR_USAGE;
 	for (const char *c = text; *c != '\0'; c++)
 		room += *c == '/';
 	p->text = text;
