@@ -38,6 +38,13 @@ get(struct store *s, const uint8_t *ids, uint32_t n, store_got_fn *got,
 }
 
 static int
+get_other(struct store *s, const uint8_t id[STORE_ID_BYTES], const uint8_t *bad,
+    uint32_t n, store_got_fn *got, void *arg)
+{
+	return real(s)->ops->get_other(real(s), id, bad, n, got, arg);
+}
+
+static int
 commit(struct store *s, struct store_receipt *receipt, struct buf *missing,
     const uint8_t *snapshot, size_t len)
 {
@@ -54,6 +61,15 @@ snapshots(struct store *s, const uint8_t mount[STORE_NAME_BYTES],
     store_snapshot_fn *found, void *arg)
 {
 	return real(s)->ops->snapshots(real(s), mount, found, arg);
+}
+
+static int
+tombs(struct store *s, const uint8_t mount[STORE_NAME_BYTES],
+    store_snapshot_fn *found, void *arg)
+{
+	if (real(s)->ops->tombs == NULL)
+		return 0; /* it retires nothing */
+	return real(s)->ops->tombs(real(s), mount, found, arg);
 }
 
 static int
@@ -79,8 +95,10 @@ static const struct store_ops ops = {
     .have_files = have_files,
     .put = put,
     .get = get,
+    .get_other = get_other,
     .commit = commit,
     .snapshots = snapshots,
+    .tombs = tombs,
     .mounts = mounts,
     .report = report,
     .settle = NULL,

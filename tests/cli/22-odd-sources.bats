@@ -99,7 +99,8 @@ times()
 		facts()
 		{
 			(cd "$1" && getfacl -R -n -p below file able &&
-			    getcap able && getfattr -R -h -d -m - -e hex 			    below file able)
+			    getcap able && getfattr -R -h -d -m - \
+			    -e hex below file able)
 		}
 		[ "$(facts work/tree | grep -c ^default:user:123)" -eq 2 ]
 		facts work/tree | grep -q cap_net_raw
