@@ -4,9 +4,9 @@
 /*
  * A large file written past the page cache, in aligned pieces from three
  * buffers that are used again and again: two threads of its own write while the
- * next one is filled.  The cache costs more time than everything else that a restore
- * does to a byte, and drives out of memory what the machine needs.  Ends that
- * are not aligned go through the cache.
+ * next one is filled.  The cache costs more time than everything else that a
+ * restore does to a byte, and drives out of memory what the machine needs.
+ * Ends that are not aligned go through the cache.
  *
  * Thread use: one thread at a time.
  */
