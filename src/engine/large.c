@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "base/limits.h"
 #include "base/os.h"
+#include "engine/ahead.h"
 #include "engine/cuts.h"
 #include "engine/hasher.h"
 #include "engine/reader.h"
@@ -27,10 +28,17 @@ static const uint8_t zeros[ZERO_BYTES];
 
 struct large {
 	struct run *run;
-	uint8_t *data; /* window of the file */
+	/*
+	 * Two pieces of the file, each behind room for what the piece before it
+	 * left uncut: one is cut and hashed while the other is read.
+	 */
+	uint8_t *piece[2];
+	size_t room;
+	unsigned side; /* the piece at hand */
+	uint8_t *data; /* window of the file: what is not cut */
 	size_t len;
-	size_t cap;
 	size_t passed; /* of it, without a cut */
+	struct ahead ahead;
 	struct hasher hasher;
 	struct extent_writer *extents; /* NULL in a scan */
 	struct worker *worker; /* it belongs to */
@@ -43,11 +51,13 @@ large_free(struct large *l)
 {
 	if (l == NULL)
 		return;
+	ahead_release(&l->ahead);
 	hasher_release(&l->hasher);
 	extent_writer_free(l->extents);
 	cuts_free(l->cuts);
 	object_release(&l->chunk);
-	free(l->data);
+	free(l->piece[0]);
+	free(l->piece[1]);
 	free(l);
 }
 
@@ -72,15 +82,16 @@ large_new(struct large **out, struct worker *w)
 	memset(l, 0, sizeof(*l));
 	object_init(&l->chunk, OBJECT_CHUNK);
 	hasher_init(&l->hasher, w->run->crew);
+	ahead_init(&l->ahead, w->run->crew);
 	l->run = w->run;
 	l->worker = w;
-	l->cap = READ_BYTES;
 	/* What chunker_cut() leaves is shorter than the longest chunk. */
 	if (w->run->store != NULL)
-		l->cap += w->run->chunker.max_bytes;
-	l->data = malloc(l->cap);
-	if (l->data == NULL)
-		r = err_nomem(l->cap);
+		l->room = w->run->chunker.max_bytes;
+	l->piece[0] = malloc(l->room + READ_BYTES);
+	l->piece[1] = malloc(l->room + READ_BYTES);
+	if (l->piece[0] == NULL || l->piece[1] == NULL)
+		r = err_nomem(l->room + READ_BYTES);
 	if (r == 0 && w->run->store != NULL)
 		r = extent_writer_new(&l->extents, emit_map, w);
 	if (r == 0 && w->run->store != NULL)
@@ -110,7 +121,7 @@ add_chunk(struct large *l, const uint8_t *p, size_t len)
 	return extent_writer_add(l->extents, &e);
 }
 
-/* Cut what is in the window; the rest moves to its front. */
+/* Cut what is in the window; the rest stays. */
 static int
 cut(struct large *l, int final)
 {
@@ -144,10 +155,34 @@ cut(struct large *l, int final)
 			return r;
 		at += n;
 	}
-	hasher_wait(&l->hasher); /* what it hashes is moved, then read over */
-	memmove(l->data, l->data + at, l->len - at);
+	l->data += at;
 	l->len -= at;
 	return 0;
+}
+
+/* Begin to read what follows into the piece that is not at hand, and that was
+ * hashed before the one at hand was. */
+static void
+read_next(struct large *l, int fd, uint64_t at, uint64_t end)
+{
+	size_t want = end - at < READ_BYTES ? (size_t)(end - at) : READ_BYTES;
+
+	ahead_begin(&l->ahead, l->piece[1 - l->side] + l->room, want, fd, at);
+}
+
+/* The piece that was read last joins the window. */
+static void
+join(struct large *l, size_t len)
+{
+	uint8_t *p;
+
+	l->side = 1 - l->side;
+	p = l->piece[l->side] + l->room;
+	hasher_add(&l->hasher, p, len);
+	if (l->len > 0)
+		memcpy(p - l->len, l->data, l->len);
+	l->data = p - l->len;
+	l->len += len;
 }
 
 /*
@@ -158,30 +193,27 @@ static int
 read_data(struct large *l, int fd, uint64_t *pos, uint64_t end)
 {
 	uint64_t at = *pos;
-	size_t want;
 	ssize_t n;
 	int r;
 
 	l->len = 0;
 	l->passed = 0;
+	read_next(l, fd, at, end);
 	do {
-		r = fate_check(&l->run->fate);
-		if (r != 0)
-			return r;
-		want = end - at < READ_BYTES ? (size_t)(end - at) : READ_BYTES;
-		n = pread(fd, l->data + l->len, want, (off_t)at);
-		if (n < 0 && errno == EINTR)
-			continue;
+		n = ahead_wait(&l->ahead);
 		if (n < 0)
 			return ERR_SOURCE;
-		hasher_add(&l->hasher, l->data + l->len, (size_t)n);
-		l->len += (size_t)n;
 		at += (uint64_t)n;
 		if (n == 0)
 			end = at;
+		join(l, (size_t)n);
+		if (at < end)
+			read_next(l, fd, at, end);
 		(void)atomic_fetch_add(
 		    &l->run->notes.counts->bytes_read, (uint64_t)n);
-		r = cut(l, at == end);
+		r = fate_check(&l->run->fate);
+		if (r == 0)
+			r = cut(l, at == end);
 		if (r != 0)
 			return r;
 	} while (at < end);
@@ -285,7 +317,8 @@ read_content(uint64_t *size, struct large *l, int fd, const struct stat *st)
 		if (pos < end)
 			break; /* it has become shorter */
 	}
-	hasher_wait(&l->hasher); /* an error left it at work */
+	hasher_wait(&l->hasher); /* an error left them at work */
+	(void)ahead_wait(&l->ahead);
 	*size = pos;
 	return r;
 }

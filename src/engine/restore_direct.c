@@ -258,8 +258,7 @@ restore_direct_new(struct restore_direct **out, int fd, uint64_t size)
 	d->fd = fd;
 	pool_lock_init(&d->lock);
 	pool_cond_init(&d->changed);
-	if (posix_memalign(&memory, ALIGN, (size_t)BUFFERS * BUFFER_BYTES) !=
-	    0)
+	if (posix_memalign(&memory, ALIGN, (size_t)BUFFERS * BUFFER_BYTES) != 0)
 		memory = NULL;
 	d->memory = memory;
 	if (memory == NULL || set_direct(d, 1) != 0) {
