@@ -113,7 +113,8 @@ RUN = BUILD=$(BUILD) SHASH=$(abspath $(BUILD)/shash) tools/run-tests
 
 .PHONY: all benches help quickstart check check-unit check-cli check-tools \
 	check-main check-san cover watch fuzz check-real check-long tidy format \
-	bench install uninstall clean tests deps _check _cover _quickstart _fuzz FORCE
+	bench install uninstall deb check-deb clean tests deps _check _cover \
+	_quickstart _fuzz FORCE
 
 all: $(LIB) $(PROG) ## build build/shash and build/libhashstore.a (default)
 
@@ -220,6 +221,12 @@ uninstall: ## remove what install put there
 	rm -f $(DESTDIR)$(PREFIX)/bin/shash \
 	    $(COMPLETION_BASH) $(COMPLETION_ZSH) $(COMPLETION_FISH) \
 	    $(MAN:man/%=$(DESTDIR)$(MANDIR)/man1/%)
+
+deb: all ## build a Debian package below BUILD
+	@BUILD=$(BUILD) MAKE='$(MAKE)' tools/deb
+
+check-deb: deb ## install the package in a layer over this machine, use it
+	@$(RUN) $(sort $(wildcard tests/deb/*.bats))
 
 clean: ## remove everything built
 	rm -rf $(BUILD)

@@ -15,6 +15,8 @@ packages=(
 	diffutils git zsh fish jq libcap2-bin
 	# tidy
 	clang-format clang-tidy cppcheck shellcheck mandoc
+	# package
+	dpkg-dev fakeroot lintian systemd
 )
 
 missing=()
