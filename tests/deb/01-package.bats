@@ -145,7 +145,7 @@ teardown()
 	cd layer/up
 	find . \( -path ./var/lib/dpkg -o -path ./var/cache -o \
 	    -path ./var/log \) -prune -o ! -type d -print |
-	    grep -v '^./etc/\(passwd\|group\|shadow\|gshadow\|subuid\|subgid\)-\?$' \
+	    grep -vE '^./etc/(g?shadow-?|passwd-?|group-?|sub[ug]id-?|.pwd.lock)$' \
 	    >../../left || true
 	cat ../../left
 	[ ! -s ../../left ]

@@ -28,6 +28,7 @@ twig_count(void)
 	return 1;
 }
 END
+	printf 'What twigs are.\n\ntwig.[ch]  twigs are counted\n' >src/base/DESIGN
 	printf '# Tree\n\nRun `make all`; read `src/base/twig.h`.\n' >README.md
 	unset BUILD
 }
@@ -229,4 +230,22 @@ compile()
 	run tools/tidy manuals
 	echo "$output"
 	[ "$status" -eq 0 ]
+}
+
+@test "a DESIGN that is missing, incomplete or of another time" {
+	run tools/tidy design
+	[ "$status" -eq 0 ]
+	echo 'int branch_count;' >src/base/branch.c
+	run tools/tidy design
+	[ "$status" -eq 1 ]
+	[[ $output == *'src/base/DESIGN:3: branch.c has no line'* ]]
+	printf 'branch.c   branches\nleaf.[ch]  leaves\n' >>src/base/DESIGN
+	run tools/tidy design
+	[ "$status" -eq 1 ]
+	[[ $output == *'src/base/DESIGN:5: there is no leaf.c'* ]]
+	[[ $output != *branch* ]]
+	rm src/base/DESIGN
+	run tools/tidy design
+	[ "$status" -eq 1 ]
+	[[ $output == *'src/base/DESIGN:1: missing'* ]]
 }
