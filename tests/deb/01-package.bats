@@ -61,7 +61,8 @@ teardown()
 	[ "$(command -v shash)" = /usr/bin/shash ]
 	zcat /usr/share/man/man1/shash.1.gz | mandoc -T lint -W error
 	bash -n /usr/share/bash-completion/completions/shash
-	[ "$(stat -c '%U %G %a' /var/lib/hashstore)" = 'hashstore hashstore 700' ]
+	[ "$(stat -c '%U %G %a' /var/lib/hashstore)" = \
+	    'hashstore hashstore 700' ]
 	! ls /etc/systemd/system/*.wants | grep -E 'hashstore|shash'
 
 	# As the unit says it.
@@ -145,8 +146,8 @@ teardown()
 	cd layer/up
 	find . \( -path ./var/lib/dpkg -o -path ./var/cache -o \
 	    -path ./var/log \) -prune -o ! -type d -print |
-	    grep -vE '^./etc/(g?shadow-?|passwd-?|group-?|sub[ug]id-?|.pwd.lock)$' \
-	    >../../left || true
+	    grep -vE -e '^./etc/(g?shadow|passwd|group|sub[ug]id)-?$' \
+	        -e '^./etc/.pwd.lock$' >../../left || true
 	cat ../../left
 	[ ! -s ../../left ]
 	EOF
