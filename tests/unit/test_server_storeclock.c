@@ -75,7 +75,7 @@ test_elapsed(void **state)
 static void
 test_histories(void **state)
 {
-	int64_t store, real, wall, mono, before, lowest, highest, step;
+	int64_t store, wall, mono, before, lowest, highest, step;
 	struct storeclock_reading then, now;
 	int64_t running, boots;
 	int round, i;
@@ -89,10 +89,9 @@ test_histories(void **state)
 		then.wall_ns = lowest = highest = wall;
 		then.boot[0] = 'a';
 		store = wall;
-		real = running = boots = 0;
+		running = boots = 0;
 		for (i = 0; i < 50; i++) {
 			step = (int64_t)draw(draw(5) ? DAY : 30 * DAY);
-			real += step;
 			memset(&now, 0, sizeof(now));
 			now.boot[0] = then.boot[0];
 			if (draw(3) == 0) { /* off, and on again */
