@@ -8,7 +8,7 @@ _shash_options()
 	    --exclude_caches'
 
 	case $1 in
-	start) echo '--store_dir --port --listen --insecure' ;;
+	start) echo '--store_dir --port --listen --insecure --scrub_days' ;;
 	stop) echo '--store_dir --port' ;;
 	invite) echo '--store_dir --ttl' ;;
 	register)
@@ -107,7 +107,7 @@ _shash_value()
 	__chunker)
 		mapfile -t COMPREPLY < <(compgen -W 'gear private' -- "$3")
 		;;
-	__port | __listen | __ttl | __url | __invitation | __label | \
+	__port | __listen | __scrub_days | __ttl | __url | __invitation | __label | \
 	    __recovery_key | __retry | __exclude | __tag | __mount | \
 	    __last | __hourly | __daily | __weekly | __monthly | __yearly | \
 	    __within | __floor | __grace) ;;

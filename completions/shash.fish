@@ -107,6 +107,8 @@ complete -c shash -n '__shash_is start' -l listen -x \
 	-d 'only on this numeric address [all]'
 complete -c shash -n '__shash_is start' -l insecure \
 	-d 'let anybody register, without an invitation'
+complete -c shash -n '__shash_is start' -l scrub_days -x \
+	-d 'read every pack once in N days, 0: never [30]'
 complete -c shash -n "__shash_is $commands" -l json \
 	-d 'print JSON, one object per line'
 complete -c shash -n "__shash_is $commands" -l quiet -s q \

@@ -7,6 +7,7 @@
 #include "cli/cli.h"
 #include "cli/jsonl.h"
 #include "cli/mode.h"
+#include "server/scrubber.h"
 #include "server/server.h"
 
 #include <string.h>
@@ -31,7 +32,7 @@ int
 cmd_start(int argc, char **argv)
 {
 	const char *store_dir = ".", *listen = NULL;
-	long port = SERVER_PORT_DEFAULT;
+	long port = SERVER_PORT_DEFAULT, scrub_days = SCRUBBER_DAYS_DEFAULT;
 	int insecure = 0, rc;
 	const struct args_option options[] = {
 	    {"store_dir", ARGS_TEXT, &store_dir, "D",
@@ -42,9 +43,12 @@ cmd_start(int argc, char **argv)
 		"only on this numeric address [all]", 0, 0},
 	    {"insecure", ARGS_FLAG, &insecure, NULL,
 		"let anybody register, without an invitation", 0, 0},
+	    {"scrub_days", ARGS_NUMBER, &scrub_days, "N",
+		"read every pack once in N days, 0: never [30]", 0, 3650},
 	    {NULL, ARGS_FLAG, NULL, NULL, NULL, 0, 0}};
 	const struct args_command command = {"start",
-	    "[--store_dir D] [--port N] [--listen ADDR] [--insecure]",
+	    "[--store_dir D] [--port N] [--listen ADDR] [--insecure]\n"
+	    "                   [--scrub_days N]",
 	    "Serve a store until 'shash stop', SIGTERM or SIGINT.",
 	    "Runs in the foreground and logs to stderr. A word 'start' after "
 	    "the\noptions is accepted and means nothing.",
@@ -64,6 +68,7 @@ cmd_start(int argc, char **argv)
 	o.listen = listen;
 	o.port = (uint16_t)port;
 	o.insecure = insecure;
+	o.scrub_days = (unsigned)scrub_days;
 	o.open_backend = backend_dir_open;
 	if (mode.json)
 		o.ready = on_ready;

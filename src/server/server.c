@@ -9,6 +9,7 @@
 #include "server/dispatch.h"
 #include "server/inspect.h"
 #include "server/retention.h"
+#include "server/scrubber.h"
 #include "server/sessions.h"
 #include "server/sweeper.h"
 #include "server/vaults.h"
@@ -46,6 +47,7 @@ struct server {
 	struct http_server *http;
 	struct inspect inspect;
 	struct sweeper *sweeper;
+	struct scrubber *scrubber;
 	struct retention *retention;
 	struct control *control;
 };
@@ -108,6 +110,9 @@ start(struct server *s, const struct server_options *o)
 		r = start_http(s, o);
 	if (r == 0)
 		r = sweeper_start(&s->sweeper, s->account, s->vaults);
+	if (r == 0 && o->scrub_days > 0)
+		r = scrubber_start(
+		    &s->scrubber, s->account, s->vaults, o->scrub_days);
 	if (r == 0)
 		r = retention_start(&s->retention, s->account, s->vaults);
 	if (r < 0)
@@ -125,6 +130,7 @@ end(struct server *s)
 	http_server_stop(s->http);
 	sweeper_halt(s->sweeper);
 	control_close(s->control);
+	scrubber_stop(s->scrubber);
 	sweeper_stop(s->sweeper);
 	sessions_free(s->sessions);
 	retention_stop(s->retention);

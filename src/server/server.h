@@ -16,6 +16,7 @@ struct server_options {
 	const char *listen; /* numeric address; NULL: all */
 	uint16_t port; /* 0: any free one */
 	int insecure; /* register without an invitation */
+	unsigned scrub_days; /* every pack is read once in so many; 0: never */
 	/*
 	 * Opens the backend of the vault in `vault_dir`, which lays files
 	 * under way into `incoming_dir`.

@@ -485,7 +485,7 @@ sw_has(struct sweep_world *w, uint64_t state)
 }
 
 void
-sw_damage(struct sweep_world *w, uint64_t number)
+sw_flip(struct sweep_world *w, uint64_t number)
 {
 	char path[PACK_PATH_BYTES];
 	struct index_object o;
@@ -506,6 +506,15 @@ sw_damage(struct sweep_world *w, uint64_t number)
 	pack_path(path, p.name);
 	ret = backend_mem_flip(w->b, path, o.offset + o.length - 1, 1);
 	assert(ret == 0);
+}
+
+void
+sw_damage(struct sweep_world *w, uint64_t number)
+{
+	uint8_t id[32];
+
+	sw_flip(w, number);
+	fixture_id(id, number);
 	(void)vault_damaged(w->v, id, NULL); /* a cut may end it */
 }
 

@@ -69,7 +69,9 @@ int sw_delete(struct sweep_world *w, unsigned mount, uint64_t seq);
 /* A sweep to its end, or until it waits. */
 int sw_sweep(struct sweep_world *w, struct sweep_counts *out);
 int sw_sweep_begin(struct sweep **out, struct sweep_world *w);
-/* Damage the record of an object on the disk, and let the store see it. */
+/* Damage the record of an object on the disk. */
+void sw_flip(struct sweep_world *w, uint64_t number);
+/* The same, and let the store see it. */
 void sw_damage(struct sweep_world *w, uint64_t number);
 /* An object of a state, at random. */
 uint64_t sw_pick(struct sweep_world *w, uint64_t state);

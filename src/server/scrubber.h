@@ -1,0 +1,26 @@
+#ifndef HS_SERVER_SCRUBBER_H
+#define HS_SERVER_SCRUBBER_H
+
+/*
+ * Scrubs the vaults of a running server in the background, so fast that each
+ * byte is read once in so many days (store/scrub.h).
+ */
+
+#include <stdint.h>
+
+struct account;
+struct scrubber;
+struct vaults;
+
+#define SCRUBBER_DAYS_DEFAULT 30
+
+/* `days` is at least 1. */
+int scrubber_start(struct scrubber **out, const struct account *a,
+    struct vaults *vs, unsigned days);
+/* Waits for a pack under way; NULL is fine. */
+void scrubber_stop(struct scrubber *sc);
+
+/* Bytes of `total` that may be read in `ms`, for one round in `days`. */
+uint64_t scrubber_share(uint64_t total, unsigned ms, unsigned days);
+
+#endif
