@@ -36,6 +36,8 @@ struct mem {
 	char bad_name[BACKEND_NAME_MAX]; /* empty: no bad sector */
 	char hidden[BACKEND_NAME_MAX]; /* empty: lists are whole */
 	uint64_t changes;
+	void (*before_get)(void *arg);
+	void *before_get_arg;
 	uint64_t bad_at;
 	uint64_t fired;
 	enum backend_mem_step fired_kind;
@@ -266,9 +268,13 @@ static int
 get(struct backend *b, const char *name, void *out, size_t len, uint64_t offset)
 {
 	struct mem *m = of(b);
+	void (*hook)(void *arg) = m->before_get;
 	const struct object *o;
 	int ret;
 
+	m->before_get = NULL;
+	if (hook != NULL)
+		hook(m->before_get_arg);
 	pool_lock_enter(&m->lock);
 	ret = step(m, BACKEND_MEM_GET);
 	if (ret >= 0)
@@ -613,6 +619,13 @@ backend_mem_hide(struct backend *b, const char *name)
 
 	(void)snprintf(m->hidden, sizeof(m->hidden), "%s",
 	    name == NULL ? "" : name); /* a longer name is none of ours */
+}
+
+void
+backend_mem_before_get(struct backend *b, void (*hook)(void *arg), void *arg)
+{
+	of(b)->before_get_arg = arg;
+	of(b)->before_get = hook;
 }
 
 uint64_t

@@ -78,6 +78,9 @@ void backend_mem_bad(struct backend *b, const char *name, uint64_t offset);
 /* From now on list() passes over `name` as if it were not there; NULL ends
  * that. */
 void backend_mem_hide(struct backend *b, const char *name);
+/* Call `hook` before the next get, once; what it does comes in between. */
+void backend_mem_before_get(
+    struct backend *b, void (*hook)(void *arg), void *arg);
 /* Objects that were begun or removed so far. */
 uint64_t backend_mem_changes(struct backend *b);
 

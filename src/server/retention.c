@@ -8,6 +8,7 @@
 #include "server/account.h"
 #include "server/control.h"
 #include "server/policy.h"
+#include "server/sweeper.h"
 #include "server/vaults.h"
 
 #include <inttypes.h>
@@ -36,6 +37,7 @@
 struct retention {
 	struct account *account;
 	struct vaults *vaults;
+	struct sweeper *sweeper;
 	struct storeclock *clock;
 	struct pool_lock serial; /* one work at a time */
 	struct pool_lock lock; /* of `stop` */
@@ -101,6 +103,9 @@ prune_all(
 	pool_lock_enter(&r->serial);
 	rc = account_vaults(r->account, prune_one, &job);
 	pool_lock_leave(&r->serial);
+	/* Space comes back within minutes of what was removed. */
+	if (!dry_run)
+		sweeper_kick(r->sweeper);
 	return rc;
 }
 
@@ -161,7 +166,8 @@ run(void *arg)
 }
 
 int
-retention_start(struct retention **out, struct account *a, struct vaults *vs)
+retention_start(struct retention **out, struct account *a, struct vaults *vs,
+    struct sweeper *sw)
 {
 	struct retention *r = calloc(1, sizeof(*r));
 	int rc;
@@ -170,6 +176,7 @@ retention_start(struct retention **out, struct account *a, struct vaults *vs)
 		return err_nomem(sizeof(*r));
 	r->account = a;
 	r->vaults = vs;
+	r->sweeper = sw;
 	pool_lock_init(&r->serial);
 	pool_lock_init(&r->lock);
 	pool_cond_init(&r->wake);

@@ -14,11 +14,13 @@
 struct account;
 struct control_peer;
 struct retention;
+struct sweeper;
 struct vaults;
 
-/* Returns 0 and what retention_stop() ends; ERR_*. */
-int retention_start(
-    struct retention **out, struct account *a, struct vaults *vs);
+/* `sw` is told to sweep after each prune.  Returns 0 and what
+ * retention_stop() ends; ERR_*. */
+int retention_start(struct retention **out, struct account *a,
+    struct vaults *vs, struct sweeper *sw);
 /* Stamps once more.  The vaults are still there; NULL is fine. */
 void retention_stop(struct retention *r);
 

@@ -114,7 +114,8 @@ start(struct server *s, const struct server_options *o)
 		r = scrubber_start(
 		    &s->scrubber, s->account, s->vaults, o->scrub_days);
 	if (r == 0)
-		r = retention_start(&s->retention, s->account, s->vaults);
+		r = retention_start(
+		    &s->retention, s->account, s->vaults, s->sweeper);
 	if (r < 0)
 		return r;
 	s->inspect.dispatch = &s->dispatch;
@@ -131,9 +132,9 @@ end(struct server *s)
 	sweeper_halt(s->sweeper);
 	control_close(s->control);
 	scrubber_stop(s->scrubber);
-	sweeper_stop(s->sweeper);
 	sessions_free(s->sessions);
 	retention_stop(s->retention);
+	sweeper_stop(s->sweeper);
 	if (s->dispatching)
 		dispatch_release(&s->dispatch);
 	vaults_free(s->vaults);

@@ -246,6 +246,24 @@ sw_backup(
 }
 
 int
+sw_commit(struct sweep_world *w, unsigned mount, uint64_t state)
+{
+	struct sw_mount *m = &w->mounts[mount];
+	struct store_info info;
+	struct session *s;
+	int ret = session_open(&s, w->v, m->m.id, m->m.public_key);
+
+	if (ret < 0)
+		return ret;
+	session_info(&info, s);
+	m->m.client_seq = info.parent_client_seq;
+	memcpy(m->m.previous, info.parent_hash, 32);
+	ret = commit(w, s, m, state);
+	(void)session_close(s); /* it has put nothing */
+	return ret;
+}
+
+int
 sw_delete(struct sweep_world *w, unsigned mount, uint64_t seq)
 {
 	struct tomb t = {.reason = TOMB_POLICY};
@@ -320,6 +338,20 @@ count_lost(struct session *s, uint64_t number)
 	lost = r.records != 1;
 	for (i = 0; i < n; i++)
 		lost += count_lost(s, kids[i]);
+	return lost;
+}
+
+unsigned
+sw_count_lost(struct sweep_world *w, uint64_t state)
+{
+	const struct fixture_mount *m = &w->mounts[0].m;
+	struct session *s;
+	unsigned lost;
+	int ret = session_open(&s, w->v, m->id, m->public_key);
+
+	assert(ret == 0);
+	lost = count_lost(s, ROOT(state));
+	(void)session_close(s); /* it has put nothing */
 	return lost;
 }
 

@@ -64,6 +64,11 @@ enum sw_way {
  * are met as a client meets them.  Returns 0; the store's errors. */
 int sw_backup(
     struct sweep_world *w, unsigned mount, uint64_t state, enum sw_way way);
+/* A commit of a state that nothing is asked or uploaded for. */
+int sw_commit(struct sweep_world *w, unsigned mount, uint64_t state);
+/* Objects of a state that `get` does not give, counted as often as the tree
+ * has them. */
+unsigned sw_count_lost(struct sweep_world *w, uint64_t state);
 /* Retire and remove the snapshot `seq`: a tombstone, then no file. */
 int sw_delete(struct sweep_world *w, unsigned mount, uint64_t seq);
 /* A sweep to its end, or until it waits. */

@@ -366,6 +366,75 @@ test_damage_keeps_the_rest(void **state)
 	sw_end(&w);
 }
 
+/*
+ * While the sweep waits, a snapshot uses dying objects again, and then one of
+ * them is damaged, which takes what refers to it out of `have`: it is needed
+ * all the same.
+ */
+static void
+test_damage_while_it_waits(void **state)
+{
+	struct sweep_world w;
+	struct session *held;
+	struct sweep *sweep;
+
+	(void)state;
+	begin(&w, 140);
+	w.copy_bytes_max = 0;
+	assert_int_equal(sw_backup(&w, 0, 0, SW_ASK), 0);
+	assert_int_equal(sw_backup(&w, 0, 5, SW_ASK), 0);
+	assert_int_equal(sw_delete(&w, 0, 1), 0);
+	held = log_in(&w, 1);
+	assert_int_equal(sw_sweep_begin(&sweep, &w), 0);
+	assert_int_equal(sweep_run(sweep), SWEEP_WAITS);
+	assert_false(sw_has(&w, 0));
+	assert_int_equal(sw_commit(&w, 1, 0), 0);
+	assert_true(sw_has(&w, 0));
+	sw_damage(&w, 1); /* data of state 0 alone */
+	assert_false(sw_has(&w, 0));
+	assert_int_equal(session_close(held), 0);
+	assert_int_equal(sweep_run(sweep), 0);
+	sweep_free(sweep);
+	/* The trees came to no harm, only the one object has to come anew. */
+	assert_int_equal(sw_count_lost(&w, 0), 1);
+	assert_int_equal(sw_backup(&w, 0, 0, SW_ASK), 0);
+	assert_int_equal(sw_wrong(&w), 0);
+	sw_end(&w);
+}
+
+/* A further record of another make is no copy: only who has the keys can tell
+ * which of the two is right. */
+static void
+test_another_record_is_no_copy(void **state)
+{
+	struct buf b = BUF_INIT;
+	struct sweep_counts n;
+	struct sweep_world w;
+	struct session *s;
+	uint8_t id[32];
+	uint64_t before, k;
+
+	(void)state;
+	begin(&w, 150);
+	assert_int_equal(sw_backup(&w, 0, 0, SW_ASK), 0);
+	s = log_in(&w, 0);
+	/* All data of state 0 once more, of another length. */
+	for (k = 0; k < 12; k++) {
+		fixture_id(id, k);
+		fixture_data(&b, id, NULL, 0, 300);
+	}
+	assert_int_equal(session_put(s, b.data, b.len, SESSION_REPLACE), 0);
+	assert_int_equal(session_close(s), 0);
+	assert_int_equal(sw_backup(&w, 0, 0, SW_ASK), 0);
+	before = sw_bytes(&w);
+	assert_int_equal(sw_sweep(&w, &n), 0);
+	assert_true(n.dead_packs > 0);
+	assert_int_equal(n.freed_packs, 0);
+	assert_int_equal(sw_bytes(&w), before);
+	buf_release(&b);
+	sw_end(&w);
+}
+
 /* A second sweep finds nothing; a sweep of what needs all writes nothing. */
 static void
 test_healthy_store_is_left_alone(void **state)
@@ -418,13 +487,30 @@ test_compaction(void **state)
 	sw_end(&w);
 }
 
+struct meanwhile {
+	struct sweep_world *w;
+	struct session *s;
+};
+
+/* The session is fenced amid its get, and the sweep goes to its end. */
+static void
+sweep_meanwhile(void *arg)
+{
+	struct meanwhile *m = arg;
+	struct sweep_counts n;
+
+	session_fence(m->s);
+	assert_int_equal(sw_sweep(m->w, &n), 0);
+	assert_true(n.copied_packs > 0 && n.freed_packs > 0);
+}
+
 /* A reader that looked the place up before the pack went looks again. */
 static void
 test_reader_of_a_moved_record(void **state)
 {
 	unsigned counts[3] = {0};
 	struct sweep_world w;
-	struct session *s;
+	struct meanwhile m;
 	uint8_t id[32];
 	uint64_t k;
 
@@ -432,15 +518,13 @@ test_reader_of_a_moved_record(void **state)
 	begin(&w, 130);
 	for (k = 0; k < 9; k++)
 		assert_int_equal(sw_backup(&w, 0, k, SW_ASK), 0);
-	s = log_in(&w, 0);
-	session_fence(s);
-	assert_int_equal(sw_sweep(&w, NULL), 0);
-	assert_int_equal(session_close(s), 0);
-	s = log_in(&w, 0);
+	m.w = &w;
+	m.s = log_in(&w, 0);
 	fixture_id(id, 5000);
-	assert_int_equal(session_get(s, id, 1, ignore_record, counts), 0);
+	backend_mem_before_get(w.b, sweep_meanwhile, &m);
+	assert_int_equal(session_get(m.s, id, 1, ignore_record, counts), 0);
 	assert_int_equal(counts[STORE_GOT_RECORD], 1);
-	assert_int_equal(session_close(s), 0);
+	assert_int_equal(session_close(m.s), 0);
 	sw_end(&w);
 }
 
@@ -458,6 +542,8 @@ main(void)
 	    cmocka_unit_test(test_short_listing),
 	    cmocka_unit_test(test_lost_snapshot_holds_all),
 	    cmocka_unit_test(test_damage_keeps_the_rest),
+	    cmocka_unit_test(test_damage_while_it_waits),
+	    cmocka_unit_test(test_another_record_is_no_copy),
 	    cmocka_unit_test(test_compaction),
 	    cmocka_unit_test(test_reader_of_a_moved_record),
 	    cmocka_unit_test(test_healthy_store_is_left_alone),
