@@ -107,7 +107,8 @@ _shash_value()
 	__chunker)
 		mapfile -t COMPREPLY < <(compgen -W 'gear private' -- "$3")
 		;;
-	__port | __listen | __scrub_days | __ttl | __url | __invitation | __label | \
+	__port | __listen | __scrub_days | __ttl | __url | __invitation | \
+	    __label | \
 	    __recovery_key | __retry | __exclude | __tag | __mount | \
 	    __last | __hourly | __daily | __weekly | __monthly | __yearly | \
 	    __within | __floor | __grace) ;;

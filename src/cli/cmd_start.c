@@ -44,7 +44,7 @@ cmd_start(int argc, char **argv)
 	    {"insecure", ARGS_FLAG, &insecure, NULL,
 		"let anybody register, without an invitation", 0, 0},
 	    {"scrub_days", ARGS_NUMBER, &scrub_days, "N",
-		"read every pack once in N days, 0: never [30]", 0, 3650},
+		"read every pack in N days, 0: never [30]", 0, 3650},
 	    {NULL, ARGS_FLAG, NULL, NULL, NULL, 0, 0}};
 	const struct args_command command = {"start",
 	    "[--store_dir D] [--port N] [--listen ADDR] [--insecure]\n"

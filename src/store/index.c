@@ -749,29 +749,6 @@ index_set_generation(struct index_txn *t, const uint8_t generation[32])
 }
 
 int
-index_scrubbed(uint8_t out[32], struct index_txn *t)
-{
-	struct kv_slice v;
-	int ret = kv_get(&v, t->kv, INDEX_META, "scrubbed", 8);
-
-	if (ret < 0)
-		return ret;
-	if (ret == 0 && v.len != 32)
-		return damaged();
-	if (ret == 0)
-		memcpy(out, v.data, 32);
-	else
-		memset(out, 0, 32);
-	return 0;
-}
-
-int
-index_set_scrubbed(struct index_txn *t, const uint8_t name[32])
-{
-	return kv_put(t->kv, INDEX_META, "scrubbed", 8, name, 32);
-}
-
-int
 index_head(uint64_t *out, struct index_txn *t, const uint8_t mount[16])
 {
 	struct kv_slice v;

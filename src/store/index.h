@@ -220,10 +220,6 @@ int index_packs(struct index_txn *t,
 int index_generation(uint8_t out[32], struct index_txn *t);
 int index_set_generation(struct index_txn *t, const uint8_t generation[32]);
 
-/* The pack that was scrubbed last, zero when none was (store/scrub.h). */
-int index_scrubbed(uint8_t out[32], struct index_txn *t);
-int index_set_scrubbed(struct index_txn *t, const uint8_t name[32]);
-
 /* The newest sequence of a mount, 0 when there is none. */
 int index_head(uint64_t *out, struct index_txn *t, const uint8_t mount[16]);
 int index_set_head(struct index_txn *t, const uint8_t mount[16], uint64_t seq);

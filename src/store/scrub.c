@@ -28,6 +28,23 @@ say(struct scrub *s, const char *what)
 	s->found(s->arg, s->path, what);
 }
 
+/* Where the name of the pack that was read last stands in the index. */
+#define POSITION "scrubbed"
+#define POSITION_LEN (sizeof(POSITION) - 1)
+
+/* Zero at the beginning of a round. */
+static int
+get_position(uint8_t out[32], struct index_txn *t)
+{
+	struct kv_slice v;
+	int ret = kv_get(&v, t->kv, INDEX_META, POSITION, POSITION_LEN);
+
+	memset(out, 0, 32);
+	if (ret == 0 && v.len == 32)
+		memcpy(out, v.data, 32);
+	return ret < 0 ? ret : 0;
+}
+
 /* The first pack behind the position.  Returns 0; 1 when there is none. */
 static int
 find_next(uint8_t name[32], struct vault *v)
@@ -40,8 +57,8 @@ find_next(uint8_t name[32], struct vault *v)
 
 	if (ret < 0)
 		return ret;
-	ret = index_scrubbed(at, &t);
-	if (ret >= 0)
+	ret = get_position(at, &t);
+	if (ret == 0)
 		ret = kv_cursor_open(&c, t.kv, INDEX_PACKNAME);
 	if (ret == 0)
 		ret = kv_cursor_seek(&key, &value, c, at, sizeof(at));
@@ -62,7 +79,7 @@ set_position(struct vault *v, const uint8_t name[32])
 
 	if (ret < 0)
 		return ret;
-	ret = index_set_scrubbed(&t, name);
+	ret = kv_put(t.kv, INDEX_META, POSITION, POSITION_LEN, name, 32);
 	if (ret == 0)
 		return index_commit(&t);
 	index_abort(&t);

@@ -43,7 +43,8 @@ struct sweep_world {
 	void (*pause)(void *arg);
 	void *pause_arg;
 	uint64_t copy_bytes_max; /* for its sweeps */
-	/* Records are damaged that nobody needs, which verify tells. */
+	/* Records are damaged: some may be missed, and verify tells of
+	 * others that nobody needs. */
 	int hurt;
 };
 
