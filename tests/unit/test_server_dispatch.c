@@ -133,6 +133,13 @@ test_limits_of_http(void **state)
 	raw(out, sizeof(out), f.port, (char *)b.data, b.len);
 	assert_non_null(strstr(out, "HTTP/1.1 409"));
 	assert_non_null(strstr(out, "X-Hashstore-Proof: signature"));
+	/* A body that ends before its length: nobody is asked, nor answered. */
+	raw(out, sizeof(out), f.port,
+	    "POST /v1/login HTTP/1.1\r\nHost: x\r\n"
+	    "Content-Length: 10\r\n\r\n{}",
+	    strlen("POST /v1/login HTTP/1.1\r\nHost: x\r\n"
+		   "Content-Length: 10\r\n\r\n{}"));
+	assert_int_equal(strlen(out), 0);
 	/* Too many headers, a path that is too long. */
 	buf_reset(&b);
 	assert_int_equal(
@@ -335,14 +342,17 @@ test_proofs(void **state)
 {
 	uint8_t have[40] = {0, 0, 0, 0, 1}, long_report[33] = {0};
 	struct server_fixture f;
-	struct remote_options o;
-	struct bare c, d;
+	struct remote_options o, other;
+	struct bare c, d, e;
 
 	(void)state;
 	server_fixture_start(&f, 0);
 	server_fixture_mount(&o, &f, 1);
+	server_fixture_mount(&other, &f, 2);
 	log_in(&c, &o);
 	log_in(&d, &o);
+	log_in(&e, &other);
+	assert_memory_not_equal(o.mount, other.mount, sizeof(o.mount));
 	/* A wrong MAC changes nothing: the number stays good. */
 	ask(&c, ROUTE_PUT, "1", 1, NULL, 0, 1);
 	assert_int_equal(c.status, 401);
@@ -356,6 +366,16 @@ test_proofs(void **state)
 	assert_int_equal(d.status, 401);
 	ask(&c, ROUTE_HAVE, "8", 9, have, 40, 0);
 	assert_int_equal(c.status, 401);
+	/* Nor with what another mount, of another vault, knows: its own
+	 * session is as good as before. */
+	ask(&e, ROUTE_HAVE, "1", 1, have, 40, 0);
+	assert_int_equal(verdict(&e, 1), 0);
+	memcpy(e.keys.session, c.keys.session, 16);
+	ask(&e, ROUTE_PUT, "16", 16, NULL, 0, 0);
+	assert_int_equal(e.status, 401);
+	ask(&e, ROUTE_LOGOUT, "17", 17, NULL, 0, 0);
+	assert_int_equal(e.status, 401);
+	assert_int_equal(f.world.puts, 0);
 	/* No room for a MAC. */
 	post(&c, "/v1/have", "X-Hashstore-Number: 3",
 	    "X-Hashstore-Session: 00112233445566778899aabbccddeeff", have, 31,
@@ -383,6 +403,7 @@ test_proofs(void **state)
 	assert_int_equal(verdict(&c, 16), ERR_STALE);
 	log_out(&c);
 	log_out(&d);
+	log_out(&e);
 	server_fixture_stop(&f);
 }
 
