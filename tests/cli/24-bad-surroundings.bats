@@ -195,6 +195,37 @@ harmed()
 	exits 0 shash verify --store_dir store
 }
 
+# flip FILE: another byte in it
+flip()
+{
+	printf '\377' | dd of="$1" bs=1 seek=20 conv=notrunc status=none
+}
+
+@test "a vault's state that is damaged or gone is made anew" {
+	shash register --dir work --url "file://$folder/store"
+	key=$(shash backup --dir work)
+	cp -a store clean
+	cp -a work/.shamo state
+	for harm in 'truncate -s 0' 'truncate -s 9' rm flip; do
+		harmed "$harm" '*/state/generation*'
+		rm -r work/.shamo
+		cp -a state work/.shamo
+		exits 0 shash restore --dir work --dest copy
+		diff -r --exclude=.shamo work copy
+		exits 0 shash backup --dir work
+		[ "$(cat out)" = "$key" ]
+		exits 0 shash verify --store_dir store
+		[ -n "$(find store -path "*/state/generation*" -size +0)" ]
+		# What a cache says of an older state is not believed.
+		rm -r store/index
+		find store -name '*.pack' -delete
+		exits 0 shash backup --dir work
+		rm -r copy
+		exits 0 shash restore --dir work --dest copy
+		diff -r --exclude=.shamo work copy
+	done
+}
+
 @test "a mount's record that is damaged comes back; one that is gone ends" {
 	scenario_serve store
 	scenario_register work
