@@ -69,6 +69,7 @@ socket.socket(socket.AF_UNIX).bind(sys.argv[1])' nobody/work/sub/socket
 	echo x >nobody/work/sub/deep/.shamo
 	[ "$EUID" -ne 0 ] || chown -R 65534:65534 nobody/work
 	exits 0 scenario_nobody shash backup --dir nobody/work
+	says '^skipped 1 socket$'
 	[ "$(cat out)" = "$expected" ]
 	exits 0 scenario_nobody shash restore --dir nobody/work \
 	    --dest nobody/copy
