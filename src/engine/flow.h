@@ -16,7 +16,7 @@
 /* Blocks in all; those that hold contents of small files are fewer. */
 #define FLOW_BLOCKS 64u
 #define FLOW_DATA_BLOCKS 12u
-#define FLOW_DATA_BLOCKS_FAR 24u
+#define FLOW_DATA_BLOCKS_FAR 20u
 
 struct flow;
 

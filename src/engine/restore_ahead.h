@@ -2,43 +2,44 @@
 #define HS_ENGINE_RESTORE_AHEAD_H
 
 /*
- * Tree objects that a walk is about to need, fetched many at a time: one
- * request for each directory would make a restore as slow as the network's
- * latency.
+ * Tree objects that a walk is about to need, and the chunk maps of the files in
+ * them, fetched by threads of its own, many at a time: one request for each
+ * directory, level of directories or large file would make a restore as slow
+ * as the network's latency.
  *
- * Thread use: one thread.
+ * Known ones stand in a list in the order in which the walk comes to them.
+ * What is nearest to its head is fetched first; what a tree names takes its
+ * place right behind it.  Trees that were fetched stay until the walk came.
+ *
+ *   WANTED --a thread took it--> UNDER_WAY --> HERE --walk came--> freed
+ *                                     failed --> LOST --walk came--> freed
+ *
+ * Thread use: one thread, but for those of its own.
  */
 
-#include "engine/fetch.h"
-#include "object/tree.h"
+#include "engine/restore_job.h"
 
-/* Looked at by one run, for what they name may be absent. */
-#define RESTORE_AHEAD_TREES 2048u
+struct restore_ahead;
 
-/* Trees in the order in which the walk comes to them, as far as known. */
-struct restore_ahead {
-	struct {
-		uint8_t id[OBJECT_ID_BYTES];
-		unsigned level;
-	} trees[RESTORE_AHEAD_TREES];
-	uint32_t n, max;
-	uint32_t fetched; /* at most, by the last run */
-};
-
-/* Begin with the tree `id` of `level`, which is needed now. */
-void restore_ahead_begin(
-    struct restore_ahead *a, const uint8_t id[OBJECT_ID_BYTES], unsigned level);
+/* Starts the threads.  `job`, with its fetch, must outlive it.  ERR_NOMEM;
+ * ERR_FAIL. */
+int restore_ahead_new(struct restore_ahead **out, struct restore_job *job);
+/* Ends them; NULL is fine. */
+void restore_ahead_free(struct restore_ahead *a);
 /*
- * Add the trees that `o`, a tree of `level`, names behind `from`.
- * Returns nonzero when there are enough.
+ * The walk, in a directory that it goes through whole, comes to the tree `id`
+ * of `level`: wait for it.  What follows is fetched from then on.
+ * Returns 0 and sets `*out`, to be given back by fetch_put(); 1: it could not
+ * be had, and whoever gets it by itself learns why; ERR_INTR: the job has
+ * ended.
  */
-int restore_ahead_behind(struct restore_ahead *a, const struct object *o,
-    unsigned level, const uint8_t from[OBJECT_ID_BYTES]);
+int restore_ahead_take(const struct object **out, struct restore_ahead *a,
+    const uint8_t id[OBJECT_ID_BYTES], unsigned level);
 /*
- * Bring those that are absent into the cache, then what stands in them, and
- * so on, up to some hundreds of objects.
- * Returns 0; errors of the store.  Damage is left to whoever comes to it.
+ * The walk comes to a file whose chunk map is `id`: wait until fetch_get() need
+ * not ask the store for it, if it is known here.  0; ERR_INTR.
  */
-int restore_ahead_run(struct restore_ahead *a, struct fetch *f);
+int restore_ahead_await(
+    struct restore_ahead *a, const uint8_t id[OBJECT_ID_BYTES]);
 
 #endif

@@ -178,6 +178,9 @@ plan_content(
 		rc = restore_extents_list(&p->extents, f->extents, f->nextents);
 		break;
 	case ENTRY_AT_MAP:
+		rc = restore_walk_await(p->walk, f->id);
+		if (rc < 0)
+			break;
 		rc = restore_extents_map(
 		    &p->extents, p->job->fetch, f->id, f->level, f->size);
 		break;

@@ -43,7 +43,8 @@ struct restore_walk {
 	size_t awake_from; /* frames below are asleep */
 	size_t held_bytes;
 	uint64_t entries, entries_max;
-	struct restore_ahead ahead;
+	struct restore_ahead *ahead;
+	int waking;
 };
 
 int
@@ -51,12 +52,18 @@ restore_walk_new(struct restore_walk **out, struct restore_job *job,
     const struct restore_select *select, uint64_t entries_max)
 {
 	struct restore_walk *w = calloc(1, sizeof(*w));
+	int rc;
 
 	if (w == NULL)
 		return err_nomem(sizeof(*w));
 	w->job = job;
 	w->select = select;
 	w->entries_max = entries_max;
+	rc = restore_ahead_new(&w->ahead, job);
+	if (rc != 0) {
+		free(w);
+		return rc;
+	}
 	*out = w;
 	return 0;
 }
@@ -76,6 +83,12 @@ close_levels(struct restore_walk *w, struct frame *f, unsigned i)
 		fetch_put(w->job->fetch, l->o);
 		l->o = NULL;
 	}
+}
+
+int
+restore_walk_await(struct restore_walk *w, const uint8_t id[OBJECT_ID_BYTES])
+{
+	return restore_ahead_await(w->ahead, id);
 }
 
 struct restore_dir *
@@ -101,6 +114,7 @@ restore_walk_free(struct restore_walk *w)
 	if (w == NULL)
 		return;
 	assert(w->n == 0);
+	restore_ahead_free(w->ahead);
 	free(w->frames);
 	free(w);
 }
@@ -117,37 +131,6 @@ put_to_sleep(struct restore_walk *w, struct frame *f)
 }
 
 /*
- * The tree `id` of level `i` of `f`, the frame on top, is not at hand: get it
- * together with what comes next, here and behind each directory on the way.
- */
-static int
-look_ahead(
-    struct restore_walk *w, struct frame *f, unsigned i, const uint8_t *id)
-{
-	struct frame *up;
-	unsigned levels;
-	size_t n;
-
-	if (!f->range.all || fetch_has(w->job->fetch, OBJECT_TREE, id))
-		return 0;
-	restore_ahead_begin(&w->ahead, id, f->top - i);
-	for (n = w->n; n > 0; n--) {
-		up = w->frames[n - 1];
-		if (!up->range.all || !up->awake)
-			break;
-		for (levels = up == f ? i : up->nlevels; levels > 0; levels--) {
-			if (restore_ahead_behind(&w->ahead,
-				up->levels[levels - 1].o,
-				up->top - (levels - 1), id))
-				break;
-			id = up->levels[levels - 1].o->id;
-		}
-		id = up->tree;
-	}
-	return restore_ahead_run(&w->ahead, w->job->fetch);
-}
-
-/*
  * Open the object of level `i`, the root tree or what `node` of the level
  * above says; its names come after `after`.
  */
@@ -158,10 +141,12 @@ open_level(struct restore_walk *w, struct frame *f, unsigned i,
 	const uint8_t *id = node != NULL ? node->id : f->tree;
 	struct level *l = &f->levels[i];
 	const struct object *o;
-	int rc;
+	int rc = 1;
 
-	rc = look_ahead(w, f, i, id);
-	if (rc == 0)
+	/* What a frame that wakes up reads was needed once before. */
+	if (f->range.all && !w->waking)
+		rc = restore_ahead_take(&o, w->ahead, id, f->top - i);
+	if (rc == 1)
 		rc = fetch_get(&o, w->job->fetch, OBJECT_TREE, id);
 	if (rc != 0)
 		return rc;
@@ -238,6 +223,7 @@ wake_up(struct restore_walk *w, struct frame *f)
 	if (n == 0)
 		return 0;
 	f->nlevels = 1;
+	w->waking = 1;
 	rc = open_level(w, f, 0, NULL, NULL, 0);
 	if (rc != 0)
 		f->nlevels = 0;
@@ -245,6 +231,7 @@ wake_up(struct restore_walk *w, struct frame *f)
 		f->nlevels = i + 1;
 		rc = skip(w, f, i, n);
 	}
+	w->waking = 0;
 	return rc;
 }
 

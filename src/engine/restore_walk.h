@@ -44,6 +44,11 @@ int restore_walk_enter(struct restore_walk *w, struct restore_dir *dir,
 /* Returns 0, or an error that ends the restore. */
 int restore_walk_next(struct restore_walk_item *out, struct restore_walk *w);
 
+/* The content of the file just returned is in the chunk map `id`: wait until
+ * it is at hand, if it was asked for.  0; ERR_INTR. */
+int restore_walk_await(
+    struct restore_walk *w, const uint8_t id[OBJECT_ID_BYTES]);
+
 /* The directory that the walk is in, taken off it: to unwind after an error.
  * NULL when there is none. */
 struct restore_dir *restore_walk_pop(struct restore_walk *w);

@@ -15,7 +15,7 @@
 #define JOBS 256u
 #define JOBS_BYTES (12u << 20)
 /* A request is at least so long, while there is enough to send. */
-#define BATCH_BYTES (4u << 20)
+#define BATCH_BYTES (3u << 20)
 /* Requests under way: a far store's line is not to stand idle while it thinks
  * about one, or while the next one is filled: the fewer are under way, the
  * sooner the next goes. */
