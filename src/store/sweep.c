@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "store/compact.h"
 #include "store/discard.h"
+#include "store/guard.h"
 #include "store/index.h"
 #include "store/mark.h"
 #include "store/session.h"
@@ -34,6 +35,7 @@ struct sweep {
 	struct compact compact;
 	uint8_t file_at[32]; /* FILES goes on behind this one */
 	uint64_t before; /* WAIT: sessions numbered below this */
+	int lent; /* the guard's reserve is ours */
 	struct sweep_counts n;
 };
 
@@ -51,11 +53,20 @@ sweep_new(struct sweep **out, const struct sweep_options *o)
 	return 0;
 }
 
+static void
+give_back(struct sweep *s)
+{
+	if (s->lent)
+		guard_restore(s->v->guard);
+	s->lent = 0;
+}
+
 void
 sweep_free(struct sweep *s)
 {
 	if (s == NULL)
 		return;
+	give_back(s);
 	mark_release(&s->mark);
 	buf_release(&s->victims);
 	compact_release(&s->compact);
@@ -435,8 +446,8 @@ out:
 	return ret;
 }
 
-int
-sweep_step(struct sweep *s)
+static int
+step(struct sweep *s)
 {
 	switch (s->state) {
 	case SWEEP_LEAVE:
@@ -453,6 +464,26 @@ sweep_step(struct sweep *s)
 		break;
 	}
 	return 0;
+}
+
+int
+sweep_step(struct sweep *s)
+{
+	int ret = guard_check(s->v->guard);
+
+	if (ret < 0)
+		return ret;
+	ret = step(s);
+	/* On a full disk in the room of the reserve: each step can be done
+	 * again. */
+	if (ret == ERR_NOSPACE && !s->lent && s->v->guard != NULL) {
+		guard_release(s->v->guard);
+		s->lent = 1;
+		ret = step(s);
+	}
+	if (ret != SWEEP_MORE)
+		give_back(s);
+	return ret;
 }
 
 int

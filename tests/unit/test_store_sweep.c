@@ -7,6 +7,7 @@
 #include "backend/mem.h"
 #include "base/err.h"
 #include "base/fs.h"
+#include "hash/hash.h"
 #include "lib/sweep_world.h"
 #include "sign/sign.h"
 #include "store/backend.h"
@@ -390,13 +391,17 @@ test_damage_while_it_waits(void **state)
 	assert_false(sw_has(&w, 0));
 	assert_int_equal(sw_commit(&w, 1, 0), 0);
 	assert_true(sw_has(&w, 0));
-	sw_damage(&w, 1); /* data of state 0 alone */
+	/* Data of each of its trees: nothing of them stays in `have`. */
+	sw_damage(&w, 1);
+	sw_damage(&w, 4);
+	sw_damage(&w, 7);
 	assert_false(sw_has(&w, 0));
 	assert_int_equal(session_close(held), 0);
 	assert_int_equal(sweep_run(sweep), 0);
 	sweep_free(sweep);
-	/* The trees came to no harm, only the one object has to come anew. */
-	assert_int_equal(sw_count_lost(&w, 0), 1);
+	/* The trees came to no harm, only the data has to come anew; one of
+	 * them is in two trees. */
+	assert_int_equal(sw_count_lost(&w, 0), 4);
 	assert_int_equal(sw_backup(&w, 0, 0, SW_ASK), 0);
 	assert_int_equal(sw_wrong(&w), 0);
 	sw_end(&w);
@@ -411,17 +416,22 @@ test_another_record_is_no_copy(void **state)
 	struct sweep_counts n;
 	struct sweep_world w;
 	struct session *s;
-	uint8_t id[32];
+	uint8_t id[32], *end;
+	size_t from;
 	uint64_t before, k;
 
 	(void)state;
 	begin(&w, 150);
 	assert_int_equal(sw_backup(&w, 0, 0, SW_ASK), 0);
 	s = log_in(&w, 0);
-	/* All data of state 0 once more, of another length. */
+	/* All data of state 0 once more, sealed to other bytes. */
 	for (k = 0; k < 12; k++) {
 		fixture_id(id, k);
-		fixture_data(&b, id, NULL, 0, 300);
+		from = b.len;
+		fixture_data(&b, id, NULL, 0, 400);
+		end = b.data + b.len - HASH_BYTES;
+		end[-1] ^= 1;
+		hash_bytes(end, b.data + from, (size_t)(end - b.data) - from);
 	}
 	assert_int_equal(session_put(s, b.data, b.len, SESSION_REPLACE), 0);
 	assert_int_equal(session_close(s), 0);
