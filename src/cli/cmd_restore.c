@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "base/os.h"
 #include "cli/cli.h"
 #include "cli/connect.h"
 #include "cli/jsonl.h"
@@ -192,6 +193,7 @@ cmd_restore(int argc, char **argv)
 	if (q.dest == NULL && (!q.force || q.mount != NULL))
 		return err_set(ERR_USAGE,
 		    "restore needs a folder to restore into: --dest DEST");
+	os_one_heap(); /* contents go from thread to thread */
 	cli_catch_interrupts();
 	memset(&progress, 0, sizeof(progress));
 	meter_start(&meter, "restore", "files", read_progress, &progress);
