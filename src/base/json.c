@@ -364,7 +364,6 @@ depth_of(const char *text, size_t len)
 int
 json_decode(struct json **out, const char *text, size_t len)
 {
-	enum json_error_code code;
 	json_error_t error;
 	json_t *v;
 
@@ -376,10 +375,9 @@ json_decode(struct json **out, const char *text, size_t len)
 	/* Without flags the library takes neither NUL nor trailing bytes. */
 	v = json_loadb(text, len, JSON_REJECT_DUPLICATES, &error);
 	if (v == NULL) {
-		code = json_error_code(&error);
-		/* Whatever is wrong with the text, the library knows it. */
-		if (code == json_error_out_of_memory ||
-		    code == json_error_unknown)
+		/* Of a text that it could not begin with it says nothing. */
+		if (error.text[0] == '\0' ||
+		    json_error_code(&error) == json_error_out_of_memory)
 			return err_nomem(len);
 		return err_set(ERR_DAMAGED, "bad JSON at byte %d: %s",
 		    error.position, error.text);
