@@ -8,8 +8,8 @@ _Static_assert(sizeof(blake3_hasher) <= HASH_STATE_BYTES,
     "HASH_STATE_BYTES is too small for this BLAKE3");
 _Static_assert(_Alignof(blake3_hasher) <= _Alignof(struct hash),
     "struct hash is not aligned for this BLAKE3");
-_Static_assert(HASH_BYTES == BLAKE3_OUT_LEN && HASH_BYTES == BLAKE3_KEY_LEN,
-    "HASH_BYTES is not BLAKE3's");
+_Static_assert(HASH_BYTES == BLAKE3_OUT_LEN, "HASH_BYTES is not BLAKE3's");
+_Static_assert(HASH_BYTES == BLAKE3_KEY_LEN, "HASH_BYTES is not its key's");
 
 /*
  * Internal to BLAKE3, and the only way to learn what its dispatcher chose.

@@ -102,7 +102,7 @@ missing(struct roots *r, const uint8_t mount[16], uint64_t seq)
 		return ret;
 	seqname_path(path, &tombs, mount, seq);
 	ret = b->ops->size(&size, b, path);
-	if (ret == 0 || ret != ERR_NOENT)
+	if (ret != ERR_NOENT)
 		return ret;
 	memcpy(item.mount, mount, 16);
 	return r->found(r->arg, &item);

@@ -7,7 +7,7 @@ setup()
 	repo=$BATS_TEST_DIRNAME/../..
 	tree=$(mktemp -d)
 	mkdir -p "$tree"/src/{base,seal,store,net} "$tree"/{docs,man}
-	cp -r "$repo/tools" "$repo/Makefile" "$repo/.clang-format" \
+	cp -r "$repo/tools" "$repo/Makefile" "$repo"/.clang-{format,tidy} \
 	    "$repo/set_devenv.sh" "$tree"
 	cd "$tree"
 	echo >tools/prefixes
@@ -59,7 +59,7 @@ compile()
 	run tools/tidy
 	echo "$output"
 	[ "$status" -eq 0 ]
-	[ "${lines[-1]}" = 'tidy: 12 checks, 0 findings' ]
+	[ "${lines[-1]}" = 'tidy: 14 checks, 0 findings' ]
 }
 
 @test "an unknown check is a usage error" {
@@ -177,6 +177,20 @@ compile()
 	finds calls 'src/base/leaf.c:1: typedef of a struct'
 }
 
+@test "clang: what clang-tidy says" {
+	printf '%s\n' '#include <string.h>' 'int twig(const char *s);' \
+	    'int' 'twig(const char *s)' '{' \
+	    '	return strcmp(s, "a") == 0 && strcmp(s, "a") == 0;' '}' \
+	    >src/base/leaf.c
+	finds clang 'src/base/leaf.c:6: both sides of operator are equivalent'
+}
+
+@test "cppcheck: an index behind the end" {
+	printf '%s\n' '#include <stdlib.h>' 'int twig(void)' '{' \
+	    '	int a[2] = {0};' '	return a[2];' '}' >src/base/leaf.c
+	finds cppcheck 'src/base/leaf.c:5: arrayIndexOutOfBounds'
+}
+
 @test "words: unfinished work" {
 	echo '/* TO''DO: later */' >src/base/leaf.c
 	finds words 'src/base/leaf.c:1: says'
@@ -200,6 +214,20 @@ compile()
 	finds documents 'docs/a.md:2: no target: make gone'
 	echo 'Read [this](gone.md).' >docs/a.md
 	finds documents 'docs/a.md:1: broken link: gone.md'
+}
+
+@test "documents: a command of shash and an option that do not exist" {
+	mkdir -p src/cli
+	echo '    {"twig", cmd_twig, "count twigs"},' >src/cli/main.c
+	echo '    {"all_of", ARGS_FLAG, &a, NULL, "x", 0, 0},' \
+	    >src/cli/cmd_twig.c
+	echo 'Run `shash twig --all-of` or `shash twig --help`.' >docs/a.md
+	run tools/tidy documents
+	[ "$status" -eq 0 ]
+	echo 'Run `shash branch`.' >docs/a.md
+	finds documents 'docs/a.md:1: no command: shash branch'
+	printf '```\n$ shash twig --none x\n```\n' >docs/a.md
+	finds documents 'docs/a.md:2: no option: twig --none'
 }
 
 @test "documents: what exists, and commands that only look like paths" {
