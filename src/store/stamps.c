@@ -20,10 +20,10 @@
 /* Named by the highest sequence that it has. */
 static const struct seqname_kind kind = {"times", ".time"};
 
-/* Append what a file says.  0, or ERR_DAMAGED; ERR_NOMEM. */
-static int
-decode(struct buf *out, const uint8_t *p, size_t len,
-    const uint8_t vault[STORE_NAME_BYTES], const struct heads_name *name)
+int
+stamps_decode(struct buf *out, const uint8_t *p, size_t len,
+    const uint8_t vault[STORE_NAME_BYTES],
+    const uint8_t mount[STORE_NAME_BYTES], uint64_t last_seq)
 {
 	uint8_t sum[HASH_BYTES];
 	struct stamp s;
@@ -40,14 +40,14 @@ decode(struct buf *out, const uint8_t *p, size_t len,
 	hash_bytes(sum, p, len - HASH_BYTES);
 	if (memcmp(sum, p + len - HASH_BYTES, HASH_BYTES) != 0 ||
 	    memcmp(p + 8, vault, STORE_NAME_BYTES) != 0 ||
-	    memcmp(p + 24, name->mount, STORE_NAME_BYTES) != 0)
+	    memcmp(p + 24, mount, STORE_NAME_BYTES) != 0)
 		return err_set(ERR_DAMAGED, "damaged times");
-	memcpy(s.mount, name->mount, sizeof(s.mount));
+	memcpy(s.mount, mount, sizeof(s.mount));
 	for (i = 0; i < n && ret == 0; i++) {
 		s.seq = bytes_get64(p + HEAD_BYTES + i * ENTRY_BYTES);
 		s.ns =
 		    (int64_t)bytes_get64(p + HEAD_BYTES + i * ENTRY_BYTES + 8);
-		if (s.seq <= last || s.seq > name->seq || s.ns < 0)
+		if (s.seq <= last || s.seq > last_seq || s.ns < 0)
 			return err_set(ERR_DAMAGED, "times out of order");
 		last = s.seq;
 		ret = buf_append(out, &s, sizeof(s));
@@ -112,8 +112,8 @@ stamps_load(struct buf *out, struct vault *v,
 			ret = v->backend->ops->get(
 			    v->backend, path, to, file.len, 0);
 		if (ret == 0)
-			ret =
-			    decode(out, file.data, file.len, v->id, &names[i]);
+			ret = stamps_decode(out, file.data, file.len, v->id,
+			    names[i].mount, names[i].seq);
 		if (ret != ERR_DAMAGED)
 			continue;
 		out->len = before;

@@ -33,6 +33,14 @@ struct stamp {
 };
 
 /*
+ * Append what an object named by `mount` and `last_seq` says, as struct stamp.
+ * Returns 0; ERR_DAMAGED or ERR_NOMEM, and `out` may have some of it.
+ */
+int stamps_decode(struct buf *out, const uint8_t *p, size_t len,
+    const uint8_t vault[STORE_NAME_BYTES],
+    const uint8_t mount[STORE_NAME_BYTES], uint64_t last_seq);
+
+/*
  * All stamps of the vault, sorted by mount and sequence, each pair once, as an
  * array of struct stamp appended to the empty `out`.  Objects that are damaged
  * are passed over and told to `bad` (may be NULL).

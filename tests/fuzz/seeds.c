@@ -5,6 +5,7 @@
  */
 
 #include "backend/mem.h"
+#include "base/bytes.h"
 #include "engine/cache_record.h"
 #include "fuzz/seeds.h"
 #include "lib/object_fixture.h"
@@ -369,6 +370,22 @@ tombs(void)
 	seeds_put("tomb", "", 0, b, sizeof(b) - HASH_BYTES);
 }
 
+/* Of the mount and vault zero. */
+static void
+stamps(void)
+{
+	uint8_t b[72] = "HSC1";
+
+	bytes_put32(b + 4, 2);
+	bytes_put64(b + 40, 1);
+	bytes_put64(b + 48, 1000);
+	bytes_put64(b + 56, 3);
+	bytes_put64(b + 64, 2000);
+	seeds_put("stamps", "", 0, b, sizeof(b));
+	bytes_put32(b + 4, 1);
+	seeds_put("stamps", "", 0, b, 56);
+}
+
 static void
 frames(void)
 {
@@ -472,6 +489,7 @@ main(int argc, char **argv)
 	frames();
 	cached();
 	tombs();
+	stamps();
 	seeds_text();
 	return 0;
 }
