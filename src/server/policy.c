@@ -4,6 +4,7 @@
 #include "base/fs.h"
 #include "base/hex.h"
 #include "server/statefile.h"
+#include "store/guard.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -146,6 +147,11 @@ policy_write(const char *dir, const uint8_t *mount, const struct keep_policy *p,
 		rc = json_set_int(j, "grace_days", terms->grace_days);
 	if (rc == 0)
 		rc = statefile_write(path, j, 0);
+	/* Who wants less kept on a full disk must be able to say so. */
+	if (rc == ERR_NOSPACE) {
+		guard_spare(dir);
+		rc = statefile_write(path, j, 0);
+	}
 	json_free(j);
 	free(path);
 	return rc;

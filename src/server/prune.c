@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "server/policy.h"
 #include "store/envelope.h"
+#include "store/guard.h"
 #include "store/retire.h"
 #include "store/stamps.h"
 #include "store/vault.h"
@@ -246,8 +247,8 @@ prune_mount(struct work *w, struct one *mine, size_t n)
 	return rc;
 }
 
-int
-prune_vault(struct vault *v, const struct prune_options *o)
+static int
+prune_now(struct vault *v, const struct prune_options *o)
 {
 	struct work w = {.o = o, .v = v, .all = BUF_INIT, .stamps = BUF_INIT};
 	struct one *all;
@@ -279,6 +280,20 @@ prune_vault(struct vault *v, const struct prune_options *o)
 		rc = stamps_trim(v);
 	buf_release(&w.all);
 	buf_release(&w.stamps);
+	return rc;
+}
+
+int
+prune_vault(struct vault *v, const struct prune_options *o)
+{
+	/* Stamps and tombstones are files too.  Else backups go on. */
+	int lent = !o->dry_run && guard_put(v->guard, 0) == ERR_NOSPACE, rc;
+
+	if (lent)
+		guard_release(v->guard);
+	rc = prune_now(v, o);
+	if (lent)
+		guard_restore(v->guard);
 	return rc;
 }
 

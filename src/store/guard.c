@@ -8,6 +8,7 @@
 
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #define PAGE_BYTES 4096u
 /* How often a reserve that is not whole is tried again. */
@@ -168,6 +169,16 @@ guard_restore(struct guard *g)
 	if (--g->lent == 0)
 		hold(g);
 	pool_lock_leave(&g->lock);
+}
+
+void
+guard_spare(const char *dir)
+{
+	char *path = fs_join(dir, "reserve/0");
+
+	if (path != NULL)
+		(void)unlink(path); /* no room then, as the caller sees */
+	free(path);
 }
 
 void

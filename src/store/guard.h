@@ -63,6 +63,12 @@ int guard_check(const struct guard *g);
 void guard_release(struct guard *g);
 void guard_restore(struct guard *g);
 
+/*
+ * For who writes a small file into the store in `dir` without its lock: give
+ * it a part of the reserve's room, until the reserve is held the next time.
+ */
+void guard_spare(const char *dir);
+
 /* A sync failed, or a vault that was to be read again cannot be. */
 void guard_stop(struct guard *g);
 

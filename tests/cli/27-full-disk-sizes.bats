@@ -127,3 +127,30 @@ teardown()
 	echo "# $hit backups met it" >&3
 	[ "$hit" -ge 8 ]
 }
+
+@test "prune and sweep make room with not a byte free" {
+	mkdir work disk
+	cat >full <<-'EOT'
+	set -eux
+	mount -t tmpfs -o size=60m none disk
+	shash register --dir work --url "file://$PWD/disk/store"
+	for i in 1 2 3 4 5; do
+		head -c 4000000 /dev/urandom >work/large
+		key=$(shash backup --dir work)
+	done
+	cp work/large last
+	# Others take the rest.
+	cat /dev/zero >disk/others || true
+	[ "$(df --output=avail disk | tail -1)" -eq 0 ]
+	shash keep --store_dir disk/store --last 2 --floor 0d
+	shash prune --store_dir disk/store --now
+	shash sweep --store_dir disk/store
+	[ "$(df -k --output=avail disk | tail -1)" -ge 8000 ]
+	head -c 3000000 /dev/urandom >work/large
+	shash backup --dir work
+	shash restore --dir work --udk "$key" --dest copy
+	cmp last copy/large
+	shash verify --store_dir disk/store
+	EOT
+	unshare --mount bash full
+}
