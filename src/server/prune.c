@@ -28,6 +28,7 @@ struct work {
 	struct buf stamps;
 	struct policy_terms terms;
 	int64_t now_ns;
+	int lent; /* the reserve's room, which is given back at the end */
 };
 
 static const char *const names[] = {"keep", "retire", "wait", "remove", "back"};
@@ -228,6 +229,18 @@ act(struct work *w, const struct one *one)
 	return rc < 0 ? rc : 0;
 }
 
+/* On a full disk in the room of the reserve: nonzero when there is some now, to
+ * try again in. */
+static int
+lend(struct work *w, int rc)
+{
+	if (rc != ERR_NOSPACE || w->lent || w->v->guard == NULL)
+		return 0;
+	guard_release(w->v->guard);
+	w->lent = 1;
+	return 1;
+}
+
 /* All snapshots of one mount. */
 static int
 prune_mount(struct work *w, struct one *mine, size_t n)
@@ -242,6 +255,8 @@ prune_mount(struct work *w, struct one *mine, size_t n)
 			mine[i].item.left_ns = grace;
 		rc = w->o->found(w->o->arg, &mine[i].item);
 		if (rc == 0 && !w->o->dry_run)
+			rc = act(w, &mine[i]);
+		if (lend(w, rc))
 			rc = act(w, &mine[i]);
 	}
 	return rc;
@@ -259,12 +274,16 @@ prune_now(struct vault *v, const struct prune_options *o)
 		rc = meet(v, o->clock, 1);
 	if (rc == 0 && !o->dry_run)
 		rc = prune_stamp(v, o->clock);
+	if (lend(&w, rc))
+		rc = prune_stamp(v, o->clock);
 	if (rc == 0)
 		rc = stamps_load(&w.stamps, v, NULL, NULL);
 	if (rc == 0)
 		rc = retire_roots(v, NULL, collect, &w);
 	w.now_ns = storeclock_now(o->clock);
 	if (rc == 0 && !o->dry_run)
+		rc = storeclock_save(o->clock);
+	if (lend(&w, rc))
 		rc = storeclock_save(o->clock);
 	find_stamps(&w);
 	all = (struct one *)(void *)w.all.data;
@@ -278,6 +297,8 @@ prune_now(struct vault *v, const struct prune_options *o)
 	}
 	if (rc == 0 && !o->dry_run)
 		rc = stamps_trim(v);
+	if (w.lent)
+		guard_restore(v->guard);
 	buf_release(&w.all);
 	buf_release(&w.stamps);
 	return rc;
