@@ -110,6 +110,64 @@ pack_bytes()
 	scenario_same work copy3
 }
 
+# prune_to N: keep the newest N snapshots and remove the others for good
+prune_to()
+{
+	shash keep --store_dir store --last "$1" --floor 0
+	shash prune --store_dir store --now
+}
+
+@test "pruned snapshots give their space back, beside a server by itself" {
+	scenario_serve store
+	scenario_register work
+	shash backup --dir work
+	head -c 6000000 /dev/urandom >work/big
+	shash backup --dir work
+	rm work/big
+	for i in 1 2 3; do
+		echo "$i" >work/count
+		shash backup --dir work
+	done
+	before=$(pack_bytes)
+	prune_to 1
+	before=$((before - 5900000))
+	scenario_wait space_is_back
+	exits 0 shash restore --dir work --dest copy
+	scenario_same work copy
+	scenario_stop
+	exits 0 shash verify --store_dir store
+}
+
+@test "killed at any change of the store, a sweep loses nothing" {
+	command -v strace >/dev/null
+	local_store
+	for i in 1 2 3 4 5 6; do
+		seq "$i" 3000 >"work/small$i"
+		shash backup --dir work
+	done
+	prune_to 3
+	cp -a store full
+	for call in unlink renameat2 fdatasync; do
+		for at in 1 2 3 4; do
+			rm -r store
+			cp -a full store
+			code=0
+			ASAN_OPTIONS=detect_leaks=0 strace -f -qq -o trace \
+			    -e "trace=$call" -e "inject=$call:signal=KILL:when=$at" \
+			    shash sweep --store_dir store >/dev/null 2>&1 ||
+			    code=$?
+			echo "$call $at: $code" >>killed
+			exits 0 shash sweep --store_dir store
+			exits 0 shash verify --store_dir store
+			rm -rf copy
+			exits 0 shash restore --dir work --dest copy
+			scenario_same work copy
+		done
+	done
+	# Kills that never came prove nothing.
+	[ "$(grep -c ': 137' killed)" -ge 6 ] || { cat killed; false; }
+}
+
 space_is_back()
 {
 	[ "$(pack_bytes)" -lt "$before" ]

@@ -445,6 +445,41 @@ test_another_record_is_no_copy(void **state)
 	sw_end(&w);
 }
 
+/* The power goes, or the process dies, at each step of a sweep: nobody takes
+ * what was deleted for a loss, and the next sweep goes on. */
+static void
+test_cut_at_every_step(void **state)
+{
+	uint8_t before[STORE_GENERATION_BYTES], now[STORE_GENERATION_BYTES];
+	struct sweep_world w;
+	uint64_t at, k, fired = 1;
+	unsigned power;
+
+	(void)state;
+	for (at = 1; fired; at++) {
+		for (power = 0; power < 4; power++) {
+			begin(&w, 160 + 4 * at + power);
+			for (k = 0; k < 6; k++)
+				assert_int_equal(
+				    sw_backup(&w, 0, k, SW_ASK), 0);
+			for (k = 1; k < 4; k++)
+				assert_int_equal(sw_delete(&w, 0, k), 0);
+			vault_generation(before, w.v);
+			backend_mem_cut(w.b, backend_mem_count(w.b) + at);
+			(void)sw_sweep(&w, NULL); /* ends somewhere */
+			fired = backend_mem_fired(NULL, w.b);
+			sw_close(&w);
+			backend_mem_restart(w.b, power > 0);
+			assert_int_equal(sw_open(&w), 0);
+			vault_generation(now, w.v);
+			assert_memory_equal(before, now, sizeof(now));
+			assert_int_equal(sw_wrong_later(&w), 0);
+			sw_end(&w);
+		}
+	}
+	assert_true(at > 20);
+}
+
 /* A second sweep finds nothing; a sweep of what needs all writes nothing. */
 static void
 test_healthy_store_is_left_alone(void **state)
@@ -554,6 +589,7 @@ main(void)
 	    cmocka_unit_test(test_damage_keeps_the_rest),
 	    cmocka_unit_test(test_damage_while_it_waits),
 	    cmocka_unit_test(test_another_record_is_no_copy),
+	    cmocka_unit_test(test_cut_at_every_step),
 	    cmocka_unit_test(test_compaction),
 	    cmocka_unit_test(test_reader_of_a_moved_record),
 	    cmocka_unit_test(test_healthy_store_is_left_alone),
