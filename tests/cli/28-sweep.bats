@@ -153,7 +153,8 @@ prune_to()
 			cp -a full store
 			code=0
 			ASAN_OPTIONS=detect_leaks=0 strace -f -qq -o trace \
-			    -e "trace=$call" -e "inject=$call:signal=KILL:when=$at" \
+			    -e "trace=$call" \
+			    -e "inject=$call:signal=KILL:when=$at" \
 			    shash sweep --store_dir store >/dev/null 2>&1 ||
 			    code=$?
 			echo "$call $at: $code" >>killed
