@@ -34,6 +34,7 @@ import random
 import re
 import shutil
 import signal
+import socket
 import struct
 import subprocess
 import sys
@@ -136,7 +137,7 @@ class World:
              str(self.port)], env=env, stdin=subprocess.DEVNULL, stdout=log,
             stderr=log, cwd=self.folder)
         log.close()
-        for _ in range(600):
+        for _ in range(3000):
             if self.server.poll() is not None:
                 return False
             if self.listens():
@@ -145,15 +146,16 @@ class World:
         raise Failure("the server does not come up")
 
     def listens(self):
-        import socket
         with socket.socket() as s:
             return s.connect_ex(("127.0.0.1", self.port)) == 0
 
     def choose_port(self):
-        import socket
-        with socket.socket() as s:
-            s.bind(("127.0.0.1", 0))
-            self.port = s.getsockname()[1]
+        # Not one that the system gives to those who connect.
+        while True:
+            self.port = random.SystemRandom().randrange(12000, 20000)
+            with socket.socket() as s:
+                if s.connect_ex(("127.0.0.1", self.port)) != 0:
+                    return
 
     def unserve(self):
         """End the server; its exit code."""
