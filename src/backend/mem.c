@@ -268,13 +268,18 @@ static int
 get(struct backend *b, const char *name, void *out, size_t len, uint64_t offset)
 {
 	struct mem *m = of(b);
-	void (*hook)(void *arg) = m->before_get;
+	void (*hook)(void *arg);
 	const struct object *o;
+	void *hook_arg;
 	int ret;
 
+	pool_lock_enter(&m->lock);
+	hook = m->before_get;
+	hook_arg = m->before_get_arg;
 	m->before_get = NULL;
+	pool_lock_leave(&m->lock);
 	if (hook != NULL)
-		hook(m->before_get_arg);
+		hook(hook_arg); /* which may call the backend */
 	pool_lock_enter(&m->lock);
 	ret = step(m, BACKEND_MEM_GET);
 	if (ret >= 0)
