@@ -27,8 +27,8 @@
 /* Folders of a store, and all else that may be there before store.json. */
 static const char *const folders[] = {
     "invitations", "mounts", "vaults", "index", "incoming"};
-static const char *const leftovers[] = {
-    "server.key", "lock", "control", "lost+found"};
+static const char *const leftovers[] = {"server.key", "lock", "control",
+    "clock.json", "keep", "reserve", "lost+found"};
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 

@@ -257,6 +257,9 @@ flip()
 @test "a store's identity that is damaged or gone" {
 	shash register --dir work --url "file://$folder/store"
 	shash backup --dir work
+	# All that a store in use may hold.
+	shash keep --store_dir store --last 3
+	shash prune --store_dir store
 	cp -a store clean
 	for file in store/store.json store/server.key; do
 		for harm in 'truncate -s 0' 'truncate -s 9' rm; do
