@@ -112,7 +112,7 @@ meet()
 		grep -q INJECTED trace
 		[ "$rc" -eq 1 ]
 		[ ! -s out ]
-		says 'input/output error'
+		says 'a sync to its disk failed|input/output error'
 	done
 	key=$(shash backup --dir work)
 	acknowledged "$key"

@@ -109,10 +109,23 @@ scenario_wire()
 }
 
 # scenario_strace ARG...: of all threads, into ./trace.  The leak check of a
-# sanitized build cannot work under it.
+# sanitized build cannot work under it.  A call that another thread's cut in
+# two stands on one line, as it ended, so that a test sees its result.
 scenario_strace()
 {
-	ASAN_OPTIONS=detect_leaks=0 strace -f -qq -o trace "$@"
+	local rc=0
+	ASAN_OPTIONS=detect_leaks=0 strace -f -qq -o trace "$@" || rc=$?
+	awk '{ pid = $1 }
+	    sub(/ <unfinished \.\.\.>$/, "") { begun[pid] = $0; next }
+	    $2 == "<..." && pid in begun {
+		sub(/.* resumed>/, "")
+		$0 = begun[pid] $0
+		delete begun[pid]
+	    }
+	    { print }
+	    END { for (pid in begun) print begun[pid] }' trace >trace.whole
+	mv trace.whole trace
+	return "$rc"
 }
 
 # scenario_wait COMMAND...: until it succeeds, 30 s at most
