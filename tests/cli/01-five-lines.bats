@@ -125,7 +125,7 @@ for line in sys.stdin:
 
 @test "start says where it listens; stop waits until it is down" {
 	scenario_serve store
-	grep -q ":$port" store.log
+	scenario_wait grep -q ":$port" store.log
 	exits 0 shash stop --store_dir store
 	run scenario_listens "$port"
 	[ "$status" -ne 0 ]
