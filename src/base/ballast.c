@@ -75,10 +75,11 @@ hold_one(const char *path, uint64_t bytes)
 		r = err_errno(ERR_IO, "%s", path);
 		goto out;
 	}
-	/* Blocks, not length: a copy of a store may have holes here. */
+	/* Blocks, not length: a copy has none. */
 	if ((uint64_t)st.st_blocks * BLOCK_BYTES >= bytes)
 		goto out;
-	if (fallocate(fd, 0, 0, (off_t)bytes) == 0)
+	/* Beyond its end, so who lists or copies the folder meets nothing. */
+	if (fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)bytes) == 0)
 		goto out;
 	r = errno == EOPNOTSUPP || errno == ENOSYS
 		? fill(fd, bytes)
