@@ -65,7 +65,7 @@ teardown()
 	for file in sparse end; do
 		# shellcheck disable=SC2016 # awk's
 		for tree in work copy; do
-			filefrag -v -b1024 "$tree/$file" | tr -d ':.' |
+			filefrag -v -b1024 "$tree/$file" | tr ':.' '  ' |
 			    awk '$1 ~ /^[0-9]+$/ { print $2, $3 }' >"$tree.at"
 		done
 		diff work.at copy.at
