@@ -112,7 +112,7 @@ def change(nothing=False):
             with open("%s/s%d/f%d" % (name, sub, i), "wb") as f:
                 f.write(rng.randbytes(rng.randrange(1, 9000)))
     with open(name + "/large", "wb") as f:
-        f.write(rng.randbytes(1500000))
+        f.write(rng.randbytes(9000000))  # some puts
 
 
 class ServerWatch:
@@ -248,6 +248,11 @@ def kill_in(victim, wanted, hits):
     # The client's main thread commits.  When there is something to ask or to
     # put, others have made more calls by then.
     nothing = victim == "client" and wanted in ("commit", "answer")
+    if nothing:
+        time.sleep(2.5)  # what changed just now is read once more
+        server = Server()
+        back_up()
+        server.end()
     kills = rehearse(victim, nothing).get(wanted)
     if not kills:
         raise SystemExit("the rehearsal has no %s of the %s" % (wanted,
