@@ -121,6 +121,51 @@ fixture_committed(struct fixture_mount *m, const struct buf *client)
 	hash_bytes(m->previous, client->data, client->len);
 }
 
+uint64_t
+fixture_commit(struct vault *v, struct fixture_mount *m,
+    const uint8_t vault[16], uint64_t number)
+{
+	struct buf client = BUF_INIT, missing = BUF_INIT, record = BUF_INIT;
+	struct store_receipt receipt = {0};
+	struct session *s;
+	uint8_t id[32];
+	int ret;
+
+	fixture_id(id, number);
+	fixture_data(&record, id, NULL, 0, 80);
+	fixture_snapshot(&client, m, vault, id);
+	ret = session_open(&s, v, m->id, m->public_key);
+	if (ret == 0) {
+		ret = session_put(s, record.data, record.len, 0);
+		if (ret == 0)
+			ret = session_commit(
+			    s, &receipt, &missing, client.data, client.len);
+		if (session_close(s) != 0)
+			ret = -1;
+	}
+	if (ret == 0)
+		fixture_committed(m, &client);
+	buf_release(&record);
+	buf_release(&client);
+	buf_release(&missing);
+	return ret == 0 ? receipt.server_seq : 0;
+}
+
+int
+fixture_read_one(void *arg, enum store_got got, const uint8_t *id,
+    const uint8_t *record, size_t len)
+{
+	struct fixture_reading *r = arg;
+	struct record rec;
+
+	if (got == STORE_GOT_RECORD && record_decode(&rec, record, len) == 0 &&
+	    memcmp(rec.id, id, 32) == 0)
+		r->records++;
+	else
+		r->others++;
+	return 0;
+}
+
 char *
 fixture_folder(void)
 {

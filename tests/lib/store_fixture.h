@@ -8,6 +8,7 @@
 
 #include "base/buf.h"
 #include "store/record.h"
+#include "store/session.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -38,6 +39,22 @@ void fixture_mount(struct fixture_mount *m, unsigned number);
 void fixture_snapshot(struct buf *out, const struct fixture_mount *m,
     const uint8_t vault[16], const uint8_t root[32]);
 void fixture_committed(struct fixture_mount *m, const struct buf *client);
+
+/*
+ * Commit the mount's next snapshot of `v`, whose id is `vault`, in a session of
+ * its own: a record with the id of `number` is all it has.  The server
+ * sequence that it got; 0: a step failed.
+ */
+uint64_t fixture_commit(struct vault *v, struct fixture_mount *m,
+    const uint8_t vault[16], uint64_t number);
+
+/* What session_get() told: records that came, and everything else. */
+struct fixture_reading {
+	unsigned records, others;
+};
+/* For session_get(); `arg` is a struct fixture_reading. */
+int fixture_read_one(void *arg, enum store_got got, const uint8_t *id,
+    const uint8_t *record, size_t len);
 
 /* A new empty folder below the system's; the text is the caller's. */
 char *fixture_folder(void);

@@ -302,38 +302,18 @@ sw_sweep(struct sweep_world *w, struct sweep_counts *out)
 	return ret;
 }
 
-/* Records that came, and everything else. */
-struct reading {
-	unsigned records, others;
-};
-
-static int
-read_one(void *arg, enum store_got got, const uint8_t *id,
-    const uint8_t *record, size_t len)
-{
-	struct reading *r = arg;
-	struct record rec;
-
-	if (got == STORE_GOT_RECORD && record_decode(&rec, record, len) == 0 &&
-	    memcmp(rec.id, id, 32) == 0)
-		r->records++;
-	else
-		r->others++;
-	return 0;
-}
-
 /* Objects of the tree below `number` that do not come back. */
 static unsigned
 count_lost(struct session *s, uint64_t number)
 {
-	struct reading r = {0};
+	struct fixture_reading r = {0};
 	uint64_t kids[KIDS_MAX];
 	uint8_t id[32];
 	uint32_t n = children(kids, number), i;
 	unsigned lost;
 
 	fixture_id(id, number);
-	if (session_get(s, id, 1, read_one, &r) != 0)
+	if (session_get(s, id, 1, fixture_read_one, &r) != 0)
 		return 1;
 	lost = r.records != 1;
 	for (i = 0; i < n; i++)

@@ -109,24 +109,7 @@ end(struct world *w)
 static void
 commit(struct world *w)
 {
-	struct buf client = BUF_INIT, missing = BUF_INIT, record = BUF_INIT;
-	struct store_receipt receipt;
-	struct session *s;
-	uint8_t id[32];
-
-	fixture_id(id, 1);
-	fixture_data(&record, id, NULL, 0, 80);
-	assert_int_equal(session_open(&s, w->v, w->m.id, w->m.public_key), 0);
-	assert_int_equal(session_put(s, record.data, record.len, 0), 0);
-	fixture_snapshot(&client, &w->m, vault_id, id);
-	assert_int_equal(
-	    session_commit(s, &receipt, &missing, client.data, client.len), 0);
-	fixture_committed(&w->m, &client);
-	assert_int_equal(session_close(s), 0);
-	buf_release(&record);
-	buf_release(&client);
-	buf_release(&missing);
-	assert_int_equal(receipt.server_seq, w->n + 1);
+	assert_int_equal(fixture_commit(w->v, &w->m, vault_id, 1), w->n + 1);
 	w->n++;
 	w->made[w->n] = storeclock_now(w->clock);
 	w->state[w->n] = RETIRE_LIVE;

@@ -243,37 +243,18 @@ end_world(struct world *w)
 	fixture_remove(w->folder);
 }
 
-struct reading {
-	unsigned records, others;
-};
-
-static int
-read_one(void *arg, enum store_got got, const uint8_t *id,
-    const uint8_t *record, size_t len)
-{
-	struct reading *r = arg;
-	struct record rec;
-
-	if (got == STORE_GOT_RECORD && record_decode(&rec, record, len) == 0 &&
-	    memcmp(rec.id, id, 32) == 0)
-		r->records++;
-	else
-		r->others++;
-	return 0;
-}
-
 /* Objects of the tree below `number` that do not come back. */
 static unsigned
 count_lost(struct session *s, uint64_t number)
 {
-	struct reading r = {0};
+	struct fixture_reading r = {0};
 	uint64_t kids[4];
 	uint8_t id[32];
 	uint32_t n = children(kids, number), i;
 	unsigned lost;
 
 	fixture_id(id, number);
-	assert_int_equal(session_get(s, id, 1, read_one, &r), 0);
+	assert_int_equal(session_get(s, id, 1, fixture_read_one, &r), 0);
 	lost = r.records != 1;
 	for (i = 0; i < n; i++)
 		lost += count_lost(s, kids[i]);
@@ -684,7 +665,7 @@ test_unreadable_places(void **state)
 static void
 test_trouble_is_no_damage(void **state)
 {
-	struct reading r = {0};
+	struct fixture_reading r = {0};
 	struct session *s;
 	struct world w;
 	uint8_t id[32], bit = 0;
@@ -697,10 +678,10 @@ test_trouble_is_no_damage(void **state)
 	fixture_id(id, ROOT(0));
 	/* Both tries. */
 	backend_mem_fail(w.b, backend_mem_count(w.b) + 1, 2, ERR_IO);
-	assert_int_equal(session_get(s, id, 1, read_one, &r), ERR_IO);
+	assert_int_equal(session_get(s, id, 1, fixture_read_one, &r), ERR_IO);
 	assert_int_equal(session_have(s, &bit, id, 1), 0);
 	assert_int_equal(bit, 1);
-	assert_int_equal(session_get(s, id, 1, read_one, &r), 0);
+	assert_int_equal(session_get(s, id, 1, fixture_read_one, &r), 0);
 	assert_int_equal(r.records, 1);
 	assert_int_equal(session_close(s), 0);
 	end_world(&w);

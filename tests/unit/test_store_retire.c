@@ -57,24 +57,11 @@ close_vault(struct world *w)
 static uint64_t
 commit(struct world *w)
 {
-	struct buf client = BUF_INIT, missing = BUF_INIT, record = BUF_INIT;
-	struct store_receipt receipt;
-	struct session *s;
-	uint8_t id[32];
+	uint64_t seq =
+	    fixture_commit(w->v, &w->m, vault_id, 100 + w->m.client_seq);
 
-	fixture_id(id, 100 + w->m.client_seq);
-	fixture_data(&record, id, NULL, 0, 80);
-	assert_int_equal(session_open(&s, w->v, w->m.id, w->m.public_key), 0);
-	assert_int_equal(session_put(s, record.data, record.len, 0), 0);
-	fixture_snapshot(&client, &w->m, vault_id, id);
-	assert_int_equal(
-	    session_commit(s, &receipt, &missing, client.data, client.len), 0);
-	fixture_committed(&w->m, &client);
-	assert_int_equal(session_close(s), 0);
-	buf_release(&record);
-	buf_release(&client);
-	buf_release(&missing);
-	return receipt.server_seq;
+	assert_true(seq > 0);
+	return seq;
 }
 
 static void
