@@ -1,7 +1,7 @@
 /*
  * Lets one call of a program fail: a library for LD_PRELOAD.
  *
- * Calls that the program makes of the functions listed at the end (memory,
+ * Calls that the program makes of the functions listed in calls.inc (memory,
  * files, network, libraries) are told apart by the functions of the program
  * that led there: a place is the function called and the DEPTH innermost
  * return addresses.  Each place that is met is noted in a table, a file
@@ -252,7 +252,7 @@ real_of(const char *name)
 	real = (words *)real_of(#name)
 
 /* Fails with `value`, and with errno unless that is 0. */
-#define FAILS(name, value, error) \
+#define FAILS(kind, name, value, error) \
 	HEAD(name) \
 	{ \
 		REAL(name); \
@@ -265,10 +265,10 @@ real_of(const char *name)
 	}
 
 /* Returns the error itself. */
-#define GIVES(name, value) FAILS(name, value, 0)
+#define GIVES(kind, name, value) FAILS(kind, name, value, 0)
 
 /* Moves `c` bytes; may move half of them. */
-#define MOVES(name, error) \
+#define MOVES(kind, name, error) \
 	HEAD(name) \
 	{ \
 		REAL(name); \
@@ -282,7 +282,7 @@ real_of(const char *name)
 	}
 
 /* Does it, and then says that it failed: nothing is left behind. */
-#define LOSES(name, value, error) \
+#define LOSES(kind, name, value, error) \
 	HEAD(name) \
 	{ \
 		REAL(name); \
@@ -296,8 +296,16 @@ real_of(const char *name)
 	}
 
 /* Memory.  dlsym() itself asks for some, so glibc's own names are called. */
-#define ALLOCATES(name, a_name) \
-	long a_name(long a, long b); \
+#define LIBC_NAME(name) LIBC_NAME_##name
+#define LIBC_NAME_malloc __libc_malloc
+#define LIBC_NAME_calloc __libc_calloc
+#define LIBC_NAME_realloc __libc_realloc
+#define LIBC_NAME_aligned_alloc __libc_memalign
+#ifdef FAULTS_NO_MEMORY
+#define ALLOCATES(kind, name)
+#else
+#define ALLOCATES(kind, name) \
+	long LIBC_NAME(name)(long a, long b); \
 	long faults_##name(long a, long b) __asm__(#name); \
 	long faults_##name(long a, long b) \
 	{ \
@@ -305,171 +313,14 @@ real_of(const char *name)
 			errno = ENOMEM; \
 			return 0; \
 		} \
-		return a_name(a, b); \
+		return LIBC_NAME(name)(a, b); \
 	}
-
-#ifndef FAULTS_NO_MEMORY
-ALLOCATES(malloc, __libc_malloc)
-ALLOCATES(calloc, __libc_calloc)
-ALLOCATES(realloc, __libc_realloc)
-ALLOCATES(aligned_alloc, __libc_memalign)
 #endif
-FAILS(strdup, 0, ENOMEM)
-FAILS(strndup, 0, ENOMEM)
-FAILS(vasprintf, -1, ENOMEM)
-FAILS(__vasprintf_chk, -1, ENOMEM)
-GIVES(posix_memalign, ENOMEM)
 
-/* Files. */
-MOVES(read, EIO)
-MOVES(pread, EIO)
-MOVES(write, ENOSPC)
-MOVES(pwrite, ENOSPC)
-MOVES(pwrite64, ENOSPC)
-FAILS(writev, -1, ENOSPC)
-FAILS(pwritev, -1, ENOSPC)
-FAILS(access, -1, EIO)
-FAILS(chmod, -1, EIO)
-LOSES(close, -1, EIO)
-LOSES(closedir, -1, EIO)
-FAILS(fchmod, -1, EIO)
-FAILS(fchown, -1, EIO)
-LOSES(fclose, -1, ENOSPC)
-FAILS(fcntl, -1, EIO)
-FAILS(fdatasync, -1, EIO)
-FAILS(fdopen, 0, ENOMEM)
-FAILS(fdopendir, 0, ENOMEM)
-LOSES(fflush, -1, ENOSPC)
-FAILS(fgetxattr, -1, EIO)
-FAILS(flistxattr, -1, EIO)
-FAILS(flock, -1, EIO)
-FAILS(fopen, 0, EMFILE)
-FAILS(fseek, -1, EIO)
-FAILS(fremovexattr, -1, EIO)
-FAILS(fsetxattr, -1, ENOSPC)
-FAILS(fstat, -1, EIO)
-FAILS(fstatat, -1, EIO)
-FAILS(fstatfs, -1, EIO)
-FAILS(fsync, -1, EIO)
-FAILS(ftruncate, -1, EIO)
-FAILS(futimens, -1, EIO)
-FAILS(getdents64, -1, EIO)
-FAILS(ioctl, -1, EIO)
-FAILS(lchown, -1, EIO)
-FAILS(lgetxattr, -1, EIO)
-FAILS(link, -1, EIO)
-FAILS(linkat, -1, EIO)
-FAILS(llistxattr, -1, EIO)
-FAILS(lremovexattr, -1, EIO)
-FAILS(lseek, -1, EIO)
-FAILS(lsetxattr, -1, ENOSPC)
-FAILS(lstat, -1, EIO)
-FAILS(mkdir, -1, ENOSPC)
-FAILS(mkdirat, -1, ENOSPC)
-FAILS(mknodat, -1, ENOSPC)
-FAILS(mkostemp, -1, ENOSPC)
-FAILS(mmap, -1, ENOMEM)
-FAILS(msync, -1, EIO)
-FAILS(nftw, -1, EIO)
-FAILS(open, -1, EMFILE)
-FAILS(openat, -1, EMFILE)
-FAILS(opendir, 0, EMFILE)
-FAILS(pipe2, -1, EMFILE)
-FAILS(readdir, 0, EIO)
-FAILS(readlinkat, -1, EIO)
-FAILS(realpath, 0, EIO)
-FAILS(renameat, -1, EIO)
-FAILS(renameat2, -1, EIO)
-FAILS(rmdir, -1, EIO)
-FAILS(scandir, -1, ENOMEM)
-FAILS(stat, -1, EIO)
-FAILS(statvfs, -1, EIO)
-FAILS(statx, -1, EIO)
-FAILS(symlinkat, -1, ENOSPC)
-FAILS(syncfs, -1, EIO)
-FAILS(unlink, -1, EIO)
-FAILS(unlinkat, -1, EIO)
-FAILS(utimensat, -1, EIO)
+/* Functions of the program itself are out of reach. */
+#define GROWS(name)
 
-/* Network. */
-MOVES(recv, ECONNRESET)
-MOVES(send, EPIPE)
-FAILS(accept4, -1, EMFILE)
-FAILS(bind, -1, ENOMEM)
-FAILS(connect, -1, ETIMEDOUT)
-FAILS(gethostname, -1, EIO)
-FAILS(getsockname, -1, ENOBUFS)
-FAILS(listen, -1, ENOBUFS)
-FAILS(poll, -1, ENOMEM)
-FAILS(setsockopt, -1, ENOBUFS)
-FAILS(socket, -1, EMFILE)
-GIVES(getaddrinfo, -10 /* EAI_MEMORY */)
-
-/* The system. */
-FAILS(getrlimit, -1, EINVAL)
-FAILS(setrlimit, -1, EPERM)
-FAILS(sigaction, -1, EINVAL)
-GIVES(getgrgid_r, EIO)
-GIVES(getpwuid_r, EIO)
-GIVES(pthread_create, EAGAIN)
-
-/* Libraries. */
-GIVES(EVP_CIPHER_CTX_ctrl, 0)
-GIVES(EVP_CIPHER_CTX_new, 0)
-GIVES(EVP_CIPHER_fetch, 0)
-GIVES(EVP_CipherInit_ex2, 0)
-GIVES(EVP_CipherUpdate, 0)
-GIVES(EVP_DecryptFinal_ex, 0)
-GIVES(EVP_DecryptInit_ex2, 0)
-GIVES(EVP_DecryptUpdate, 0)
-GIVES(EVP_EncryptFinal_ex, 0)
-GIVES(EVP_EncryptInit_ex2, 0)
-GIVES(EVP_EncryptUpdate, 0)
-GIVES(MHD_add_response_header, 0)
-GIVES(MHD_create_response_from_callback, 0)
-GIVES(MHD_queue_response, 0)
-GIVES(ZSTD_CCtx_setParameter, -64 /* memory_allocation */)
-GIVES(ZSTD_compress2, -64)
-GIVES(ZSTD_createCCtx, 0)
-GIVES(ZSTD_createDCtx, 0)
-GIVES(ZSTD_decompressDCtx, -64)
-GIVES(crypto_core_hchacha20, -1)
-GIVES(crypto_scalarmult, -1)
-GIVES(crypto_scalarmult_base, -1)
-GIVES(crypto_sign_detached, -1)
-GIVES(crypto_sign_seed_keypair, -1)
-GIVES(curl_easy_getinfo, 43 /* BAD_FUNCTION_ARGUMENT */)
-GIVES(curl_easy_init, 0)
-GIVES(curl_easy_perform, 27 /* OUT_OF_MEMORY */)
-GIVES(curl_easy_setopt, 27)
-GIVES(curl_global_init, 27)
-GIVES(curl_slist_append, 0)
-GIVES(json_array, 0)
-LOSES(json_array_append_new, -1, 0)
-GIVES(json_dump_callback, -1)
-GIVES(json_integer, 0)
-GIVES(json_object, 0)
-LOSES(json_object_set_new, -1, 0)
-GIVES(json_string, 0)
-GIVES(json_string_nocheck, 0)
-GIVES(json_stringn_nocheck, 0)
-GIVES(mdb_cursor_del, EIO)
-GIVES(mdb_cursor_get, EIO)
-GIVES(mdb_cursor_open, ENOMEM)
-GIVES(mdb_dbi_open, ENOMEM)
-GIVES(mdb_del, EIO)
-GIVES(mdb_drop, EIO)
-GIVES(mdb_env_create, ENOMEM)
-GIVES(mdb_env_open, EIO)
-GIVES(mdb_env_set_mapsize, ENOMEM)
-GIVES(mdb_env_set_maxdbs, EINVAL)
-GIVES(mdb_env_set_maxreaders, EINVAL)
-GIVES(mdb_env_sync, EIO)
-GIVES(mdb_get, -30796 /* MDB_CORRUPTED */)
-GIVES(mdb_put, -30792 /* MDB_MAP_FULL */)
-GIVES(mdb_reader_check, EIO)
-GIVES(mdb_txn_begin, ENOMEM)
-GIVES(sodium_init, -1)
+#include "calls.inc"
 
 /* A failed commit has ended its transaction. */
 HEAD(mdb_txn_commit)

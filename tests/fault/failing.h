@@ -1,0 +1,81 @@
+#ifndef HS_TESTS_FAILING_H
+#define HS_TESTS_FAILING_H
+
+/*
+ * Lets calls fail inside a unit test, one place after the other.
+ *
+ * Unit tests are linked such that what src/ (and the test) calls of the
+ * functions in calls.inc (memory, files, network, libraries, growing a buf)
+ * comes by here; what a foreign library calls by itself does not.  A place is
+ * the function called and the innermost return addresses, so a loop fails
+ * every call that an operation makes once, however often it makes it:
+ *
+ *	failing_start(FAILING_MEMORY | FAILING_FILES);
+ *	while (failing_more()) {
+ *		world = ...;                    bring about what it needs
+ *		failing_arm();
+ *		rc = operation(world);
+ *		failing_disarm();
+ *		failing_check(rc, 0);           said, or true
+ *		...                             what must hold now; do it again
+ *		assert_int_equal(failing_blocks(), 0);  all memory is back
+ *	}
+ *	assert_true(failing_count() > 10);      they did fire
+ *
+ * From failing_arm() on, the first call at a place that has not failed yet
+ * does; the loop ends after a pass in which none was left.  Passes must do the
+ * same; threads may take turns as they like.
+ *
+ * FAILING_SHOW=1 in the environment prints every place that failed, by the
+ * names of functions and by offsets for `addr2line -f -e PROGRAM`.
+ */
+
+enum {
+	FAILING_MEMORY = 1, /* allocations, and buf_append() and its like */
+	FAILING_FILES = 2,
+	FAILING_NETWORK = 4,
+	FAILING_SYSTEM = 8, /* users, limits, signals, threads */
+	FAILING_LIBRARIES = 16, /* LMDB, OpenSSL, zstd, libsodium, ... */
+	FAILING_ALL = 31
+};
+
+/* Begin a loop over calls of these kinds, each failing once. */
+void failing_start(unsigned kinds);
+/* As failing_start(), and what fails goes on to: every call of the function,
+ * from wherever, until failing_disarm(). */
+void failing_start_forever(unsigned kinds);
+/* Begin a loop in which reads and writes do half of what they should. */
+void failing_start_short(void);
+/* In this loop, functions that set errno set this one. */
+void failing_errno(int error);
+/* In this loop, only calls of this function fail (NULL: all). */
+void failing_only(const char *name);
+
+/* Whether to make another pass. */
+int failing_more(void);
+void failing_arm(void);
+/* Returns whether a call failed. */
+int failing_disarm(void);
+
+/* Whether one failed in this pass; its function, or NULL. */
+const char *failing_name(void);
+/* The kind of what failed in this pass; 0: none did. */
+unsigned failing_kind(void);
+/* How many places have failed since failing_start(). */
+unsigned failing_count(void);
+
+/*
+ * Fail the test unless `rc` is `expected`, or a call failed, `rc` is an error
+ * (negative), it is worded, and it is ERR_NOMEM when memory was wanting.
+ */
+void failing_check(int rc, int expected);
+/* Fail the test with a message (printf) that names the place. */
+void failing_fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* How many blocks of memory src/ has taken while armed in this pass, and not
+ * given back since. */
+int failing_blocks(void);
+/* How many descriptors this process has open. */
+int failing_descriptors(void);
+
+#endif
