@@ -79,19 +79,6 @@ places()
 	END
 }
 
-# flip FILE OFFSET
-flip()
-{
-	python3 - "$1" "$2" <<-'END'
-	import sys
-	with open(sys.argv[1], "r+b") as f:
-	    f.seek(int(sys.argv[2]))
-	    b = f.read(1)[0]
-	    f.seek(int(sys.argv[2]))
-	    f.write(bytes([b ^ 0x20]))
-	END
-}
-
 # right_or_named: restore tells the truth: all is there and right, or 13 and
 # what is there is right
 right_or_named()
@@ -126,7 +113,7 @@ flipped_everywhere()
 		places "$file" >places
 		while read -r offset what; do
 			fresh
-			flip "store/${file#clean/}" "$offset"
+			scenario_flip "store/${file#clean/}" "$offset"
 			rc=0
 			shash verify --store_dir store >out 2>err || rc=$?
 			if [ "$rc" -ne 13 ] ||
@@ -189,7 +176,7 @@ flipped_everywhere()
 	echo three >work/three
 	shash backup --dir work 2>/dev/null
 	snap=$(find store -name '0000000002.snap')
-	flip "$snap" 100
+	scenario_flip "$snap" 100
 	exits 13 shash snapshots --dir work
 	grep -q '^@2 *damaged: ' out
 	[ "$(grep -Ec '^@(1|3) +20' out)" -eq 2 ]
@@ -210,7 +197,7 @@ flipped_everywhere()
 @test "damage in one file leaves the others" {
 	# The large file's chunks are the largest records there are.
 	pack=$(find store -name '*.pack' -size +300k | head -1)
-	flip "$pack" 60000
+	scenario_flip "$pack" 60000
 	exits 13 shash restore --dir work --dest copy
 	says 'large'
 	[ ! -e copy/large ] || cmp work/large copy/large
@@ -265,7 +252,7 @@ flipped_everywhere()
 
 @test "what a store lost, the next backup puts again" {
 	pack=$(find store -name '*.pack' -size +300k | head -1)
-	flip "$pack" 60000
+	scenario_flip "$pack" 60000
 	exits 13 shash verify --store_dir store
 	exits 13 shash restore --dir work --dest copy
 	rm -rf copy

@@ -102,19 +102,6 @@ small_store()
 	shash backup --dir work 2>/dev/null
 }
 
-# flip FILE OFFSET
-flip()
-{
-	python3 - "$1" "$2" <<-'END'
-	import sys
-	with open(sys.argv[1], "r+b") as f:
-	    f.seek(int(sys.argv[2]))
-	    b = f.read(1)[0]
-	    f.seek(int(sys.argv[2]))
-	    f.write(bytes([b ^ 1 << int(sys.argv[2]) % 8]))
-	END
-}
-
 @test "a flipped byte fails or changes nothing" {
 	small_store
 	mapfile -t files < <(find local -name '*.pack' -o -name '*.snap')
@@ -129,11 +116,11 @@ flip()
 		1) offset=$((size - 1 - RANDOM % 160)) ;;
 		2) offset=$(((RANDOM << 15 | RANDOM) % size)) ;;
 		esac
-		flip "$file" "$offset"
+		scenario_flip "$file" "$offset"
 		rm -rf copy
 		rc=0
 		again local latest copy >out 2>err || rc=$?
-		flip "$file" "$offset"
+		scenario_flip "$file" "$offset"
 		if [ "$rc" -eq 0 ]; then
 			scenario_same work copy
 			continue

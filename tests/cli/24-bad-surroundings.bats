@@ -195,10 +195,10 @@ harmed()
 	exits 0 shash verify --store_dir store
 }
 
-# flip FILE: another byte in it
+# flip FILE: one bit of it
 flip()
 {
-	printf '\377' | dd of="$1" bs=1 seek=20 conv=notrunc status=none
+	scenario_flip "$1" 20
 }
 
 @test "a vault's state that is damaged or gone is made anew" {

@@ -112,14 +112,7 @@ restores()
 flip()
 {
 	pack=$(find store/vaults -name '*.pack' -size +200k | head -1)
-	python3 - "$pack" <<-'EOF'
-	import sys
-	with open(sys.argv[1], "r+b") as f:
-	    f.seek(150000)
-	    byte = f.read(1)[0]
-	    f.seek(150000)
-	    f.write(bytes([byte ^ 1]))
-	EOF
+	scenario_flip "$pack" 150000
 }
 
 @test "what was under way is read again, and what is bad asked for again" {

@@ -216,7 +216,7 @@ local_store()
 	# A tombstone of another store's hand counts for nothing either.
 	tomb=$(find "$store" -name '*4.tomb')
 	cp "$tomb" kept
-	printf x | dd of="$tomb" bs=1 seek=130 conv=notrunc status=none
+	scenario_flip "$tomb" 130
 	exits 13 shash verify --store_dir "$store"
 	grep -q "4.tomb" out
 }

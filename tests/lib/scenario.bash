@@ -140,6 +140,17 @@ scenario_wait()
 	return 1
 }
 
+# scenario_flip FILE OFFSET: one bit of it.  A constant written over random
+# bytes would change nothing once in a while.
+scenario_flip()
+{
+	local byte
+	byte=$(od -An -tu1 -j "$2" -N 1 "$1")
+	# shellcheck disable=SC2059 # the format is the byte
+	printf "\\$(printf %03o $((byte ^ 1 << $2 % 8)))" |
+	    dd of="$1" bs=1 seek="$2" conv=notrunc status=none
+}
+
 # scenario_store_bytes STORE: what is durable in it
 scenario_store_bytes()
 {
