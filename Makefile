@@ -340,11 +340,12 @@ $(BUILD)/tests/%.o: tests/%.c $(BUILD)/.flags
 	$(say) CC $@
 	$(Q)$(CC) $(ALL_CFLAGS) -Itests -MMD -MP -c -o $@ $<
 
+# In this order: failing.c tells by it who calls.
 $(TESTS): $(BUILD)/tests/%: $(BUILD)/tests/%.o $(FAILING_OBJ) \
     $(TEST_LIB_OBJS) $(LINK_DEPS)
 	$(say) LD $@
-	$(Q)$(CC) $(ALL_LDFLAGS) $(FAILING_WRAP) -o $@ $< $(FAILING_OBJ) \
-	    $(TEST_LIB_OBJS) $(LINK_LIBS) $(CMOCKA_LIBS)
+	$(Q)$(CC) $(ALL_LDFLAGS) $(FAILING_WRAP) -o $@ $< $(TEST_LIB_OBJS) \
+	    $(FAILING_OBJ) $(LINK_LIBS) $(CMOCKA_LIBS)
 
 $(BUILD)/tests/fuzz/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(TEST_LIB_OBJS) \
     $(LINK_DEPS)

@@ -32,6 +32,7 @@ static enum how how;
 static unsigned kinds;
 static int errno_wanted;
 static const char *only;
+static int tests_too;
 static uint64_t places[PLACES_MAX];
 static unsigned nplaces;
 static int first_pass;
@@ -47,6 +48,16 @@ static uintptr_t fired_frames[DEPTH];
 static _Atomic int armed;
 /* Threads that a program starts allocate before they are its own. */
 static _Thread_local int busy;
+
+/*
+ * Whether a call from there counts: from src/, unless the test wants its own
+ * to count.  This file is linked behind the tests and before the library.
+ */
+static int
+counts(const void *caller)
+{
+	return tests_too || (uintptr_t)caller > (uintptr_t)failing_start;
+}
 
 /* The innermost return addresses inside the program, `caller` first. */
 static void
@@ -118,7 +129,8 @@ hit(unsigned kind, const char *name, const void *caller, int moves)
 	uintptr_t frames[DEPTH];
 	int saved = errno, fails = 0;
 
-	if (!armed || busy || !(kinds & kind) || (how == SHORT && !moves) ||
+	if (!armed || busy || !counts(caller) || !(kinds & kind) ||
+	    (how == SHORT && !moves) ||
 	    (only != NULL && strcmp(only, name) != 0))
 		return 0;
 	busy = 1;
@@ -198,17 +210,16 @@ block_given(long block)
 	HEAD(name) \
 	{ \
 		long block; \
-		int known; \
+		int known, again = strcmp(#name, "realloc") == 0; \
 \
 		if (hit(FAILING_##kind, #name, CALLER, 0)) { \
 			errno = ENOMEM; \
 			return 0; \
 		} \
-		known = sizeof(#name) == sizeof("realloc") && \
-			strcmp(#name, "realloc") == 0 && block_given(a); \
+		known = again && block_given(a); \
 		block = REAL(name); \
 		/* What realloc() moves belongs to who had it before. */ \
-		if (known || strcmp(#name, "realloc") != 0 || a == 0) \
+		if (known || ((!again || a == 0) && counts(CALLER))) \
 			block_taken(block); \
 		return block; \
 	}
@@ -301,6 +312,7 @@ start(unsigned kinds_wanted, enum how how_wanted)
 	kinds = kinds_wanted;
 	errno_wanted = 0;
 	only = NULL;
+	tests_too = 0;
 	memset(places, 0, sizeof(places));
 	nplaces = 0;
 	first_pass = 1;
@@ -336,6 +348,12 @@ void
 failing_only(const char *name)
 {
 	only = name;
+}
+
+void
+failing_tests_too(void)
+{
+	tests_too = 1;
 }
 
 int

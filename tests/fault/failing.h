@@ -4,9 +4,10 @@
 /*
  * Lets calls fail inside a unit test, one place after the other.
  *
- * Unit tests are linked such that what src/ (and the test) calls of the
- * functions in calls.inc (memory, files, network, libraries, growing a buf)
- * comes by here; what a foreign library calls by itself does not.  A place is
+ * Unit tests are linked such that what src/ calls of the functions in
+ * calls.inc (memory, files, network, libraries, growing a buf) comes by here;
+ * what a foreign library calls by itself does not, and calls of the test and
+ * of tests/lib never fail.  A place is
  * the function called and the innermost return addresses, so a loop fails
  * every call that an operation makes once, however often it makes it:
  *
@@ -50,6 +51,8 @@ void failing_start_short(void);
 void failing_errno(int error);
 /* In this loop, only calls of this function fail (NULL: all). */
 void failing_only(const char *name);
+/* In this loop, calls that the test makes itself fail as well. */
+void failing_tests_too(void);
 
 /* Whether to make another pass. */
 int failing_more(void);

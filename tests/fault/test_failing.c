@@ -52,6 +52,7 @@ test_every_place_fails_once(void **state)
 
 	(void)state;
 	failing_start(FAILING_MEMORY);
+	failing_tests_too();
 	while (failing_more()) {
 		memset(out, 0, sizeof(out));
 		failing_arm();
@@ -78,6 +79,7 @@ test_only_some(void **state)
 
 	(void)state;
 	failing_start(FAILING_FILES);
+	failing_tests_too();
 	while (failing_more()) {
 		failing_arm();
 		p = allocate(1);
@@ -88,6 +90,7 @@ test_only_some(void **state)
 	}
 	assert_int_equal(pass, 1);
 	failing_start(FAILING_ALL);
+	failing_tests_too();
 	failing_only("realloc");
 	assert_true(failing_more());
 	failing_arm();
@@ -110,6 +113,7 @@ test_for_ever(void **state)
 
 	(void)state;
 	failing_start_forever(FAILING_MEMORY);
+	failing_tests_too();
 	failing_only("malloc");
 	assert_true(failing_more());
 	failing_arm();
@@ -118,6 +122,22 @@ test_for_ever(void **state)
 	assert_true(failing_disarm());
 	for (i = 0; i < 3; i++)
 		assert_null(p[i]);
+}
+
+/* A test's own calls do not fail, unless it says so. */
+static void
+test_not_the_test(void **state)
+{
+	void *p;
+
+	(void)state;
+	failing_start(FAILING_MEMORY);
+	failing_arm();
+	p = allocate(1);
+	assert_int_equal(failing_blocks(), 0);
+	assert_false(failing_disarm());
+	assert_non_null(p);
+	free(p);
 }
 
 /* Writes that stop in the middle are gone on with. */
@@ -188,6 +208,7 @@ test_buf(void **state)
 
 	(void)state;
 	failing_start(FAILING_MEMORY);
+	failing_tests_too();
 	while (failing_more()) {
 		buf_init(&b);
 		assert_int_equal(buf_reserve(&b, 1000), 0);
@@ -221,6 +242,7 @@ main(void)
 	    cmocka_unit_test(test_every_place_fails_once),
 	    cmocka_unit_test(test_only_some),
 	    cmocka_unit_test(test_for_ever),
+	    cmocka_unit_test(test_not_the_test),
 	    cmocka_unit_test(test_in_half),
 	    cmocka_unit_test(test_the_errno),
 	    cmocka_unit_test(test_buf),
