@@ -5,6 +5,7 @@
 #include "base/hex.h"
 #include "base/log.h"
 #include "base/pool.h"
+#include "base/ticker.h"
 #include "server/account.h"
 #include "server/control.h"
 #include "server/policy.h"
@@ -40,10 +41,8 @@ struct retention {
 	struct sweeper *sweeper;
 	struct storeclock *clock;
 	struct pool_lock serial; /* one work at a time */
-	struct pool_lock lock; /* of `stop` */
-	struct pool_cond wake;
-	int stop;
-	struct pool_thread *thread;
+	struct ticker *ticker;
+	int64_t stamped_ns, due_ns; /* the ticker's */
 };
 
 static int
@@ -137,32 +136,22 @@ prune_daily(struct retention *r)
 }
 
 static void
-run(void *arg)
+look(void *arg, int kicked)
 {
 	struct retention *r = arg;
-	int64_t stamped = clock_mono_ns(), now;
-	int64_t due = stamped + PRUNE_FIRST_NS;
+	int64_t now = clock_mono_ns();
 
-	pool_lock_enter(&r->lock);
-	while (!r->stop) {
-		(void)pool_cond_wait_ms(&r->wake, &r->lock, LOOK_MS);
-		now = clock_mono_ns();
-		if (r->stop || (now - stamped < STAMP_NS && now < due))
-			continue;
-		pool_lock_leave(&r->lock);
-		if (now - stamped >= STAMP_NS) {
-			pool_lock_enter(&r->serial);
-			stamp(r);
-			pool_lock_leave(&r->serial);
-			stamped = now;
-		}
-		if (now >= due) {
-			prune_daily(r);
-			due = now + PRUNE_NS;
-		}
-		pool_lock_enter(&r->lock);
+	(void)kicked; /* nobody does */
+	if (now - r->stamped_ns >= STAMP_NS) {
+		pool_lock_enter(&r->serial);
+		stamp(r);
+		pool_lock_leave(&r->serial);
+		r->stamped_ns = now;
 	}
-	pool_lock_leave(&r->lock);
+	if (now >= r->due_ns) {
+		prune_daily(r);
+		r->due_ns = now + PRUNE_NS;
+	}
 }
 
 int
@@ -177,12 +166,12 @@ retention_start(struct retention **out, struct account *a, struct vaults *vs,
 	r->account = a;
 	r->vaults = vs;
 	r->sweeper = sw;
+	r->stamped_ns = clock_mono_ns();
+	r->due_ns = r->stamped_ns + PRUNE_FIRST_NS;
 	pool_lock_init(&r->serial);
-	pool_lock_init(&r->lock);
-	pool_cond_init(&r->wake);
 	rc = storeclock_open(&r->clock, account_dir(a));
 	if (rc == 0)
-		rc = pool_thread_start(&r->thread, run, r);
+		rc = ticker_start(&r->ticker, look, r, LOOK_MS);
 	if (rc < 0) {
 		retention_stop(r);
 		return rc;
@@ -194,18 +183,15 @@ retention_start(struct retention **out, struct account *a, struct vaults *vs,
 void
 retention_stop(struct retention *r)
 {
+	int started;
+
 	if (r == NULL)
 		return;
-	pool_lock_enter(&r->lock);
-	r->stop = 1;
-	pool_cond_wake_all(&r->wake);
-	pool_lock_leave(&r->lock);
-	pool_thread_join(r->thread);
-	if (r->thread != NULL)
+	started = r->ticker != NULL;
+	ticker_stop(r->ticker);
+	if (started)
 		stamp(r);
 	storeclock_close(r->clock);
-	pool_cond_release(&r->wake);
-	pool_lock_release(&r->lock);
 	pool_lock_release(&r->serial);
 	free(r);
 }

@@ -3,7 +3,7 @@
 #include "base/err.h"
 #include "base/hex.h"
 #include "base/log.h"
-#include "base/pool.h"
+#include "base/ticker.h"
 #include "server/account.h"
 #include "server/vaults.h"
 #include "store/scrub.h"
@@ -28,11 +28,8 @@ struct scrubber {
 	const struct account *account;
 	struct vaults *vaults;
 	unsigned days;
-	struct pool_thread *thread;
-	struct pool_lock lock; /* of `stopping` */
-	struct pool_cond stop;
-	int stopping;
-	struct credit *first; /* the thread's */
+	struct ticker *ticker;
+	struct credit *first; /* the ticker's */
 };
 
 uint64_t
@@ -42,17 +39,6 @@ scrubber_share(uint64_t total, unsigned ms, unsigned days)
 
 	/* A tick has more than 2^15 ms, so nothing overflows below 2^48. */
 	return total / span * ms + total % span * ms / span;
-}
-
-static int
-is_stopping(struct scrubber *sc)
-{
-	int stopping;
-
-	pool_lock_enter(&sc->lock);
-	stopping = sc->stopping;
-	pool_lock_leave(&sc->lock);
-	return stopping;
 }
 
 static struct credit *
@@ -105,7 +91,7 @@ scrub_vault(struct scrubber *sc, struct credit *c, struct vault *v)
 	if (r < 0 || total == 0)
 		return r;
 	c->bytes += (int64_t)scrubber_share(total, TICK_MS, sc->days);
-	while (c->bytes > 0 && !is_stopping(sc)) {
+	while (c->bytes > 0 && !ticker_is_halted(sc->ticker)) {
 		before = c->n.bytes;
 		r = scrub_step(&c->n, v, found, c);
 		c->bytes -= (int64_t)(c->n.bytes - before);
@@ -128,7 +114,7 @@ on_vault(void *arg, const uint8_t vault[IDENT_BYTES])
 	struct vault *v;
 	int r;
 
-	if (c == NULL || is_stopping(sc))
+	if (c == NULL || ticker_is_halted(sc->ticker))
 		return 0;
 	r = vaults_borrow(&v, sc->vaults, vault);
 	if (r == 0) {
@@ -142,20 +128,13 @@ on_vault(void *arg, const uint8_t vault[IDENT_BYTES])
 }
 
 static void
-run(void *arg)
+tick(void *arg, int kicked)
 {
 	struct scrubber *sc = arg;
 
-	pool_lock_enter(&sc->lock);
-	while (!sc->stopping) {
-		if (pool_cond_wait_ms(&sc->stop, &sc->lock, TICK_MS) == 0)
-			continue;
-		pool_lock_leave(&sc->lock);
-		if (account_vaults(sc->account, on_vault, sc) < 0)
-			log_warn("scrub: %s", err_text());
-		pool_lock_enter(&sc->lock);
-	}
-	pool_lock_leave(&sc->lock);
+	(void)kicked; /* nobody does */
+	if (account_vaults(sc->account, on_vault, sc) < 0)
+		log_warn("scrub: %s", err_text());
 }
 
 int
@@ -170,9 +149,7 @@ scrubber_start(struct scrubber **out, const struct account *a,
 	sc->account = a;
 	sc->vaults = vs;
 	sc->days = days;
-	pool_lock_init(&sc->lock);
-	pool_cond_init(&sc->stop);
-	r = pool_thread_start(&sc->thread, run, sc);
+	r = ticker_start(&sc->ticker, tick, sc, TICK_MS);
 	if (r < 0) {
 		scrubber_stop(sc);
 		return r;
@@ -188,16 +165,10 @@ scrubber_stop(struct scrubber *sc)
 
 	if (sc == NULL)
 		return;
-	pool_lock_enter(&sc->lock);
-	sc->stopping = 1;
-	pool_cond_wake_all(&sc->stop);
-	pool_lock_leave(&sc->lock);
-	pool_thread_join(sc->thread);
+	ticker_stop(sc->ticker);
 	while ((c = sc->first) != NULL) {
 		sc->first = c->next;
 		free(c);
 	}
-	pool_cond_release(&sc->stop);
-	pool_lock_release(&sc->lock);
 	free(sc);
 }

@@ -5,6 +5,7 @@
 #include "base/hex.h"
 #include "base/log.h"
 #include "base/pool.h"
+#include "base/ticker.h"
 #include "server/account.h"
 #include "server/control.h"
 #include "server/vaults.h"
@@ -37,11 +38,9 @@ struct waiting {
 struct sweeper {
 	const struct account *account;
 	struct vaults *vaults;
-	struct pool_thread *thread;
-	struct pool_lock lock; /* of what follows */
-	struct pool_cond wake;
-	int stopping, kicked;
-	struct pool_lock working; /* one run at a time; before `lock` */
+	struct ticker *ticker;
+	int64_t due_ns; /* when all is swept next; the ticker's */
+	struct pool_lock working; /* one run at a time */
 	struct waiting *first; /* under `working` */
 };
 
@@ -73,17 +72,6 @@ sweeper_copy_bytes(uint64_t free_bytes)
 	return most < COPY_BYTES_MIN ? 0 : most;
 }
 
-static int
-is_stopping(struct sweeper *sw)
-{
-	int stopping;
-
-	pool_lock_enter(&sw->lock);
-	stopping = sw->stopping;
-	pool_lock_leave(&sw->lock);
-	return stopping;
-}
-
 /* Steps until it is done, waits, fails, or the server ends. */
 static int
 run_steps(struct sweeper *sw, struct sweep *s)
@@ -91,7 +79,7 @@ run_steps(struct sweeper *sw, struct sweep *s)
 	int r;
 
 	do
-		r = is_stopping(sw) ? SWEEP_WAITS : sweep_step(s);
+		r = ticker_is_halted(sw->ticker) ? SWEEP_WAITS : sweep_step(s);
 	while (r == SWEEP_MORE);
 	return r;
 }
@@ -276,7 +264,7 @@ poll_waiting(struct sweeper *sw)
 
 	pool_lock_enter(&sw->working);
 	at = &sw->first;
-	while (*at != NULL && !is_stopping(sw)) {
+	while (*at != NULL && !ticker_is_halted(sw->ticker)) {
 		if (go_on(&n, sw, at) == SWEEP_WAITS)
 			at = &(*at)->next;
 	}
@@ -284,30 +272,15 @@ poll_waiting(struct sweeper *sw)
 }
 
 static void
-run(void *arg)
+look(void *arg, int kicked)
 {
-	int64_t due = clock_mono_ns() + SWEEPER_FIRST_S * NS_PER_S;
 	struct sweeper *sw = arg;
-	int all;
 
-	pool_lock_enter(&sw->lock);
-	while (!sw->stopping) {
-		if (!sw->kicked)
-			(void)pool_cond_wait_ms(&sw->wake, &sw->lock,
-			    POLL_MS); /* either way, look */
-		all = sw->kicked || clock_mono_ns() >= due;
-		sw->kicked = 0;
-		if (sw->stopping)
-			break;
-		pool_lock_leave(&sw->lock);
-		poll_waiting(sw);
-		if (all) {
-			sweep_all(sw);
-			due = clock_mono_ns() + SWEEPER_PERIOD_S * NS_PER_S;
-		}
-		pool_lock_enter(&sw->lock);
-	}
-	pool_lock_leave(&sw->lock);
+	poll_waiting(sw);
+	if (!kicked && clock_mono_ns() < sw->due_ns)
+		return;
+	sweep_all(sw);
+	sw->due_ns = clock_mono_ns() + SWEEPER_PERIOD_S * NS_PER_S;
 }
 
 int
@@ -320,10 +293,9 @@ sweeper_start(struct sweeper **out, const struct account *a, struct vaults *vs)
 		return err_nomem(sizeof(*sw));
 	sw->account = a;
 	sw->vaults = vs;
-	pool_lock_init(&sw->lock);
+	sw->due_ns = clock_mono_ns() + SWEEPER_FIRST_S * NS_PER_S;
 	pool_lock_init(&sw->working);
-	pool_cond_init(&sw->wake);
-	r = pool_thread_start(&sw->thread, run, sw);
+	r = ticker_start(&sw->ticker, look, sw, POLL_MS);
 	if (r < 0) {
 		sweeper_stop(sw);
 		return r;
@@ -335,21 +307,14 @@ sweeper_start(struct sweeper **out, const struct account *a, struct vaults *vs)
 void
 sweeper_kick(struct sweeper *sw)
 {
-	pool_lock_enter(&sw->lock);
-	sw->kicked = 1;
-	pool_cond_wake_all(&sw->wake);
-	pool_lock_leave(&sw->lock);
+	ticker_kick(sw->ticker);
 }
 
 void
 sweeper_halt(struct sweeper *sw)
 {
-	if (sw == NULL)
-		return;
-	pool_lock_enter(&sw->lock);
-	sw->stopping = 1;
-	pool_cond_wake_all(&sw->wake);
-	pool_lock_leave(&sw->lock);
+	if (sw != NULL)
+		ticker_halt(sw->ticker);
 }
 
 void
@@ -359,16 +324,13 @@ sweeper_stop(struct sweeper *sw)
 
 	if (sw == NULL)
 		return;
-	sweeper_halt(sw);
-	pool_thread_join(sw->thread);
+	ticker_stop(sw->ticker);
 	while ((w = sw->first) != NULL) {
 		sw->first = w->next;
 		sweep_free(w->sweep);
 		free(w);
 	}
-	pool_cond_release(&sw->wake);
 	pool_lock_release(&sw->working);
-	pool_lock_release(&sw->lock);
 	free(sw);
 }
 
