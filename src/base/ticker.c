@@ -24,7 +24,7 @@ run(void *arg)
 	pool_lock_enter(&t->lock);
 	while (!t->halted) {
 		waited = !t->kicked &&
-		    pool_cond_wait_ms(&t->wake, &t->lock, t->period_ms);
+			 pool_cond_wait_ms(&t->wake, &t->lock, t->period_ms);
 		kicked = t->kicked;
 		/* Conditions may wake for nothing. */
 		if (t->halted || (!kicked && !waited))
