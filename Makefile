@@ -347,6 +347,13 @@ $(TESTS): $(BUILD)/tests/%: $(BUILD)/tests/%.o $(FAILING_OBJ) \
 	$(Q)$(CC) $(ALL_LDFLAGS) $(FAILING_WRAP) -o $@ $< $(TEST_LIB_OBJS) \
 	    $(FAILING_OBJ) $(LINK_LIBS) $(CMOCKA_LIBS)
 
+# The random bytes and clocks of these come from tests/lib/seeded.c: a failure
+# comes again with its seed.
+SEEDED := store_sweep_crash store_sweep_turns
+comma := ,
+$(SEEDED:%=$(BUILD)/tests/unit/test_%): ALL_LDFLAGS += \
+	$(addprefix -Wl$(comma)--wrap=,random_bytes clock_wall_ns clock_mono_ns)
+
 $(BUILD)/tests/fuzz/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(TEST_LIB_OBJS) \
     $(LINK_DEPS)
 	$(say) LD $@

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define SECTOR_BYTES 512 /* what a disk writes whole, or tears */
+
 struct object {
 	struct object *next;
 	char name[BACKEND_NAME_MAX];
@@ -563,19 +565,40 @@ backend_mem_fired(enum backend_mem_step *kind, struct backend *b)
 	return of(b)->fired;
 }
 
+/*
+ * What is left of data that was not synced: each sector was written or reads
+ * as zeros, one may be torn, and the length may be any up to the whole.
+ */
+static void
+tear(struct mem *m, struct object *o)
+{
+	uint64_t mode = draw(m) % 4; /* none, all, or some of the sectors */
+	size_t at, n, torn = draw(m) % o->data.len / SECTOR_BYTES;
+
+	for (at = 0; at < o->data.len; at += n) {
+		n = o->data.len - at;
+		n = n < SECTOR_BYTES ? n : SECTOR_BYTES;
+		if (mode == 0 || (mode > 1 && draw(m) & 1))
+			memset(o->data.data + at, 0, n);
+		else if (mode == 3 && at / SECTOR_BYTES == torn)
+			memset(o->data.data + at + n / 2, 0, n - n / 2);
+	}
+	if (draw(m) % 4 == 0)
+		o->data.len = draw(m) % (o->data.len + 1);
+}
+
 /* What the disk has of an object after a power cut. */
 static void
 lose(struct mem *m, struct object *o)
 {
-	size_t keep;
-
 	if (!o->name_synced)
 		o->visible = (int)(draw(m) & 1);
 	if (!o->data_synced && o->data.len > 0) {
-		/* Torn anywhere: the rest reads as zeros. */
-		keep = o->device_len < o->data.len ? o->device_len
-						   : draw(m) % o->data.len;
-		memset(o->data.data + keep, 0, o->data.len - keep);
+		if (o->device_len < o->data.len)
+			blank(o->data.data, o->data.len, 0, o->device_len);
+		else
+			tear(m, o);
+		o->device_len = o->data.len;
 		o->data_synced = 1;
 	}
 }

@@ -10,7 +10,9 @@
  * remove is two (unlink, sync of the directory).  A put that is not
  * committed is lost in every crash.  An object between rename and directory
  * sync, or unlinked and not synced, may be there or not after a power cut, as
- * the seed says, and is complete when it is there.
+ * the seed says, and is complete when it is there.  Data that was not synced
+ * (sabotage) has any of its sectors, one perhaps torn, and any length up to
+ * its own, as the seed says.
  *
  * Thread use: as store/backend.h; the functions below belong to the test.
  */

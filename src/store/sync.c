@@ -4,7 +4,9 @@
 #include "store/admit.h"
 #include "store/backend.h"
 #include "store/damage.h"
+#include "store/envelope.h"
 #include "store/evict.h"
+#include "store/heads.h"
 #include "store/index.h"
 #include "store/pack.h"
 #include "store/record.h"
@@ -490,7 +492,8 @@ apply_marks(struct vault *v, const struct buf *list)
 
 struct heads_check {
 	struct vault *v;
-	size_t same; /* mounts that the index knows just so */
+	size_t known; /* mounts that the index knows */
+	size_t same; /* ... just so */
 	int older; /* the backend has less than the index remembers */
 	int differ;
 };
@@ -501,6 +504,7 @@ check_head(void *arg, const uint8_t mount[16], uint64_t seq)
 	struct heads_check *c = arg;
 	const struct head *h = heads_find(&c->v->heads, mount);
 
+	c->known++;
 	if (h == NULL || h->last_seq < seq)
 		c->older = 1;
 	if (h == NULL || h->last_seq != seq)
@@ -530,6 +534,65 @@ compare_heads(struct heads_check *c, struct vault *v)
 	    memcmp(known, v->generation.bytes, sizeof(known)) != 0)
 		c->differ = 1;
 	return 0;
+}
+
+/* What a snapshot needs is closed, as far as it is here. */
+static int
+close_snapshot(struct index_txn *t, struct vault *v, struct heads_name *name)
+{
+	struct buf file = BUF_INIT;
+	char path[HEADS_PATH_BYTES];
+	struct admit_walk w;
+	struct envelope e;
+	uint32_t i;
+	int ret;
+
+	heads_path(path, name->mount, name->seq);
+	ret = v->backend->ops->size(&name->size, v->backend, path);
+	if (ret == 0)
+		ret = heads_read(&file, v->backend, name);
+	if (ret == 0)
+		ret = envelope_decode_file(&e, file.data, file.len);
+	admit_walk_init(&w);
+	for (i = 0; ret == 0 && i < e.nrefs; i++) {
+		ret = admit_reach(&w, t, v->backend, e.refs + (size_t)i * 32);
+		/* What is missing is verify's matter, and the next backup's. */
+		if (ret == 1)
+			ret = 0;
+	}
+	admit_walk_release(&w);
+	buf_release(&file);
+	return ret == ERR_DAMAGED || ret == ERR_NOENT ? 0 : ret;
+}
+
+/*
+ * Snapshots that the index has not heard of: it is an older copy, in which
+ * what they need may have left `have`, though no pack has come since that
+ * would close it again.  (One that was made anew has closed what it can.)
+ */
+static int
+close_new(struct vault *v)
+{
+	struct heads_name name;
+	struct index_txn t;
+	uint64_t seq;
+	size_t i;
+	int ret = index_begin(&t, v->index, 1);
+
+	for (i = 0; i < v->heads.len && ret == 0; i++) {
+		const struct head *h = &v->heads.items[i];
+
+		memcpy(name.mount, h->mount, sizeof(name.mount));
+		ret = index_head(&seq, &t, h->mount);
+		for (seq++; ret == 0 && seq <= h->last_seq; seq++) {
+			name.seq = seq;
+			ret = close_snapshot(&t, v, &name);
+		}
+	}
+	if (ret == 0)
+		return index_commit(&t);
+	index_abort(&t);
+	return ret;
 }
 
 static int
@@ -576,6 +639,8 @@ check_heads(struct vault *v)
 		v->went_back = 1;
 		ret = sync_renew(v, NULL);
 	}
+	if (ret == 0 && c.differ && c.known > 0)
+		ret = close_new(v);
 	return ret == 0 && (c.differ || c.older) ? write_heads(v) : ret;
 }
 

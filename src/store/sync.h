@@ -14,7 +14,9 @@
  *     are in;
  *  3. marks of damaged records that the index still trusts take them out;
  *  4. snapshots: a mount whose newest one is older than the index remembers
- *     means an older copy of the store: the generation is renewed.
+ *     means an older copy of the store: the generation is renewed.  One with
+ *     newer ones than that means an older copy of the index, or a process
+ *     that died before it noted them: what they need is closed again.
  * Each step may be cut anywhere and is done again at the next opening.  But
  * for steps 1 and 3, which take out whatever was lost at once, the memory is
  * that of one pack and one transaction (INDEX_TXN_ROWS).  A

@@ -3,21 +3,25 @@
 #include "backend/mem.h"
 #include "base/err.h"
 #include "base/fs.h"
+#include "server/policy.h"
+#include "server/prune.h"
+#include "sign/sign.h"
 #include "store/backend.h"
 #include "store/envelope.h"
 #include "store/index.h"
 #include "store/pack.h"
 #include "store/retire.h"
+#include "store/scrub.h"
 #include "store/session.h"
 #include "store/vault.h"
 #include "store/verify.h"
 
 #include <assert.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static const uint8_t vault_id[16] = "a vault's name";
+#include <unistd.h>
 
 /* State k has the root 5000 + k over the trees 1000 + 10 k + i; each of those
  * refers to some of forty data objects that all states share, and the third
@@ -49,14 +53,39 @@ children(uint64_t out[KIDS_MAX], uint64_t number)
 	return n;
 }
 
-unsigned
-sw_draw(struct sweep_world *w, unsigned below)
+int
+sw_start(void)
 {
-	uint64_t z = w->seed += 0x9e3779b97f4a7c15u;
+	if (sign_start() < 0)
+		return 1;
+	return getenv("TMPDIR") == NULL && access("/dev/shm", W_OK) == 0 &&
+	       setenv("TMPDIR", "/dev/shm", 1) != 0;
+}
+
+uint64_t
+sw_number(const char *name, uint64_t otherwise)
+{
+	const char *text = getenv(name);
+
+	return text == NULL || *text == '\0' ? otherwise
+					     : strtoull(text, NULL, 10);
+}
+
+/* splitmix64 */
+unsigned
+sw_random(uint64_t *seed, unsigned below)
+{
+	uint64_t z = *seed += 0x9e3779b97f4a7c15u;
 
 	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
 	z = (z ^ z >> 27) * 0x94d049bb133111ebu;
 	return (unsigned)((z ^ z >> 31) % below);
+}
+
+unsigned
+sw_draw(struct sweep_world *w, unsigned below)
+{
+	return sw_random(&w->seed, below);
 }
 
 void
@@ -67,6 +96,7 @@ sw_make(struct sweep_world *w, uint64_t seed)
 
 	memset(w, 0, sizeof(*w));
 	w->seed = seed;
+	memcpy(w->id, "a vault's name", 15);
 	w->copy_bytes_max = 1 << 20;
 	w->folder = fixture_folder();
 	w->index_dir = fs_join(w->folder, "index");
@@ -80,6 +110,8 @@ void
 sw_end(struct sweep_world *w)
 {
 	sw_close(w);
+	storeclock_close(w->clock);
+	account_close(w->account);
 	w->b->ops->close(w->b);
 	free(w->index_dir);
 	fixture_remove(w->folder);
@@ -90,7 +122,7 @@ sw_open(struct sweep_world *w)
 {
 	struct vault_options o = {.backend = w->b, .index_dir = w->index_dir};
 
-	memcpy(o.id, vault_id, 16);
+	memcpy(o.id, w->id, 16);
 	return vault_open(&w->v, &o);
 }
 
@@ -146,33 +178,52 @@ is_below(uint64_t number, uint64_t top)
 	return 0;
 }
 
+/* One session of a client. */
+struct visit {
+	struct sweep_world *w;
+	struct session *s;
+	const uint64_t *trusted; /* this root needs no asking; or NULL */
+	struct buf missing; /* what a commit lacked: no "have" counts for it */
+};
+
+static int
+was_missing(const struct visit *v, const uint8_t id[32])
+{
+	size_t i;
+
+	for (i = 0; i < v->missing.len; i += 32) {
+		if (memcmp(v->missing.data + i, id, 32) == 0)
+			return 1;
+	}
+	return 0;
+}
+
 /* Ask, descend where it must, children first. */
 static int
-walk(struct sweep_world *w, struct session *s, uint64_t number,
-    const uint64_t *trusted)
+walk(struct visit *v, uint64_t number)
 {
 	uint64_t kids[KIDS_MAX];
 	uint8_t id[32], bit;
 	uint32_t n = children(kids, number), i;
 	int ret;
 
-	if (trusted != NULL && is_below(number, *trusted))
+	if (v->trusted != NULL && is_below(number, *v->trusted))
 		return 0;
-	pause_client(w);
+	pause_client(v->w);
 	fixture_id(id, number);
-	ret = session_have(s, &bit, id, 1);
-	if (ret < 0 || bit)
+	ret = session_have(v->s, &bit, id, 1);
+	if (ret < 0 || (bit && !was_missing(v, id)))
 		return ret;
 	for (i = 0; i < n && ret == 0; i++)
-		ret = walk(w, s, kids[i], trusted);
-	return ret < 0 ? ret : put(w, s, number);
+		ret = walk(v, kids[i]);
+	return ret < 0 ? ret : put(v->w, v->s, number);
 }
 
 static int
-commit(struct sweep_world *w, struct session *s, struct sw_mount *m,
-    uint64_t state)
+commit(struct buf *missing, struct sweep_world *w, struct session *s,
+    struct sw_mount *m, uint64_t state)
 {
-	struct buf client = BUF_INIT, missing = BUF_INIT;
+	struct buf client = BUF_INIT;
 	struct store_receipt receipt;
 	struct sw_snapshot *snap;
 	uint8_t root[32];
@@ -180,8 +231,8 @@ commit(struct sweep_world *w, struct session *s, struct sw_mount *m,
 
 	pause_client(w);
 	fixture_id(root, ROOT(state));
-	fixture_snapshot(&client, &m->m, vault_id, root);
-	ret = session_commit(s, &receipt, &missing, client.data, client.len);
+	fixture_snapshot(&client, &m->m, w->id, root);
+	ret = session_commit(s, &receipt, missing, client.data, client.len);
 	if (ret == 0) {
 		assert(receipt.server_seq <= SW_SNAPSHOTS_MAX);
 		snap = &m->snapshots[receipt.server_seq];
@@ -191,7 +242,6 @@ commit(struct sweep_world *w, struct session *s, struct sw_mount *m,
 		m->newest = receipt.server_seq;
 	}
 	buf_release(&client);
-	buf_release(&missing);
 	return ret;
 }
 
@@ -199,37 +249,37 @@ static int
 one_session(
     struct sweep_world *w, struct sw_mount *m, uint64_t state, enum sw_way way)
 {
-	const uint64_t *trusted = NULL;
+	struct visit v = {.w = w, .missing = BUF_INIT};
 	struct store_info info;
-	struct session *s;
 	uint64_t parent;
 	unsigned tries;
 	int ret, closed;
 
 	pause_client(w);
-	ret = session_open(&s, w->v, m->m.id, m->m.public_key);
+	ret = session_open(&v.s, w->v, m->m.id, m->m.public_key);
 	if (ret < 0)
 		return ret;
-	session_info(&info, s);
+	session_info(&info, v.s);
 	m->m.client_seq = info.parent_client_seq;
 	memcpy(m->m.previous, info.parent_hash, 32);
 	if (way == SW_TRUST && info.has_parent &&
 	    info.parent_server_seq == m->newest &&
 	    m->snapshots[m->newest].acked) {
 		parent = ROOT(m->snapshots[m->newest].state);
-		trusted = &parent;
+		v.trusted = &parent;
 	}
 	for (tries = 0; tries < TRIES; tries++) {
-		ret = walk(w, s, ROOT(state), trusted);
+		ret = walk(&v, ROOT(state));
 		if (ret == 0 && way != SW_LEAVE)
-			ret = commit(w, s, m, state);
+			ret = commit(&v.missing, w, v.s, m, state);
 		/* What it knew was wrong: ask everything again. */
-		trusted = NULL;
+		v.trusted = NULL;
 		if (ret != ERR_MISSING)
 			break;
 	}
 	pause_client(w);
-	closed = session_close(s);
+	closed = session_close(v.s);
+	buf_release(&v.missing);
 	return ret == 0 && way == SW_LEAVE ? closed : ret;
 }
 
@@ -249,6 +299,7 @@ int
 sw_commit(struct sweep_world *w, unsigned mount, uint64_t state)
 {
 	struct sw_mount *m = &w->mounts[mount];
+	struct buf missing = BUF_INIT;
 	struct store_info info;
 	struct session *s;
 	int ret = session_open(&s, w->v, m->m.id, m->m.public_key);
@@ -258,8 +309,9 @@ sw_commit(struct sweep_world *w, unsigned mount, uint64_t state)
 	session_info(&info, s);
 	m->m.client_seq = info.parent_client_seq;
 	memcpy(m->m.previous, info.parent_hash, 32);
-	ret = commit(w, s, m, state);
+	ret = commit(&missing, w, s, m, state);
 	(void)session_close(s); /* it has put nothing */
+	buf_release(&missing);
 	return ret;
 }
 
@@ -276,6 +328,106 @@ sw_delete(struct sweep_world *w, unsigned mount, uint64_t seq)
 	if (ret >= 0)
 		ret = retire_remove(w->v, m->m.id, seq);
 	return ret < 0 ? ret : 0;
+}
+
+/* A policy, and a store that is some days older. */
+static int
+next_policy(struct sweep_world *w)
+{
+	struct keep_policy p = {0};
+	struct policy_terms t = {sw_draw(w, 3), POLICY_GRACE_DAYS};
+	char *dir;
+	int ret = 0;
+
+	if (w->account == NULL) {
+		dir = fs_join(w->folder, "store");
+		ret = account_open(&w->account, dir, ACCOUNT_CREATE);
+		if (ret == 0)
+			ret = storeclock_open(&w->clock, dir);
+		free(dir);
+	}
+	if (ret < 0)
+		return ret;
+	p.count[sw_draw(w, 2) ? KEEP_LAST : KEEP_DAILY] = 1 + sw_draw(w, 4);
+	storeclock_meet(w->clock,
+	    storeclock_now(w->clock) +
+		(int64_t)sw_draw(w, POLICY_GRACE_DAYS + 2) * KEEP_NS_PER_DAY);
+	return policy_write(account_dir(w->account), NULL, &p, &t);
+}
+
+/* From now on nobody relies on what is removed. */
+static int
+see_pruned(void *arg, const struct prune_item *item)
+{
+	struct sweep_world *w = arg;
+	unsigned m;
+
+	for (m = 0; m < SW_MOUNTS && item->fate == PRUNE_REMOVE; m++) {
+		if (memcmp(w->mounts[m].m.id, item->mount, 16) == 0 &&
+		    item->seq <= SW_SNAPSHOTS_MAX)
+			w->mounts[m].snapshots[item->seq].gone = 1;
+	}
+	pause_client(w);
+	return 0;
+}
+
+int
+sw_prune(struct sweep_world *w, int now)
+{
+	struct prune_options o = {.now = now, .found = see_pruned, .arg = w};
+	int ret = next_policy(w);
+
+	if (ret < 0)
+		return ret;
+	o.account = w->account;
+	o.clock = w->clock;
+	return prune_vault(w->v, &o);
+}
+
+int
+sw_unprune(struct sweep_world *w)
+{
+	return prune_undo(w->v, NULL, 0, see_pruned, w);
+}
+
+static void
+see_damage(void *arg, const char *where, const char *what)
+{
+	(void)arg; /* the counts say how many */
+	(void)where;
+	(void)what;
+}
+
+int
+sw_scrub(struct sweep_world *w, struct scrub_counts *n, unsigned packs)
+{
+	unsigned i = 0;
+	int ret;
+
+	memset(n, 0, sizeof(*n));
+	do
+		ret = scrub_step(n, w->v, see_damage, NULL);
+	while (ret == 1 && ++i != packs);
+	return ret < 0 ? ret : 0;
+}
+
+void
+sw_copy_index(struct sweep_world *w, int back)
+{
+	char *here = fs_join(w->index_dir, "data.mdb");
+	char *aside = fs_join(w->folder, "old.mdb");
+	const char *from = back ? aside : here, *to = back ? here : aside;
+	struct buf b = BUF_INIT;
+	int ret = 0;
+
+	if (access(from, F_OK) == 0 &&
+	    fs_read_file(&b, AT_FDCWD, from, 1 << 30) == 0)
+		ret =
+		    fs_write_file(AT_FDCWD, to, b.data, b.len, 0600, FS_NOSYNC);
+	assert(ret == 0);
+	buf_release(&b);
+	free(here);
+	free(aside);
 }
 
 int
@@ -346,7 +498,7 @@ static void
 complain(struct check *c, unsigned mount, uint64_t seq, const char *what)
 {
 	c->wrong++;
-	if (c->w->hurt)
+	if (c->w->hurt == SW_HURT_QUIET)
 		return;
 	(void)fprintf(stderr, "mount %u, snapshot %llu: %s\n", mount,
 	    (unsigned long long)seq, what);
@@ -384,6 +536,14 @@ check_snapshot(void *arg, const struct retire_root *r)
 	return 0;
 }
 
+static unsigned
+must(int ret, const char *what)
+{
+	if (ret != 0)
+		(void)fprintf(stderr, "%s: %d: %s\n", what, ret, err_text());
+	return ret != 0;
+}
+
 unsigned
 sw_wrong(struct sweep_world *w)
 {
@@ -399,8 +559,7 @@ sw_wrong(struct sweep_world *w)
 		free(c);
 		return 1;
 	}
-	if (retire_roots(w->v, NULL, check_snapshot, c) != 0)
-		c->wrong++;
+	c->wrong += must(retire_roots(w->v, NULL, check_snapshot, c), "roots");
 	for (m = 0; m < SW_MOUNTS; m++) {
 		for (seq = 1; seq <= SW_SNAPSHOTS_MAX; seq++) {
 			const struct sw_snapshot *s =
@@ -410,8 +569,7 @@ sw_wrong(struct sweep_world *w)
 				complain(c, m, seq, "is gone");
 		}
 	}
-	if (session_close(c->s) != 0)
-		c->wrong++;
+	c->wrong += must(session_close(c->s), "close");
 	wrong = c->wrong;
 	free(c);
 	return wrong;
@@ -448,22 +606,44 @@ unsigned
 sw_wrong_later(struct sweep_world *w)
 {
 	unsigned wrong = sw_wrong(w);
-	int ret = sw_sweep(w, NULL);
 
-	if (ret < 0)
-		(void)fprintf(stderr, "sweep: %s\n", err_text());
-	wrong += ret != 0;
+	wrong += must(sw_sweep(w, NULL), "sweep");
 	wrong += sw_wrong(w);
 	wrong += verify(w);
-	wrong += sw_backup(w, 0, 2, SW_TRUST) != 0;
-	wrong += sw_backup(w, 1, 3, SW_ASK) != 0;
-	wrong += sw_sweep(w, NULL) != 0;
+	wrong += must(sw_backup(w, 0, 2, SW_TRUST), "backup");
+	wrong += must(sw_backup(w, 1, 3, SW_ASK), "backup");
+	wrong += must(sw_sweep(w, NULL), "sweep");
 	wrong += sw_wrong(w);
-	wrong += vault_reindex(w->v) != 0;
+	wrong += must(vault_reindex(w->v), "reindex");
 	wrong += sw_wrong(w);
-	wrong += sw_sweep(w, NULL) != 0;
+	wrong += must(sw_sweep(w, NULL), "sweep");
 	wrong += sw_wrong(w);
 	return wrong + verify(w);
+}
+
+int
+sw_heal(struct sweep_world *w, uint64_t states)
+{
+	struct scrub_counts n;
+	unsigned k;
+	int ret = 0;
+
+	if (states == 0)
+		return 0;
+	w->hurt = SW_HURT_QUIET;
+	/* Reading it all finds the damage; also that in what no snapshot
+	 * needs just now, which the rest of a round and another one do. */
+	(void)sw_wrong(w); /* that is expected */
+	for (k = 0; k < 2 && ret == 0; k++)
+		ret = sw_scrub(w, &n, 0);
+	w->hurt = SW_HURT;
+	for (k = 0; k < SW_STATES && ret == 0; k++) {
+		if (states >> k & 1)
+			ret = sw_backup(w, 0, k, SW_ASK);
+	}
+	/* Other trees over what was healed come back when it is opened. */
+	sw_close(w);
+	return ret == 0 ? sw_open(w) : ret;
 }
 
 static int

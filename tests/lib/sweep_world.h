@@ -13,8 +13,11 @@
 
 #include <stdint.h>
 
+struct account;
 struct backend;
+struct scrub_counts;
 struct session;
+struct storeclock;
 struct vault;
 
 #define SW_MOUNTS 2
@@ -36,6 +39,7 @@ struct sw_mount {
 struct sweep_world {
 	char *folder, *index_dir;
 	struct backend *b;
+	uint8_t id[16]; /* of the vault */
 	struct vault *v; /* NULL: closed */
 	struct sw_mount mounts[SW_MOUNTS];
 	uint64_t seed;
@@ -46,7 +50,20 @@ struct sweep_world {
 	/* Records are damaged: some may be missed, and verify tells of
 	 * others that nobody needs. */
 	int hurt;
+#define SW_HURT 1
+#define SW_HURT_QUIET 2 /* and that is expected just now */
+	/* What sw_prune() needs, made by the first one. */
+	struct account *account;
+	struct storeclock *clock;
 };
+
+/* Call first in main(): temporary folders in memory where there is such a
+ * place, for the index syncs a lot.  Returns 0, or what main() returns. */
+int sw_start(void);
+/* A number from the environment: SEED=, COUNT=. */
+uint64_t sw_number(const char *name, uint64_t otherwise);
+/* The next number of a seed, below `below`. */
+unsigned sw_random(uint64_t *seed, unsigned below);
 
 void sw_make(struct sweep_world *w, uint64_t seed);
 void sw_end(struct sweep_world *w);
@@ -72,6 +89,23 @@ int sw_commit(struct sweep_world *w, unsigned mount, uint64_t state);
 unsigned sw_count_lost(struct sweep_world *w, uint64_t state);
 /* Retire and remove the snapshot `seq`: a tombstone, then no file. */
 int sw_delete(struct sweep_world *w, unsigned mount, uint64_t seq);
+/*
+ * A prune by a random policy (server/prune.h), of a store time that was moved
+ * on by some days; with `now` nothing waits.  What it deletes is gone for the
+ * oracle as soon as the prune says so.  Returns 0; its errors.
+ */
+int sw_prune(struct sweep_world *w, int now);
+/* Bring back what waits.  Returns 0; its errors. */
+int sw_unprune(struct sweep_world *w);
+/* Read packs for damage: `packs` of them, 0: to the end of a round. */
+int sw_scrub(struct sweep_world *w, struct scrub_counts *n, unsigned packs);
+/*
+ * All damage is found, and a client that still has these states (bits) puts
+ * what is missing again.  Returns 0; the store's errors.
+ */
+int sw_heal(struct sweep_world *w, uint64_t states);
+/* Take a copy of the index aside, or bring it back. */
+void sw_copy_index(struct sweep_world *w, int back);
 /* A sweep to its end, or until it waits. */
 int sw_sweep(struct sweep_world *w, struct sweep_counts *out);
 int sw_sweep_begin(struct sweep **out, struct sweep_world *w);

@@ -1,16 +1,19 @@
 /*
- * Two clients, a sweep and a prune on a cooperative schedule: each runs in a
- * thread of its own, one at a time, and who goes on after each request or step
- * is drawn.  Snapshots come and go meanwhile; whatever the schedule, every
- * acknowledged snapshot that was not deleted is whole, and so is one that a
- * reader began to read.  SEED= and COUNT= choose other schedules.
+ * Two clients, a sweep with its compaction, a prune and a scrub on a
+ * cooperative schedule: each runs in a thread of its own, one at a time, and
+ * who goes on after each request or step is drawn.  Snapshots come and go
+ * meanwhile, records rot, and every third time the power goes amid all this, or
+ * the process dies; whatever the schedule, every acknowledged snapshot that was
+ * not deleted is whole, and so is one that a reader began to read.  SEED= and
+ * COUNT= choose other schedules.
  */
 
 #include "backend/mem.h"
 #include "base/err.h"
 #include "base/pool.h"
+#include "lib/seeded.h"
 #include "lib/sweep_world.h"
-#include "sign/sign.h"
+#include "store/scrub.h"
 #include "store/session.h"
 #include "store/sweep.h"
 #include "store/vault.h"
@@ -26,12 +29,15 @@
 #include <cmocka.h>
 
 #define COUNT 200 /* schedules, unless COUNT= says otherwise */
-#define ACTORS 4
 #define BACKUPS 4 /* of each client */
 #define SWEEPS 5
-#define DELETIONS 5
+#define PRUNES 5
+#define SCRUBS 20 /* packs that it reads */
+#define CUT_MAX 400 /* steps of the backend, from the beginning on */
 /* A sweep that waits asks so often before it is abandoned. */
 #define WAITS_MAX 40
+
+enum actor_kind { CLIENT_1, CLIENT_2, SWEEP, PRUNE, SCRUB, ACTORS };
 
 struct stage {
 	struct sweep_world w;
@@ -41,7 +47,10 @@ struct stage {
 	unsigned alive; /* bits of the actors */
 	uint64_t seed;
 	unsigned wrong;
-	uint64_t freed, waited, copied; /* over all sweeps */
+	int rots; /* records rot in this schedule */
+	uint64_t hurt; /* bits: states that were damaged */
+	/* Over all schedules. */
+	uint64_t freed, waited, copied, pruned, scrubbed, found, cuts, refused;
 };
 
 struct actor {
@@ -51,24 +60,11 @@ struct actor {
 
 static _Thread_local unsigned me;
 
-static uint64_t
-number(const char *name, uint64_t otherwise)
-{
-	const char *text = getenv(name);
-
-	return text == NULL || *text == '\0' ? otherwise
-					     : strtoull(text, NULL, 10);
-}
-
 /* By a seed of its own: with the baton. */
 static unsigned
 draw(struct stage *s, unsigned below)
 {
-	uint64_t z = s->seed += 0x9e3779b97f4a7c15u;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-	return (unsigned)((z ^ z >> 31) % below);
+	return sw_random(&s->seed, below);
 }
 
 /* With the lock: somebody who is alive goes on. */
@@ -101,6 +97,9 @@ pass_on(void *arg)
 static void
 complain(struct stage *s, const char *what)
 {
+	/* Nothing goes any more without power. */
+	if (backend_mem_fired(NULL, s->w.b) > 0)
+		return;
 	(void)fprintf(stderr, "%s: %s\n", what, err_text());
 	s->wrong++;
 }
@@ -120,6 +119,7 @@ act_client(struct stage *s, unsigned mount)
 		 * about what was acknowledged. */
 		if (ret < 0 && ret != ERR_MISSING)
 			complain(s, "backup");
+		s->refused += ret == ERR_MISSING;
 		pass_on(s);
 	}
 }
@@ -144,7 +144,8 @@ act_sweep(struct stage *s)
 			}
 			pass_on(s);
 		}
-		if (ret < 0)
+		/* What is damaged may hide what it needs. */
+		if (ret < 0 && (ret != ERR_DAMAGED || s->hurt == 0))
 			complain(s, "sweep");
 		sweep_counts(&n, sweep);
 		s->freed += n.freed_packs;
@@ -153,23 +154,59 @@ act_sweep(struct stage *s)
 	}
 }
 
+/* By a policy, or one snapshot by hand. */
 static void
 act_prune(struct stage *s)
 {
 	const struct sw_mount *m;
 	unsigned i, mount;
 	uint64_t seq;
+	int ret;
 
-	for (i = 0; i < DELETIONS; i++) {
+	for (i = 0; i < PRUNES; i++) {
 		mount = draw(s, SW_MOUNTS);
 		m = &s->w.mounts[mount];
 		for (seq = 1; seq < m->newest; seq++) {
 			if (m->snapshots[seq].acked && !m->snapshots[seq].gone)
 				break;
 		}
-		if (seq < m->newest && sw_delete(&s->w, mount, seq) < 0)
-			complain(s, "delete");
+		switch (draw(s, 4)) {
+		case 0:
+			ret = sw_unprune(&s->w);
+			break;
+		case 1:
+			ret =
+			    seq < m->newest ? sw_delete(&s->w, mount, seq) : 0;
+			break;
+		default:
+			ret = sw_prune(&s->w, draw(s, 2));
+			s->pruned += ret == 0;
+		}
+		if (ret < 0)
+			complain(s, "prune");
 		pass_on(s);
+		pass_on(s);
+	}
+}
+
+/* Something rots now and then, and the scrub goes round. */
+static void
+act_scrub(struct stage *s)
+{
+	struct scrub_counts n;
+	uint64_t state;
+	unsigned i;
+
+	for (i = 0; i < SCRUBS; i++) {
+		if (s->rots && draw(s, 8) == 0) {
+			state = draw(s, SW_STATES);
+			s->hurt |= UINT64_C(1) << state;
+			sw_flip(&s->w, sw_pick(&s->w, state));
+		}
+		if (sw_scrub(&s->w, &n, 1) < 0)
+			complain(s, "scrub");
+		s->scrubbed += n.packs;
+		s->found += n.findings;
 		pass_on(s);
 	}
 }
@@ -185,12 +222,19 @@ act(void *arg)
 	while (s->current != me)
 		pool_cond_wait(&s->turn, &s->lock);
 	pool_lock_leave(&s->lock);
-	if (a->number < SW_MOUNTS)
-		act_client(s, a->number);
-	else if (a->number == SW_MOUNTS)
+	switch (a->number) {
+	case SWEEP:
 		act_sweep(s);
-	else
+		break;
+	case PRUNE:
 		act_prune(s);
+		break;
+	case SCRUB:
+		act_scrub(s);
+		break;
+	default:
+		act_client(s, a->number);
+	}
 	pool_lock_enter(&s->lock);
 	s->alive &= ~(1u << a->number);
 	choose(s);
@@ -198,19 +242,12 @@ act(void *arg)
 }
 
 static void
-one_schedule(struct stage *s, uint64_t seed)
+play(struct stage *s)
 {
 	struct pool_thread *threads[ACTORS];
 	struct actor actors[ACTORS];
 	unsigned i;
 
-	sw_make(&s->w, seed);
-	s->seed = seed * 77;
-	s->wrong = 0;
-	assert_int_equal(sw_open(&s->w), 0);
-	for (i = 0; i < 3 * SW_MOUNTS; i++)
-		assert_int_equal(
-		    sw_backup(&s->w, i % 2, draw(s, SW_STATES), SW_ASK), 0);
 	s->w.pause = pass_on;
 	s->w.pause_arg = s;
 	s->alive = (1u << ACTORS) - 1;
@@ -224,11 +261,53 @@ one_schedule(struct stage *s, uint64_t seed)
 	for (i = 0; i < ACTORS; i++)
 		pool_thread_join(threads[i]);
 	s->w.pause = NULL;
-	s->wrong += sw_wrong(&s->w);
+}
+
+/* Nobody works any more; is all well? */
+static void
+look(struct stage *s, uint64_t seed)
+{
+	int cut = backend_mem_fired(NULL, s->w.b) > 0;
+
+	s->cuts += cut != 0;
+	if (cut) {
+		sw_close(&s->w);
+		backend_mem_restart(s->w.b, draw(s, 4) != 0);
+		if (sw_open(&s->w) != 0)
+			complain(s, "open");
+	}
+	backend_mem_cut(s->w.b, 0);
+	if (s->wrong == 0 && sw_heal(&s->w, s->hurt) != 0)
+		complain(s, "heal");
+	if (s->wrong == 0)
+		s->wrong += sw_wrong(&s->w);
 	/* Every other time the index is lost now. */
-	if (seed % 2 == 0)
+	if (s->wrong == 0 && seed % 2 == 0)
 		s->wrong += vault_reindex(s->w.v) != 0;
-	s->wrong += sw_wrong_later(&s->w);
+	if (s->wrong == 0)
+		s->wrong += sw_wrong_later(&s->w);
+}
+
+static void
+one_schedule(struct stage *s, uint64_t seed)
+{
+	unsigned i;
+
+	seeded_start(seed);
+	sw_make(&s->w, seed);
+	s->seed = seed * 77;
+	s->wrong = 0;
+	s->hurt = 0;
+	s->rots = draw(s, 3) == 0;
+	assert_int_equal(sw_open(&s->w), 0);
+	for (i = 0; i < 3 * SW_MOUNTS; i++)
+		assert_int_equal(
+		    sw_backup(&s->w, i % 2, draw(s, SW_STATES), SW_ASK), 0);
+	if (draw(s, 3) == 0)
+		backend_mem_cut(
+		    s->w.b, backend_mem_count(s->w.b) + 1 + draw(s, CUT_MAX));
+	play(s);
+	look(s, seed);
 	if (s->wrong != 0)
 		fail_msg("SEED=%llu COUNT=1", (unsigned long long)seed);
 	sw_end(&s->w);
@@ -237,7 +316,7 @@ one_schedule(struct stage *s, uint64_t seed)
 static void
 test_schedules(void **state)
 {
-	uint64_t seed = number("SEED", 1), n = number("COUNT", COUNT), i;
+	uint64_t seed = sw_number("SEED", 1), n = sw_number("COUNT", COUNT), i;
 	struct stage s;
 
 	(void)state;
@@ -246,13 +325,19 @@ test_schedules(void **state)
 	pool_cond_init(&s.turn);
 	for (i = 0; i < n; i++)
 		one_schedule(&s, seed + i);
-	print_message("%llu schedules from SEED=%llu: %llu packs freed, %llu "
-		      "written, %llu times waited\n",
+	print_message(
+	    "%llu schedules from SEED=%llu: %llu packs freed, %llu written, "
+	    "%llu times waited, %llu prunes, %llu packs scrubbed, %llu damaged "
+	    "records found, %llu backups refused, %llu cuts\n",
 	    (unsigned long long)n, (unsigned long long)seed,
 	    (unsigned long long)s.freed, (unsigned long long)s.copied,
-	    (unsigned long long)s.waited);
+	    (unsigned long long)s.waited, (unsigned long long)s.pruned,
+	    (unsigned long long)s.scrubbed, (unsigned long long)s.found,
+	    (unsigned long long)s.refused, (unsigned long long)s.cuts);
 	/* Schedules in which nothing happens prove nothing. */
-	assert_true(n < 20 || (s.freed > n && s.waited > n && s.copied > 0));
+	assert_true(n < COUNT || (s.freed > n && s.waited > n && s.copied > 0 &&
+				     s.pruned > n && s.scrubbed > n &&
+				     s.found > n / 20 && s.cuts > n / 10));
 	pool_cond_release(&s.turn);
 	pool_lock_release(&s.lock);
 }
@@ -264,11 +349,5 @@ main(void)
 	    cmocka_unit_test(test_schedules),
 	};
 
-	if (sign_start() < 0)
-		return 1;
-	/* In memory where there is such a place: the index syncs a lot. */
-	if (getenv("TMPDIR") == NULL && access("/dev/shm", W_OK) == 0 &&
-	    setenv("TMPDIR", "/dev/shm", 1) != 0)
-		return 1;
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return sw_start() != 0 ? 1 : cmocka_run_group_tests(tests, NULL, NULL);
 }
