@@ -100,6 +100,7 @@ fail(const struct kv *kv, int rc, const char *what)
 	case MDB_INVALID:
 	case MDB_VERSION_MISMATCH:
 	case MDB_PAGE_NOTFOUND:
+	case MDB_BAD_TXN: /* after one of these */
 	case MDB_INCOMPATIBLE:
 		code = ERR_DAMAGED;
 		break;
@@ -469,11 +470,10 @@ out:
 static int
 check_before_open(struct kv *kv)
 {
+	char *data = fs_join(kv->path, KV_DATA_NAME);
 	struct stat st;
-	char *data;
 	int r;
 
-	data = fs_join(kv->path, "data.mdb");
 	if (data == NULL)
 		return ERR_NOMEM;
 	r = stat(data, &st);
@@ -507,7 +507,7 @@ open_env(struct kv *kv)
 
 	if (rc < 0)
 		return rc;
-	data = fs_join(kv->path, "data.mdb");
+	data = fs_join(kv->path, KV_DATA_NAME);
 	if (data == NULL)
 		return ERR_NOMEM;
 	if (stat(data, &st) == 0)

@@ -69,10 +69,10 @@ static int
 move(struct index_txn *t, const uint8_t id[32], struct index_object *o,
     const struct index_object *to)
 {
-	int ret = index_add_other(t, id, o);
+	int ret = index_other_add(t, id, o);
 
 	if (ret == 0)
-		ret = index_del_other(t, id, to->pack, to->offset);
+		ret = index_other_del(t, id, to->pack, to->offset);
 	if (ret < 0)
 		return ret;
 	o->pack = to->pack;
@@ -99,7 +99,7 @@ admit_second(struct index_txn *t, const struct admit_item *it,
 		same = needs_same(t, old, (enum record_class)o->class, nums);
 	if (same < 0)
 		return same;
-	return same ? move(t, it->id, old, o) : index_add_other(t, it->id, o);
+	return same ? move(t, it->id, old, o) : index_other_add(t, it->id, o);
 }
 
 /* Admit one record; `nums` is scratch. */
@@ -139,7 +139,7 @@ admit_one(struct index_txn *t, struct admit_item *it, uint32_t pack,
 	 * admit_reach() does. */
 	if (known == 0 && old.state == INDEX_OPEN &&
 	    (old.pack != pack || old.offset != it->offset))
-		return index_add_other(t, it->id, &o);
+		return index_other_add(t, it->id, &o);
 	if (open)
 		return index_add_unclosed(t, it->id, &o, INDEX_OPEN);
 	ret = index_add_closed(
@@ -276,7 +276,7 @@ try_other(struct index_txn *t, struct backend *b, const uint8_t id[32],
 	o->length = other->length;
 	o->epoch = other->epoch;
 	o->class = other->class;
-	ret = index_del_other(t, id, o->pack, o->offset);
+	ret = index_other_del(t, id, o->pack, o->offset);
 	if (ret == 0)
 		ret = o->state == INDEX_CLOSED
 			  ? index_move(t, id, o)
@@ -294,7 +294,7 @@ admit_other(struct index_txn *t, struct backend *b, const uint8_t id[32],
 	struct buf others = BUF_INIT;
 	const struct index_object *p;
 	size_t i;
-	int ret = index_others(&others, t, id);
+	int ret = index_other_list(&others, t, id);
 
 	p = (const struct index_object *)(const void *)others.data;
 	if (ret == 0)

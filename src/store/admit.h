@@ -28,7 +28,7 @@ struct record;
  * Whether a record takes the place of an undamaged one of the same object.
  * Only one that needs the same objects ever does: whose refs differ was made
  * by who wants harm, and what is in `have` must stay closed.  Every other
- * record is kept in mind as a further one (index_add_other()).
+ * record is kept in mind as a further one (index_other_add()).
  */
 enum admit_replace {
 	ADMIT_STAY = 0, /* never: the first one stays */

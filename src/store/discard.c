@@ -55,7 +55,7 @@ find_other(struct index_object *out, struct discard *d,
 	int ret = buf_append(&others, o, sizeof(*o)), found = 0;
 
 	if (ret == 0)
-		ret = index_others(&others, &d->t, e->id);
+		ret = index_other_list(&others, &d->t, e->id);
 	p = (const struct index_object *)(const void *)others.data;
 	for (i = 0; ret == 0 && i < others.len / sizeof(*p) && !found; i++) {
 		if (any)
@@ -157,7 +157,7 @@ forget_entry(struct discard *d, const struct pack_entry *e)
 			other.state = o.state;
 			ret = index_move(&d->t, e->id, &other);
 			if (ret == 0)
-				ret = index_del_other(
+				ret = index_other_del(
 				    &d->t, e->id, other.pack, other.offset);
 		} else if (ret == 1) {
 			ret = index_forget(&d->t, e->id);
@@ -165,7 +165,7 @@ forget_entry(struct discard *d, const struct pack_entry *e)
 		if (ret < 0)
 			return ret;
 	}
-	return index_del_other(&d->t, e->id, d->p.number, e->offset);
+	return index_other_del(&d->t, e->id, d->p.number, e->offset);
 }
 
 static int

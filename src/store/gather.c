@@ -262,7 +262,7 @@ locate_all(struct buf *wants, struct vault *v, const uint8_t *id)
 	if (ret == 0)
 		ret = buf_append(&all, &o, sizeof(o));
 	if (ret >= 0)
-		ret = index_others(&all, &t, id);
+		ret = index_other_list(&all, &t, id);
 	p = (struct index_object *)(void *)all.data;
 	for (i = 0; i < all.len / sizeof(*p) && ret >= 0; i++) {
 		ret = index_pack(&pack, &t, p[i].pack);

@@ -4,6 +4,7 @@
 #include "base/bytes.h"
 #include "base/err.h"
 #include "base/fs.h"
+#include "store/indexsum.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -15,8 +16,6 @@
 #define PACK_ORIGIN_BYTES 72 /* of a pack that has an origin */
 #define META_BYTES 32
 #define FILE_BYTES 8
-#define OTHER_KEY_BYTES (INDEX_ID_BYTES + 8)
-#define OTHER_BYTES 12
 
 static const char *const table_names[INDEX_TABLES] = {"obj", "refs", "num",
     "file", "pack", "packname", "open", "head", "pending", "other", "meta"};
@@ -27,27 +26,29 @@ static const unsigned table_flags[INDEX_TABLES] = {[INDEX_REFS] = KV_INTKEY,
 
 struct index {
 	struct kv *kv;
+	char *path;
+	int summed; /* its sum is true; the writer's */
 	uint8_t vault[INDEX_VAULT_BYTES];
 };
 
-static int
-damaged(void)
+int
+index_is_damaged(void)
 {
 	return err_set(ERR_DAMAGED, "the index is damaged: run reindex");
 }
 
-/* All rows of the objects and packs are written and deleted here. */
-static int
-put_row(struct index_txn *t, unsigned table, const void *key, size_t key_len,
-    const void *value, size_t len)
+int
+index_put_row(struct index_txn *t, unsigned table, const void *key,
+    size_t key_len, const void *value, size_t len)
 {
 	/* A long value has pages of its own. */
 	t->rows += 1 + (uint32_t)(len / 4096);
 	return kv_put(t->kv, table, key, key_len, value, len);
 }
 
-static int
-del_row(struct index_txn *t, unsigned table, const void *key, size_t key_len)
+int
+index_del_row(
+    struct index_txn *t, unsigned table, const void *key, size_t key_len)
 {
 	int ret = kv_del(t->kv, table, key, key_len);
 
@@ -60,13 +61,13 @@ static int
 put_u32(struct index_txn *t, unsigned table, uint32_t key, const void *value,
     size_t len)
 {
-	return put_row(t, table, &key, sizeof(key), value, len);
+	return index_put_row(t, table, &key, sizeof(key), value, len);
 }
 
 static int
 del_u32(struct index_txn *t, unsigned table, uint32_t key)
 {
-	return del_row(t, table, &key, sizeof(key));
+	return index_del_row(t, table, &key, sizeof(key));
 }
 
 /* meta: version u32, next number u32, next pack u32, zero u32, vault. */
@@ -114,12 +115,33 @@ check_meta(struct index *ix)
 	return ret;
 }
 
+/* kv_begin(); what is written makes the sum untrue. */
+static int
+begin(struct kv_txn **out, struct index *ix, int write)
+{
+	struct kv_txn *kv;
+	int ret = kv_begin(&kv, ix->kv, write);
+
+	if (ret < 0)
+		return ret;
+	if (write && ix->summed) {
+		ret = indexsum_forget(ix->path);
+		if (ret < 0) {
+			kv_abort(kv);
+			return ret;
+		}
+		ix->summed = 0;
+	}
+	*out = kv;
+	return 0;
+}
+
 int
 index_clear(struct index *ix)
 {
 	struct index_txn t = {0};
 	unsigned i;
-	int ret = kv_begin(&t.kv, ix->kv, 1);
+	int ret = begin(&t.kv, ix, 1);
 
 	if (ret < 0)
 		return ret;
@@ -134,6 +156,29 @@ index_clear(struct index *ix)
 	return kv_commit(t.kv);
 }
 
+static int
+open_kv(struct index *ix)
+{
+	return kv_open(&ix->kv, ix->path, table_names, table_flags,
+	    INDEX_TABLES, KV_CREATE);
+}
+
+/* Open what is there, if it can be used, else a new one. */
+static int
+open_data(struct index *ix)
+{
+	int ret = indexsum_check(ix->path);
+
+	ix->summed = ret == 0;
+	if (ret >= 0)
+		ret = open_kv(ix);
+	if (ret != ERR_DAMAGED)
+		return ret;
+	ix->summed = 0;
+	ret = fs_remove_tree(ix->path);
+	return ret < 0 ? ret : open_kv(ix);
+}
+
 int
 index_open(struct index **out, const char *path,
     const uint8_t vault[INDEX_VAULT_BYTES])
@@ -144,14 +189,8 @@ index_open(struct index **out, const char *path,
 	if (ix == NULL)
 		return err_nomem(sizeof(*ix));
 	memcpy(ix->vault, vault, INDEX_VAULT_BYTES);
-	ret = kv_open(
-	    &ix->kv, path, table_names, table_flags, INDEX_TABLES, KV_CREATE);
-	if (ret == ERR_DAMAGED) {
-		ret = fs_remove_tree(path);
-		if (ret == 0)
-			ret = kv_open(&ix->kv, path, table_names, table_flags,
-			    INDEX_TABLES, KV_CREATE);
-	}
+	ix->path = fs_printf("%s", path);
+	ret = ix->path == NULL ? ERR_NOMEM : open_data(ix);
 	if (ret < 0)
 		goto out;
 	ret = check_meta(ix);
@@ -171,10 +210,18 @@ out:
 void
 index_close(struct index *ix)
 {
+	int failed;
+
 	if (ix == NULL)
 		return;
-	if (ix->kv != NULL)
+	if (ix->kv != NULL) {
+		failed = kv_failed(ix->kv);
 		kv_close(ix->kv);
+		/* Without a sum it is one that was not closed. */
+		if (!ix->summed && !failed)
+			(void)indexsum_note(ix->path);
+	}
+	free(ix->path);
 	free(ix);
 }
 
@@ -192,7 +239,7 @@ int
 index_begin(struct index_txn *out, struct index *ix, int write)
 {
 	struct index_txn t = {.write = write};
-	int ret = kv_begin(&t.kv, ix->kv, write);
+	int ret = begin(&t.kv, ix, write);
 
 	if (ret < 0)
 		return ret;
@@ -200,7 +247,7 @@ index_begin(struct index_txn *out, struct index *ix, int write)
 	ret = load_meta(&t, ix);
 	if (ret != 0) {
 		kv_abort(t.kv);
-		return ret < 0 ? ret : damaged();
+		return ret < 0 ? ret : index_is_damaged();
 	}
 	*out = t;
 	return 0;
@@ -248,7 +295,7 @@ index_decode_object(struct index_object *out, struct kv_slice value)
 	const uint8_t *p = value.data;
 
 	if (value.len != OBJECT_BYTES)
-		return damaged();
+		return index_is_damaged();
 	out->num = bytes_get32(p);
 	out->pack = bytes_get32(p + 4);
 	out->offset = bytes_get32(p + 8);
@@ -272,7 +319,7 @@ put_object(struct index_txn *t, const uint8_t id[INDEX_ID_BYTES],
 	bytes_put32(p + 16, o->epoch);
 	p[20] = o->class;
 	p[21] = o->state;
-	return put_row(t, INDEX_OBJ, id, INDEX_ID_BYTES, p, sizeof(p));
+	return index_put_row(t, INDEX_OBJ, id, INDEX_ID_BYTES, p, sizeof(p));
 }
 
 int
@@ -292,8 +339,9 @@ set_open(struct index_txn *t, const uint8_t id[INDEX_ID_BYTES], int open)
 	int ret;
 
 	if (open)
-		return put_row(t, INDEX_OPEN_IDS, id, INDEX_ID_BYTES, "", 0);
-	ret = del_row(t, INDEX_OPEN_IDS, id, INDEX_ID_BYTES);
+		return index_put_row(
+		    t, INDEX_OPEN_IDS, id, INDEX_ID_BYTES, "", 0);
+	ret = index_del_row(t, INDEX_OPEN_IDS, id, INDEX_ID_BYTES);
 	return ret < 0 ? ret : 0;
 }
 
@@ -344,7 +392,7 @@ index_move(struct index_txn *t, const uint8_t id[INDEX_ID_BYTES],
 int
 index_forget(struct index_txn *t, const uint8_t id[INDEX_ID_BYTES])
 {
-	int ret = del_row(t, INDEX_OBJ, id, INDEX_ID_BYTES);
+	int ret = index_del_row(t, INDEX_OBJ, id, INDEX_ID_BYTES);
 
 	return ret < 0 ? ret : set_open(t, id, 0);
 }
@@ -359,7 +407,7 @@ index_unclose(struct index_txn *t, uint32_t num, int state)
 	if (ret == 0)
 		ret = index_find(&o, t, id);
 	if (ret == 1)
-		return damaged();
+		return index_is_damaged();
 	if (ret == 0)
 		ret = del_u32(t, INDEX_NUM, num);
 	if (ret == 0)
@@ -382,7 +430,7 @@ index_retire(struct index_txn *t, uint32_t num)
 		return ret;
 	ret = index_find(&o, t, id);
 	if (ret == 1 || (ret == 0 && o.num != num))
-		return damaged();
+		return index_is_damaged();
 	if (ret == 0)
 		ret = del_u32(t, INDEX_NUM, num);
 	if (ret == 0)
@@ -394,115 +442,6 @@ index_retire(struct index_txn *t, uint32_t num)
 	return put_object(t, id, &o);
 }
 
-/* Other records: key id, pack u32, offset u32; length u32, epoch u32, class. */
-
-static void
-other_key(uint8_t key[OTHER_KEY_BYTES], const uint8_t id[INDEX_ID_BYTES],
-    uint32_t pack, uint32_t offset)
-{
-	memcpy(key, id, INDEX_ID_BYTES);
-	bytes_put32(key + INDEX_ID_BYTES, pack);
-	bytes_put32(key + INDEX_ID_BYTES + 4, offset);
-}
-
-int
-index_add_other(struct index_txn *t, const uint8_t id[INDEX_ID_BYTES],
-    const struct index_object *o)
-{
-	uint8_t key[OTHER_KEY_BYTES], p[OTHER_BYTES] = {0};
-
-	other_key(key, id, o->pack, o->offset);
-	bytes_put32(p, o->length);
-	bytes_put32(p + 4, o->epoch);
-	p[8] = o->class;
-	return put_row(t, INDEX_OTHER, key, sizeof(key), p, sizeof(p));
-}
-
-int
-index_del_other(struct index_txn *t, const uint8_t id[INDEX_ID_BYTES],
-    uint32_t pack, uint32_t offset)
-{
-	uint8_t key[OTHER_KEY_BYTES];
-	int ret;
-
-	other_key(key, id, pack, offset);
-	ret = del_row(t, INDEX_OTHER, key, sizeof(key));
-	return ret < 0 ? ret : 0;
-}
-
-static int
-decode_other(
-    struct index_object *out, struct kv_slice key, struct kv_slice value)
-{
-	const uint8_t *k = key.data, *v = value.data;
-
-	if (key.len != OTHER_KEY_BYTES || value.len != OTHER_BYTES)
-		return damaged();
-	memset(out, 0, sizeof(*out));
-	out->num = INDEX_NUM_NONE;
-	out->pack = bytes_get32(k + INDEX_ID_BYTES);
-	out->offset = bytes_get32(k + INDEX_ID_BYTES + 4);
-	out->length = bytes_get32(v);
-	out->epoch = bytes_get32(v + 4);
-	out->class = v[8];
-	return 0;
-}
-
-int
-index_others(
-    struct buf *out, struct index_txn *t, const uint8_t id[INDEX_ID_BYTES])
-{
-	struct kv_slice key, value;
-	struct index_object o;
-	struct kv_cursor *c;
-	unsigned n = 0;
-	int ret = kv_cursor_open(&c, t->kv, INDEX_OTHER);
-
-	if (ret < 0)
-		return ret;
-	for (ret = kv_cursor_seek(&key, &value, c, id, INDEX_ID_BYTES);
-	     ret == 0 && n < INDEX_OTHERS_MAX;
-	     ret = kv_cursor_next(&key, &value, c), n++) {
-		if (key.len < INDEX_ID_BYTES ||
-		    memcmp(key.data, id, INDEX_ID_BYTES) != 0)
-			break;
-		ret = decode_other(&o, key, value);
-		if (ret == 0)
-			ret = buf_append(out, &o, sizeof(o));
-		if (ret < 0)
-			break;
-	}
-	kv_cursor_close(c);
-	return ret < 0 ? ret : 0;
-}
-
-int
-index_del_others(struct index_txn *t, const uint32_t *packs, size_t n)
-{
-	struct kv_slice key, value;
-	struct index_object o;
-	struct kv_cursor *c;
-	size_t i;
-	int ret = kv_cursor_open(&c, t->kv, INDEX_OTHER);
-
-	if (ret < 0)
-		return ret;
-	for (ret = kv_cursor_first(&key, &value, c); ret == 0;
-	     ret = kv_cursor_next(&key, &value, c)) {
-		ret = decode_other(&o, key, value);
-		for (i = 0; i < n && ret == 0; i++) {
-			if (packs[i] != o.pack)
-				continue;
-			ret = kv_cursor_del(c);
-			break;
-		}
-		if (ret < 0)
-			break;
-	}
-	kv_cursor_close(c);
-	return ret < 0 ? ret : 0;
-}
-
 int
 index_id_of(uint8_t id[INDEX_ID_BYTES], struct index_txn *t, uint32_t num)
 {
@@ -512,7 +451,7 @@ index_id_of(uint8_t id[INDEX_ID_BYTES], struct index_txn *t, uint32_t num)
 	if (ret != 0)
 		return ret;
 	if (v.len != INDEX_ID_BYTES)
-		return damaged();
+		return index_is_damaged();
 	memcpy(id, v.data, INDEX_ID_BYTES);
 	return 0;
 }
@@ -530,7 +469,7 @@ index_refs(struct kv_slice *out, struct index_txn *t, uint32_t num)
 		v.len = 0;
 	}
 	if (v.len % sizeof(uint32_t) != 0)
-		return damaged();
+		return index_is_damaged();
 	*out = v;
 	return 0;
 }
@@ -546,7 +485,7 @@ index_find_file(uint8_t bundle[INDEX_ID_BYTES], uint32_t *member,
 	if (ret != 0)
 		return ret;
 	if (v.len != FILE_BYTES)
-		return damaged();
+		return index_is_damaged();
 	m = bytes_get32((const uint8_t *)v.data + 4);
 	ret = index_id_of(bundle, t, bytes_get32(v.data));
 	if (ret == 0)
@@ -567,7 +506,8 @@ index_add_file(struct index_txn *t, const uint8_t file_id[INDEX_ID_BYTES],
 		return ret;
 	bytes_put32(p, num);
 	bytes_put32(p + 4, member);
-	return put_row(t, INDEX_FILE, file_id, INDEX_ID_BYTES, p, sizeof(p));
+	return index_put_row(
+	    t, INDEX_FILE, file_id, INDEX_ID_BYTES, p, sizeof(p));
 }
 
 static int
@@ -576,7 +516,7 @@ decode_pack(struct index_pack *out, uint32_t number, struct kv_slice v)
 	const uint8_t *p = v.data;
 
 	if (v.len != PACK_BYTES && v.len != PACK_ORIGIN_BYTES)
-		return damaged();
+		return index_is_damaged();
 	memset(out, 0, sizeof(*out));
 	out->number = number;
 	memcpy(out->name, p, 32);
@@ -613,7 +553,7 @@ index_add_pack(struct index_txn *t, struct index_pack *pack)
 	if (ret < 0)
 		return ret;
 	bytes_put32(number, pack->number);
-	return put_row(
+	return index_put_row(
 	    t, INDEX_PACKNAME, pack->name, 32, number, sizeof(number));
 }
 
@@ -623,7 +563,7 @@ index_remove_pack(struct index_txn *t, const struct index_pack *p)
 	int ret = del_u32(t, INDEX_PACK, p->number);
 
 	if (ret >= 0)
-		ret = del_row(t, INDEX_PACKNAME, p->name, 32);
+		ret = index_del_row(t, INDEX_PACKNAME, p->name, 32);
 	if (ret >= 0)
 		ret = index_set_pending(t, p->number, 0);
 	return ret < 0 ? ret : 0;
@@ -650,7 +590,7 @@ index_pending(struct index_txn *t, uint32_t pack)
 	if (ret != 0)
 		return ret < 0 ? ret : 0;
 	if (v.len != 1)
-		return damaged();
+		return index_is_damaged();
 	/* What an index of another make has is read again, too. */
 	return *(const uint8_t *)v.data == INDEX_PENDING_SEARCH
 		   ? INDEX_PENDING_SEARCH
@@ -676,9 +616,9 @@ index_pack_named(
 	if (ret != 0)
 		return ret;
 	if (v.len != 4)
-		return damaged();
+		return index_is_damaged();
 	ret = index_pack(out, t, bytes_get32(v.data));
-	return ret == 1 ? damaged() : ret;
+	return ret == 1 ? index_is_damaged() : ret;
 }
 
 int
@@ -737,7 +677,7 @@ index_generation(uint8_t out[32], struct index_txn *t)
 	if (ret != 0)
 		return ret;
 	if (v.len != 32)
-		return damaged();
+		return index_is_damaged();
 	memcpy(out, v.data, 32);
 	return 0;
 }
@@ -757,7 +697,7 @@ index_head(uint64_t *out, struct index_txn *t, const uint8_t mount[16])
 	if (ret < 0)
 		return ret;
 	if (ret == 0 && v.len != 8)
-		return damaged();
+		return index_is_damaged();
 	*out = ret == 1 ? 0 : bytes_get64(v.data);
 	return 0;
 }
@@ -784,7 +724,7 @@ index_heads(struct index_txn *t,
 	for (ret = kv_cursor_first(&key, &value, c); ret == 0;
 	     ret = kv_cursor_next(&key, &value, c)) {
 		if (key.len != 16 || value.len != 8)
-			ret = damaged();
+			ret = index_is_damaged();
 		else
 			ret = found(arg, key.data, bytes_get64(value.data));
 		if (ret != 0)

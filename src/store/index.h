@@ -165,17 +165,17 @@ int index_unclose(struct index_txn *t, uint32_t num, int state);
 int index_retire(struct index_txn *t, uint32_t num);
 /* A further record of an object, whatever its state; `num` and `state` of `o`
  * mean nothing. */
-int index_add_other(struct index_txn *t, const uint8_t id[INDEX_ID_BYTES],
+int index_other_add(struct index_txn *t, const uint8_t id[INDEX_ID_BYTES],
     const struct index_object *o);
 /* Forget it; it may be unknown. */
-int index_del_other(struct index_txn *t, const uint8_t id[INDEX_ID_BYTES],
+int index_other_del(struct index_txn *t, const uint8_t id[INDEX_ID_BYTES],
     uint32_t pack, uint32_t offset);
 /* Append the further records of an object: struct index_object, at most
  * INDEX_OTHERS_MAX.  The one that `obj` names may be among them. */
-int index_others(
+int index_other_list(
     struct buf *out, struct index_txn *t, const uint8_t id[INDEX_ID_BYTES]);
 /* Forget all that lie in the `n` packs with these numbers (sorted). */
-int index_del_others(struct index_txn *t, const uint32_t *packs, size_t n);
+int index_other_del_packs(struct index_txn *t, const uint32_t *packs, size_t n);
 
 /* The id of a number.  Returns 0; 1; ERR_*. */
 int index_id_of(uint8_t id[INDEX_ID_BYTES], struct index_txn *t, uint32_t num);
@@ -225,6 +225,14 @@ int index_head(uint64_t *out, struct index_txn *t, const uint8_t mount[16]);
 int index_set_head(struct index_txn *t, const uint8_t mount[16], uint64_t seq);
 int index_heads(struct index_txn *t,
     int (*found)(void *arg, const uint8_t mount[16], uint64_t seq), void *arg);
+
+/* For the files of the index alone: all rows of the objects and packs are
+ * written and deleted by these two; ERR_DAMAGED and what to do. */
+int index_put_row(struct index_txn *t, unsigned table, const void *key,
+    size_t key_len, const void *value, size_t len);
+int index_del_row(
+    struct index_txn *t, unsigned table, const void *key, size_t key_len);
+int index_is_damaged(void);
 
 /* Decode a value of INDEX_OBJ for those who walk the table. */
 int index_decode_object(struct index_object *out, struct kv_slice value);

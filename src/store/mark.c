@@ -133,7 +133,7 @@ read_record(
 	if (ret == 0)
 		ret = buf_append(&others, &o, sizeof(o));
 	if (ret >= 0)
-		ret = index_others(&others, k->t, id);
+		ret = index_other_list(&others, k->t, id);
 	p = (struct index_object *)(void *)others.data;
 	if (ret == 0)
 		ret = 1;

@@ -190,7 +190,8 @@ evict_gone(struct vault *v, struct packs *k)
 	if (ret == 0)
 		ret = evict_apply(&e, &t, 0);
 	if (ret == 0)
-		ret = index_del_others(&t, (const uint32_t *)k->gone.data, n);
+		ret = index_other_del_packs(
+		    &t, (const uint32_t *)k->gone.data, n);
 	for (i = 0; i < n && ret == 0; i++)
 		ret = index_remove_pack(&t, p + i);
 	if (ret == 0)

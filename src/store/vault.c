@@ -252,7 +252,7 @@ forget_other(struct index_txn *t, const uint8_t id[STORE_ID_BYTES],
 	int ret = index_pack_named(&p, t, where->pack);
 
 	if (ret == 0)
-		ret = index_del_other(t, id, p.number, where->offset);
+		ret = index_other_del(t, id, p.number, where->offset);
 	return ret < 0 ? ret : 0;
 }
 

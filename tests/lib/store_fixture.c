@@ -8,6 +8,7 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 void
 fixture_id(uint8_t id[32], uint64_t number)
@@ -186,4 +187,17 @@ fixture_remove(char *folder)
 
 	assert(ret == 0);
 	free(folder);
+}
+
+void
+fixture_unclosed_index(const char *index_dir)
+{
+	char *sum = fs_join(index_dir, "sum");
+	char *unclosed = fs_join(index_dir, "unclosed");
+
+	assert(sum != NULL && unclosed != NULL);
+	(void)unlink(sum); /* it may be absent already */
+	(void)unlink(unclosed);
+	free(sum);
+	free(unclosed);
 }

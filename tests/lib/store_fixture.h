@@ -56,6 +56,9 @@ struct fixture_reading {
 int fixture_read_one(void *arg, enum store_got got, const uint8_t *id,
     const uint8_t *record, size_t len);
 
+/* Let an index that was closed look as if its process had been killed. */
+void fixture_unclosed_index(const char *index_dir);
+
 /* A new empty folder below the system's; the text is the caller's. */
 char *fixture_folder(void);
 /* Remove a folder and free its name. */

@@ -425,6 +425,9 @@ sw_copy_index(struct sweep_world *w, int back)
 		ret =
 		    fs_write_file(AT_FDCWD, to, b.data, b.len, 0600, FS_NOSYNC);
 	assert(ret == 0);
+	/* With the sum of another it would not be used. */
+	if (back)
+		fixture_unclosed_index(w->index_dir);
 	buf_release(&b);
 	free(here);
 	free(aside);
