@@ -309,6 +309,9 @@ vault_damaged(struct vault *v, const uint8_t id[STORE_ID_BYTES],
 		ret = replace_or_evict(v, &t, id, &o);
 	if (ret == 0)
 		ret = index_commit(&t);
+	/* Marked and still in `have`: whoever comes next goes by the mark. */
+	if (ret < 0)
+		vault_suspect(v);
 out:
 	index_abort(&t);
 	pool_lock_leave(&v->change);
@@ -360,6 +363,9 @@ vault_reindex(struct vault *v)
 	ret = index_clear(v->index);
 	if (ret == 0)
 		ret = sync_vault(v);
+	/* Half an index is completed before anybody asks it. */
+	if (ret < 0)
+		vault_suspect(v);
 	pool_lock_leave(&v->change);
 	return ret;
 }

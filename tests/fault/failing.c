@@ -1,6 +1,7 @@
 #include "fault/failing.h"
 
 #include "base/err.h"
+#include "lib/unharmed.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -56,7 +57,8 @@ static _Thread_local int busy;
 static int
 counts(const void *caller)
 {
-	return tests_too || (uintptr_t)caller > (uintptr_t)failing_start;
+	return !unharmed() &&
+	       (tests_too || (uintptr_t)caller > (uintptr_t)failing_start);
 }
 
 /* The innermost return addresses inside the program, `caller` first. */

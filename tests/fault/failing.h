@@ -7,7 +7,7 @@
  * Unit tests are linked such that what src/ calls of the functions in
  * calls.inc (memory, files, network, libraries, growing a buf) comes by here;
  * what a foreign library calls by itself does not, and calls of the test and
- * of tests/lib never fail.  A place is
+ * of tests/lib never fail, nor does what lies in lib/unharmed.h.  A place is
  * the function called and the innermost return addresses, so a loop fails
  * every call that an operation makes once, however often it makes it:
  *

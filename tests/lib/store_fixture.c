@@ -3,6 +3,7 @@
 #include "base/bytes.h"
 #include "base/fs.h"
 #include "hash/hash.h"
+#include "lib/unharmed.h"
 #include "sign/sign.h"
 
 #include <assert.h>
@@ -41,7 +42,9 @@ append_record(struct buf *out, struct record *r, size_t sealed_len)
 	r->sealed = sealed;
 	r->sealed_len = (uint32_t)sealed_len;
 	r->key_id = key_id;
+	unharmed_begin();
 	ret = record_encode(out, r);
+	unharmed_end();
 	assert(ret == 0);
 	free(sealed);
 }
@@ -90,6 +93,7 @@ fixture_snapshot(struct buf *out, const struct fixture_mount *m,
 	size_t from = out->len;
 	int ret = 0;
 
+	unharmed_begin();
 	ret |= buf_append(out, "HSS1", 4);
 	ret |= buf_append32(out, 0);
 	ret |= buf_append(out, vault, 16);
@@ -112,6 +116,7 @@ fixture_snapshot(struct buf *out, const struct fixture_mount *m,
 	sign_make(sig, m->seed, "hashstore snapshot v1", out->data + from,
 	    out->len - from);
 	ret = buf_append(out, sig, sizeof(sig));
+	unharmed_end();
 	assert(ret == 0);
 }
 
