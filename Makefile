@@ -209,8 +209,8 @@ _check-tsan: all $(THREADED)
 # children in the middle of its work, who seem to leak.
 VALGRIND_NOT := chunk_chunker chunk_prf client_wire engine_backup \
 	engine_folder engine_hasher engine_restore engine_restore_hostile \
-	engine_restore_random engine_scan engine_sealer hash_hash \
-	object_extent object_tree seal_frame server_server store_crash \
+	engine_restore_junk engine_restore_random engine_scan engine_sealer \
+	hash_hash object_extent object_tree seal_frame server_server store_crash \
 	store_members store_model store_sweep store_sweep_crash
 VALGRIND_CLI := 01
 check-valgrind: all tests ## unit tests and a scenario under memcheck

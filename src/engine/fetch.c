@@ -131,8 +131,9 @@ damaged(struct fetch *f, const uint8_t *id, enum store_got got)
 	return err_prefix(ERR_DAMAGED, "object %s", text);
 }
 
+/* Unseal a record: the content is one that was sealed for `id`. */
 static int
-open_record(struct object *out, struct fetch *f, enum object_type type,
+unseal_record(struct object *out, struct fetch *f, enum object_type type,
     const uint8_t *id, const uint8_t *bytes, size_t len)
 {
 	struct seal_bind bind;
@@ -174,6 +175,17 @@ open_record(struct object *out, struct fetch *f, enum object_type type,
 	if (rc == 0)
 		rc = buf_append(&out->members, r.members,
 		    (size_t)r.nmembers * OBJECT_ID_BYTES);
+	memcpy(out->id, id, OBJECT_ID_BYTES);
+	return rc;
+}
+
+/* The same, and the content is that of `id`. */
+static int
+open_record(struct object *out, struct fetch *f, enum object_type type,
+    const uint8_t *id, const uint8_t *bytes, size_t len)
+{
+	int rc = unseal_record(out, f, type, id, bytes, len);
+
 	if (rc != 0)
 		return rc;
 	object_name(out, f->keys->id);
@@ -245,25 +257,27 @@ search_other(struct search *s, const uint8_t id[OBJECT_ID_BYTES])
 
 int
 fetch_open(struct object *out, struct fetch *f, enum object_type type,
-    const uint8_t id[OBJECT_ID_BYTES], enum store_got got,
-    const uint8_t *record, size_t len)
+    const uint8_t id[OBJECT_ID_BYTES], const struct fetch_record *record)
 {
 	struct search s = {.f = f, .out = out, .type = type};
+	const struct fetch_record *r = record;
 	char problem[ERR_TEXT_MAX];
 	int rc = 1, bad;
 
-	if (got == STORE_GOT_ABSENT)
-		return damaged(f, id, got);
-	if (got == STORE_GOT_RECORD) {
-		rc = open_record(out, f, type, id, record, len);
+	if (r->got == STORE_GOT_ABSENT)
+		return damaged(f, id, r->got);
+	if (r->got == STORE_GOT_RECORD) {
+		rc = r->unnamed
+			 ? unseal_record(out, f, type, id, r->bytes, r->len)
+			 : open_record(out, f, type, id, r->bytes, r->len);
 		if (!is_bad(rc))
 			return rc;
 	}
 	/* Told to the store, and kept in case there is no better one. */
-	bad = damaged(f, id, got);
+	bad = damaged(f, id, r->got);
 	(void)snprintf(
 	    problem, sizeof(problem), "%s", err_text()); /* it is as long */
-	rc = got == STORE_GOT_RECORD ? note_bad(&s, record, len) : 0;
+	rc = r->got == STORE_GOT_RECORD ? note_bad(&s, r->bytes, r->len) : 0;
 	if (rc == 0)
 		rc = search_other(&s, id);
 	buf_release(&s.bad);
@@ -285,13 +299,13 @@ one_got(void *arg, enum store_got got, const uint8_t id[STORE_ID_BYTES],
     const uint8_t *record, size_t len)
 {
 	struct one *one = arg;
+	const struct fetch_record r = {.got = got, .bytes = record, .len = len};
 
 	if (one->seen || memcmp(id, one->id, OBJECT_ID_BYTES) != 0)
 		return err_set(
 		    ERR_DAMAGED, "the store sent an object not asked for");
 	one->seen = 1;
-	one->rc =
-	    fetch_open(one->out, one->f, one->type, one->id, got, record, len);
+	one->rc = fetch_open(one->out, one->f, one->type, one->id, &r);
 	return 0;
 }
 

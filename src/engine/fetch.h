@@ -4,8 +4,9 @@
 /*
  * Objects from a store: asked for by id and expected type, unsealed and
  * hashed again to the id, so that what comes out is what was put in or an
- * error.  Records that failed their checks are reported to the store at the
- * end (fetch_free()), when nothing else is asked of it.
+ * error; but for fetch_open(), where that can be left to the caller.  Records
+ * that failed their checks are reported to the store at the end (fetch_free()),
+ * when nothing else is asked of it.
  *
  * Thread use: everything but fetch_new() and fetch_free() may run at once
  * from any thread.
@@ -52,13 +53,26 @@ int fetch_has(
 int fetch_ahead(
     struct fetch *f, enum object_type type, const uint8_t *ids, uint32_t n);
 
+/* A record as the store gave it: `bytes` are NULL unless STORE_GOT_RECORD. */
+struct fetch_record {
+	enum store_got got;
+	const uint8_t *bytes;
+	size_t len;
+	/*
+	 * Do not hash the content to its id.  The cipher's tag says then that
+	 * somebody with the vault's keys sealed this content for that id and
+	 * type; that it is the id's own is not known.  For who hashes all of
+	 * it otherwise, and asks again without this when that hash is wrong.
+	 */
+	int unnamed;
+};
+
 /*
- * Check and open one record as the store gave it (`got`, bytes NULL unless
- * STORE_GOT_RECORD): what fetch_object() does behind the network.  When it is
- * bad or damaged the store is asked for another record of the object.
+ * Check and open one record: what fetch_object() does behind the network.
+ * When it is bad or damaged the store is asked for another record of the
+ * object.
  */
 int fetch_open(struct object *out, struct fetch *f, enum object_type type,
-    const uint8_t id[OBJECT_ID_BYTES], enum store_got got,
-    const uint8_t *record, size_t len);
+    const uint8_t id[OBJECT_ID_BYTES], const struct fetch_record *record);
 
 #endif

@@ -52,6 +52,16 @@ copy_location(struct restore_file *f, const struct entry *e)
 	return 0;
 }
 
+static void
+tail_init(struct restore_file *f)
+{
+	memset(&f->tail, 0, sizeof(f->tail));
+	memset(&f->tail_piece, 0, sizeof(f->tail_piece));
+	f->tail.file = f;
+	f->tail.is_last = 1;
+	f->tail.pieces = &f->tail_piece;
+}
+
 int
 restore_file_new(struct restore_file **out, struct restore_job *job,
     struct restore_link *links, struct restore_dir *dir, const struct entry *e)
@@ -70,9 +80,7 @@ restore_file_new(struct restore_file **out, struct restore_job *job,
 	memcpy(f->address, e->address, sizeof(f->address));
 	memcpy(f->name, e->name, e->name_len);
 	f->fd = -1;
-	f->tail.file = f;
-	f->tail.is_last = 1;
-	f->tail.pieces = &f->tail_piece;
+	tail_init(f);
 	rc = copy_location(f, e);
 	if (rc == 0)
 		rc = restore_meta_init(&f->meta, e);
@@ -109,6 +117,22 @@ restore_file_damaged(struct restore_file *f, const char *why)
 {
 	f->bad = 1;
 	restore_job_damaged(f->job, f->dir, f->name, why);
+}
+
+void
+restore_file_doubt(struct restore_file *f, const char *why)
+{
+	/* Other places lead to no object. */
+	int in_objects = f->location == ENTRY_AT_BUNDLE ||
+			 f->location == ENTRY_AT_EXTENTS ||
+			 f->location == ENTRY_AT_MAP;
+
+	if (f->doubted || !in_objects) {
+		restore_file_damaged(f, why);
+		return;
+	}
+	f->bad = 1;
+	f->again = 1;
 }
 
 /* Its own name, or the temporary one. */
@@ -238,6 +262,16 @@ is_too_long(struct restore_file *f, uint64_t len)
 	return 1;
 }
 
+/* Tell how far it is, unless it was as far before. */
+static void
+tell_progress(struct restore_file *f)
+{
+	if (f->own_hash == NULL || f->at <= f->told)
+		return;
+	restore_job_progress(f->job, 0, f->at - f->told);
+	f->told = f->at;
+}
+
 /* Write through the page cache.  0, or -1 with errno. */
 static int
 write_cached(struct restore_file *f, const uint8_t *p, size_t len)
@@ -272,8 +306,7 @@ restore_file_write(struct restore_file *f, const uint8_t *p, size_t len)
 		failed(f, "write it");
 	f->at += len;
 	f->ends_in_hole = 0;
-	if (f->own_hash != NULL)
-		restore_job_progress(f->job, 0, len);
+	tell_progress(f);
 }
 
 void
@@ -287,8 +320,7 @@ restore_file_hole(struct restore_file *f, uint64_t len)
 		failed(f, "write it");
 	f->at += len;
 	f->ends_in_hole = 1;
-	if (f->own_hash != NULL)
-		restore_job_progress(f->job, 0, len);
+	tell_progress(f);
 	while (len > 0 && !restore_job_stopped(f->job)) {
 		n = len < ZEROS_BYTES ? (size_t)len : ZEROS_BYTES;
 		hash_update(f->hash, zeros, n);
@@ -306,7 +338,7 @@ check_content(struct restore_file *f)
 	if (f->at != f->size)
 		restore_file_damaged(f, "its content is shorter than it says");
 	else if (memcmp(address, f->address, sizeof(address)) != 0)
-		restore_file_damaged(f, "its content has another address");
+		restore_file_doubt(f, "its content has another address");
 	else if (f->direct != NULL && restore_direct_end(f->direct) != 0)
 		failed(f, "write it");
 	else if (f->ends_in_hole && ftruncate(f->fd, (off_t)f->size) != 0)
@@ -375,10 +407,8 @@ count(struct restore_file *f)
 static void
 progress(struct restore_file *f)
 {
-	uint64_t told = f->own_hash != NULL ? f->at : 0;
-
 	restore_job_progress(
-	    f->job, 1, f->kind == ADDRESS_FILE ? f->size - told : 0);
+	    f->job, 1, f->kind == ADDRESS_FILE ? f->size - f->told : 0);
 }
 
 /* Find out what a link must lead to. */
@@ -395,6 +425,18 @@ look(struct restore_file *f, struct stat *st)
 }
 
 void
+restore_file_start_over(struct restore_file *f)
+{
+	f->doubted = 1;
+	f->again = f->bad = f->made = f->ends_in_hole = 0;
+	f->at = 0;
+	f->hash = NULL;
+	free(f->own_hash);
+	f->own_hash = NULL;
+	tail_init(f);
+}
+
+int
 restore_file_finish(struct restore_file *f)
 {
 	struct stat st;
@@ -412,6 +454,8 @@ restore_file_finish(struct restore_file *f)
 		put_in_place(f);
 	if (f->bad && f->made)
 		remove_made(f);
+	if (f->again && !restore_job_stopped(f->job))
+		return 1;
 	count(f);
 	ok = !f->bad && f->made;
 	if (f->link_first) {
@@ -424,6 +468,7 @@ restore_file_finish(struct restore_file *f)
 		restore_sync_wrote(f->job->sync, f->size);
 	progress(f);
 	restore_dir_done(f->dir);
+	return 0;
 }
 
 void

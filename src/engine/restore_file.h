@@ -44,9 +44,12 @@ struct restore_file {
 	/* What was written. */
 	int fd;
 	int made; /* the name is ours */
-	int bad; /* told: nothing more is written, and it goes */
+	int bad; /* nothing more is written, and it goes; told, or `again` */
+	int again; /* not told: to be written once more, `doubted` */
+	int doubted; /* what it is made of is to be hashed to its id */
 	int ends_in_hole; /* the size is to be set */
 	uint64_t at; /* bytes, holes included */
+	uint64_t told; /* of them, to whom watches the progress */
 	struct hash *hash;
 	struct hash *own_hash; /* owned: when it is written in parts */
 	struct restore_direct *direct; /* large files */
@@ -75,12 +78,19 @@ void restore_file_write(struct restore_file *f, const uint8_t *p, size_t len);
 void restore_file_hole(struct restore_file *f, uint64_t len);
 /* It cannot be completed, because of damage. */
 void restore_file_damaged(struct restore_file *f, const char *why);
+/* The same, found in content that was not hashed to its id: unless that was
+ * done, the file is written once more. */
+void restore_file_doubt(struct restore_file *f, const char *why);
 
 /*
  * Everything was written: compare the address, set the metadata, tell the
  * link group and the directory.  What is bad is removed.
+ * Returns nonzero when the file is to be written once more, and nothing was
+ * told: it is for restore_job_again() then.
  */
-void restore_file_finish(struct restore_file *f);
+int restore_file_finish(struct restore_file *f);
+/* Make such a file as new, but doubted; no part of it is left. */
+void restore_file_start_over(struct restore_file *f);
 /*
  * What has the name, and the state `st`, is what it should be (restore_there.h;
  * `fd` is open if it is a regular file): set metadata that differs, tell the

@@ -1,6 +1,7 @@
 #include "engine/restore_job.h"
 
 #include "engine/restore_dir.h"
+#include "engine/restore_file.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -57,6 +58,28 @@ restore_job_poll(struct restore_job *j)
 	if (j->o->interrupt != NULL && *j->o->interrupt != 0)
 		(void)restore_job_stop(j, err_set(ERR_INTR, "interrupted"));
 	return restore_job_stopped(j);
+}
+
+void
+restore_job_again(struct restore_job *j, struct restore_file *f)
+{
+	pool_lock_enter(&j->lock);
+	f->next = j->again;
+	j->again = f;
+	pool_lock_leave(&j->lock);
+}
+
+struct restore_file *
+restore_job_take_again(struct restore_job *j)
+{
+	struct restore_file *f;
+
+	pool_lock_enter(&j->lock);
+	f = j->again;
+	if (f != NULL)
+		j->again = f->next;
+	pool_lock_leave(&j->lock);
+	return f;
 }
 
 void

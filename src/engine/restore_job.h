@@ -16,6 +16,7 @@
 #include <sys/types.h>
 
 struct restore_dir;
+struct restore_file;
 struct restore_sync;
 
 struct restore_job {
@@ -26,8 +27,9 @@ struct restore_job {
 	struct restore_sync *sync; /* NULL: not asked for */
 	uid_t uid; /* who new entries belong to */
 	gid_t gid;
-	struct pool_lock lock; /* of `result`, `stop_text` and warn() */
+	struct pool_lock lock; /* of what follows, and of warn() */
 	struct restore_result result;
+	struct restore_file *again; /* to be written once more, by `next` */
 	atomic_int stop; /* the first fatal error; 0: none */
 	char stop_text[ERR_TEXT_MAX];
 };
@@ -43,6 +45,10 @@ int restore_job_stop(struct restore_job *j, int code);
 int restore_job_stopped(struct restore_job *j);
 /* Ask the user's flag. */
 int restore_job_poll(struct restore_job *j);
+
+/* Leave `f` to the planner, for another try; it hands them out one by one. */
+void restore_job_again(struct restore_job *j, struct restore_file *f);
+struct restore_file *restore_job_take_again(struct restore_job *j); /* NULL */
 
 /* Add to one of the counts of `j->result`. */
 void restore_job_count(struct restore_job *j, uint64_t *count, uint64_t n);

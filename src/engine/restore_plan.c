@@ -30,7 +30,7 @@ struct restore_plan {
 	struct restore_file *file; /* has parts still to be planned */
 	struct restore_extents extents; /* of it */
 	struct list to_link; /* wait for the first file of their group */
-	struct list to_write; /* became the first themselves */
+	struct list to_write; /* became the first themselves, or are doubted */
 	int walked; /* the tree is at its end */
 };
 
@@ -124,6 +124,8 @@ fill_part(struct restore_plan *p, struct restore_window *win,
 			continue;
 		bytes += e.length;
 		restore_window_need(win, piece, OBJECT_CHUNK, e.id, e.length);
+		if (part->file->doubted)
+			piece->object->doubted = 1;
 	}
 	return rc;
 }
@@ -172,6 +174,8 @@ plan_content(
 		f->tail_piece.member = f->member;
 		restore_window_need(win, &f->tail_piece, OBJECT_BUNDLE, f->id,
 		    BUNDLE_ABOUT_BYTES);
+		if (f->doubted)
+			f->tail_piece.object->doubted = 1;
 		add_tail(win, f, NULL);
 		return;
 	case ENTRY_AT_EXTENTS:
@@ -443,6 +447,18 @@ restore_plan_fill(struct restore_plan *p, struct restore_window *win)
 	return 1;
 }
 
+/* What did not become what it should be is planned once more. */
+static void
+take_doubted(struct restore_plan *p)
+{
+	struct restore_file *f;
+
+	while ((f = restore_job_take_again(p->job)) != NULL) {
+		restore_file_start_over(f);
+		append(&p->to_write, f);
+	}
+}
+
 int
 restore_plan_links(struct restore_plan *p)
 {
@@ -450,6 +466,7 @@ restore_plan_links(struct restore_plan *p)
 	struct restore_file *f;
 	int rc;
 
+	take_doubted(p);
 	p->to_link.first = NULL;
 	while ((f = take_first(&waiting)) != NULL) {
 		if (restore_job_stopped(p->job))
@@ -485,10 +502,12 @@ restore_plan_unwind(struct restore_plan *p)
 
 	if (p->file != NULL) {
 		restore_extents_release(&p->extents);
-		restore_file_finish(p->file);
+		/* The job has stopped: not to be written again. */
+		(void)restore_file_finish(p->file);
 		restore_file_free(p->file);
 		p->file = NULL;
 	}
+	take_doubted(p);
 	while ((f = take_first(&p->to_write)) != NULL ||
 	       (f = take_first(&p->to_link)) != NULL) {
 		restore_file_drop(f);

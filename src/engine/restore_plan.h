@@ -29,8 +29,9 @@ int restore_plan_fill(struct restore_plan *p, struct restore_window *win);
 
 /*
  * Make the hard links that were met until now, as far as their first files
- * are written.  To be called when a window is done.  Returns nonzero when
- * some are left, or became files to be planned.
+ * are written, and take up the files that are to be written once more.  To be
+ * called when a window is done.  Returns nonzero when some are left, or became
+ * files to be planned.
  */
 int restore_plan_links(struct restore_plan *p);
 

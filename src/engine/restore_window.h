@@ -24,6 +24,7 @@ struct restore_object {
 	enum object_type type;
 	enum { RESTORE_WAITING, RESTORE_HERE, RESTORE_BAD } state;
 	int arrived; /* handed to the workers; only for who fetches it */
+	int doubted; /* its content is to be hashed to its id */
 	size_t uses; /* pieces not written */
 	struct restore_piece *waiting;
 	struct object *content; /* HERE */

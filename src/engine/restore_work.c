@@ -71,7 +71,7 @@ part_run(struct restore_work *w, struct restore_part *part)
 {
 	struct restore_file *f = part->file;
 	struct hash hash;
-	int last = 0;
+	int last = 0, again = 0;
 
 	pool_lock_enter(&w->lock);
 	part->ready = 1;
@@ -89,16 +89,19 @@ part_run(struct restore_work *w, struct restore_part *part)
 		if (last) {
 			/* The file ends before its window may. */
 			pool_lock_leave(&w->lock);
-			restore_file_finish(f);
+			again = restore_file_finish(f);
 			pool_lock_enter(&w->lock);
 		}
 		part_drop(w, part);
 		part_free(part, part == &f->tail);
 	}
-	if (!last)
+	if (!last || again)
 		f->running = 0;
+	/* Before anybody sees that the window is done. */
+	if (again)
+		restore_job_again(w->job, f);
 	pool_lock_leave(&w->lock);
-	if (last)
+	if (last && !again)
 		restore_file_free(f);
 }
 
@@ -150,6 +153,10 @@ static void
 record_run(struct restore_work *w, struct restore_item *it)
 {
 	struct restore_object *o = it->object;
+	const struct fetch_record r = {.got = it->got,
+	    .bytes = it->record.data,
+	    .len = it->record.len,
+	    .unnamed = !o->doubted};
 	struct object *content;
 	int rc;
 
@@ -159,8 +166,7 @@ record_run(struct restore_work *w, struct restore_item *it)
 	else if (restore_job_stopped(w->job))
 		rc = ERR_INTR;
 	else
-		rc = fetch_open(content, w->job->fetch, o->type, o->id, it->got,
-		    it->record.data, it->record.len);
+		rc = fetch_open(content, w->job->fetch, o->type, o->id, &r);
 	restore_spare_give_item(w->spare, it);
 	object_settle(w, o, content, rc);
 }

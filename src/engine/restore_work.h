@@ -13,6 +13,12 @@
  *   object:  WAITING --record--> HERE ---- last part written --> freed
  *                    --failed--> BAD  (its parts make their files bad)
  *   part:    missing > 0 --objects--> ready --its turn--> written
+ *
+ * What fills a file is not hashed to its id when it is opened: the address of
+ * the whole file, which is compared before it counts as restored, tells any
+ * content from another.  A file that has not its address is written once more,
+ * from objects that are (restore_file_finish()); that names the bad one, and
+ * finds a better record of it if the store has one.
  */
 
 #include "engine/restore_job.h"

@@ -82,21 +82,16 @@ memory_store_lose(struct memory_store *m, const uint8_t id[32])
 	m->records.len -= sizeof(*r);
 }
 
-void
-memory_store_put(struct memory_store *m, struct object *o)
+/* Seal `o` as `o->id`, and make a record of it at the end of `out`. */
+static void
+seal_record(struct buf *out, struct memory_store *m, const struct object *o)
 {
 	static const uint8_t no_key[16];
-	struct memory_record r;
 	struct buf sealed = BUF_INIT;
 	struct seal_bind bind;
 	struct record record;
 	struct seal *seal;
-	uint8_t *grown;
-	size_t i;
 
-	object_name(o, m->keys.id);
-	if (memory_store_record(m, o->id) != NULL)
-		return;
 	memset(&bind, 0, sizeof(bind));
 	bind.epoch = m->keys.epoch;
 	bind.type = (uint8_t)o->type;
@@ -121,16 +116,41 @@ memory_store_put(struct memory_store *m, struct object *o)
 	record.refs = bind.refs;
 	record.members = bind.members;
 	record.sealed = sealed.data;
+	assert_int_equal(0, record_encode(out, &record));
+	buf_release(&sealed);
+}
+
+void
+memory_store_put(struct memory_store *m, struct object *o)
+{
+	struct memory_record r;
+	uint8_t *grown;
+	size_t i;
+
+	object_name(o, m->keys.id);
+	if (memory_store_record(m, o->id) != NULL)
+		return;
 	memcpy(r.id, o->id, 32);
 	buf_init(&r.bytes);
-	assert_int_equal(0, record_encode(&r.bytes, &record));
-	buf_release(&sealed);
+	seal_record(&r.bytes, m, o);
 
 	i = position(m, o->id);
 	assert_int_equal(0, buf_extend(&grown, &m->records, sizeof(r)));
 	memmove(records(m) + i + 1, records(m) + i,
 	    (memory_store_count(m) - 1 - i) * sizeof(r));
 	records(m)[i] = r;
+}
+
+void
+memory_store_forge(
+    struct memory_store *m, struct object *o, const uint8_t id[32])
+{
+	struct buf *b = memory_store_record(m, id);
+
+	assert_non_null(b);
+	memcpy(o->id, id, 32);
+	buf_reset(b);
+	seal_record(b, m, o);
 }
 
 static struct memory_store *

@@ -40,6 +40,10 @@ void memory_store_free(struct memory_store *m);
 
 /* Name, seal and keep an object. */
 void memory_store_put(struct memory_store *m, struct object *o);
+/* Replace the record of `id` by one of this content, which has another: what
+ * somebody with the vault's keys could store. */
+void memory_store_forge(
+    struct memory_store *m, struct object *o, const uint8_t id[32]);
 /* The record of an id, to be looked at or damaged in place; NULL: none. */
 struct buf *memory_store_record(struct memory_store *m, const uint8_t id[32]);
 void memory_store_lose(struct memory_store *m, const uint8_t id[32]);
