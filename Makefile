@@ -120,7 +120,7 @@ RUN = BUILD=$(BUILD) SHASH=$(abspath $(BUILD)/shash) tools/run-tests
 
 .PHONY: all benches help quickstart check check-unit check-cli check-tools \
 	check-main check-san check-asan check-tsan check-valgrind dist-check \
-	cover watch fuzz check-real check-long tidy format bench install \
+	cover watch fuzz check-real check-long soak tidy format bench install \
 	uninstall deb check-deb clean tests deps _check _check-tsan _cover \
 	_quickstart _fuzz FORCE
 
@@ -235,6 +235,13 @@ check-real: all ## large real inputs (an hour, some 40 GB of disk)
 
 check-long: all ## full counts of the randomized tests (hours)
 	@TEST_SECONDS_MAX=86400 $(RUN) $(sort $(wildcard tests/long/*.bats))
+
+# Until HOURS are over, with random seeds from SEED on.
+SEED ?=
+HOURS ?= 1
+SOAKED := store_sweep_crash store_sweep_turns server_prune
+soak: all $(SOAKED:%=$(BUILD)/tests/unit/test_%) ## go on (SEED=..., HOURS=1)
+	@BUILD=$(BUILD) tests/long/soak $(HOURS) $(SEED)
 
 tidy: all ## format, layers, symbols, headers, sizes, banned calls, documents
 	@BUILD=$(BUILD) CC='$(CC)' TIDY_CFLAGS='$(ALL_CFLAGS)' tools/tidy
