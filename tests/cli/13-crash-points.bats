@@ -10,6 +10,7 @@ setup()
 	mkdir work
 	echo 0 >work/small
 	head -c 300000 /dev/urandom >work/large
+	fault=$BATS_TEST_DIRNAME/../fault
 }
 
 teardown()
@@ -89,8 +90,37 @@ meet()
 	[ "$hit" -ge 5 ]
 }
 
+# kill_points LIST OPTION...: some points of each history that it names;
+# tests/fault/killpoints.py says what holds at each, KILLS_SEED which.
+kill_points()
+{
+	local list=$1 name options=(--points 2)
+	shift
+	[ -z "${KILLS_SEED:-}" ] || options+=(--seed "$KILLS_SEED")
+	for name in $list; do
+		options+=(--history "$name")
+	done
+	"${CC:-cc}" -std=c17 -D_GNU_SOURCE -O2 -o killat "$fault/killat.c"
+	TEST_TMP=$folder "$fault/killpoints.py" "${options[@]}" "$@" "$SHASH" \
+	    ./killat >kills.out 2>&1 || { cat kills.out; return 1; }
+	sed -n -e 's/^seed/# &/p' -e '$s/^/# /p' kills.out >&3
+}
+
 @test "killed at a system call" {
-	meet signal=KILL
+	kill_points 'register-store register first backup heal verify keep
+	    retire prune unprune sweep reindex restore restore-force
+	    http-invite http-register http-backup http-restore'
+}
+
+@test "the server is killed at a system call" {
+	kill_points 'server-start server-register server-backup server-heal
+	    server-verify server-prune server-sweep server-reindex'
+}
+
+@test "a store that loses a snapshot when it is killed is caught" {
+	run kill_points backup --lose
+	[ "$status" -ne 0 ]
+	[[ $output == *'FAIL backup at '* ]]
 }
 
 @test "an error of the disk at a system call" {
@@ -117,58 +147,4 @@ meet()
 	key=$(shash backup --dir work)
 	acknowledged "$key"
 	shash verify --store_dir store
-}
-
-@test "the server is killed at a system call" {
-	scenario_serve store
-	scenario_register work 2>/dev/null
-	key=$(shash backup --dir work 2>/dev/null)
-	hit=0
-	for call in fdatasync fsync renameat2 linkat pwrite64 sendto writev \
-	    sendmsg; do
-		for n in 1 2 3; do
-			scenario_stop
-			serve_injected "$call" "$n"
-			change "$call-$n"
-			rc=0
-			timeout 100 shash backup --dir work >out 2>err ||
-			    rc=$?
-			if kill -0 "$server" 2>/dev/null; then
-				[ "$rc" -eq 0 ]
-				key=$(cat out)
-				break
-			fi
-			hit=$((hit + 1))
-			wait "$server" || true
-			server=
-			# It may have died of the good-bye.
-			[ "$rc" -ne 0 ] || key=$(cat out)
-			scenario_serve_at store "$port"
-			acknowledged "$key"
-			key=$(shash backup --dir work 2>/dev/null)
-			acknowledged "$key"
-		done
-	done
-	scenario_stop
-	shash verify --store_dir store
-	echo "# killed $hit times" >&3
-	[ "$hit" -ge 8 ]
-}
-
-# serve_injected CALL N: a server that the N-th CALL of a thread kills
-serve_injected()
-{
-	# -D: $! is the server, and strace its child.
-	ASAN_OPTIONS=detect_leaks=0 \
-	    strace -D -f -qq -o trace -e "trace=$1" \
-	    -e "inject=$1:signal=KILL:when=$2" \
-	    shash start --store_dir store --port "$port" \
-	    >>store.log 2>&1 3>&- &
-	server=$!
-	scenario_wait up_or_dead
-}
-
-up_or_dead()
-{
-	scenario_listens "$port" || ! kill -0 "$server" 2>/dev/null
 }

@@ -10,41 +10,9 @@ setup()
 	scenario_begin
 	mkdir work shim
 	store=$folder/store
-	# A clock that each process of shash reads from a file: seconds that the
-	# wall clock and the machine's own are ahead.
-	cat >clock.c <<-'C'
-	#define _GNU_SOURCE
-	#include <dlfcn.h>
-	#include <fcntl.h>
-	#include <stdio.h>
-	#include <stdlib.h>
-	#include <time.h>
-	#include <unistd.h>
-	int
-	clock_gettime(clockid_t id, struct timespec *ts)
-	{
-		int (*real)(clockid_t, struct timespec *);
-		long long wall = 0, boot = 0;
-		char text[64];
-		ssize_t n = 0;
-		int ret, fd;
-
-		*(void **)&real = dlsym(RTLD_NEXT, "clock_gettime");
-		ret = real(id, ts);
-		if (id != CLOCK_REALTIME && id != CLOCK_BOOTTIME)
-			return ret;
-		fd = open(getenv("CLOCKS"), O_RDONLY | O_CLOEXEC);
-		if (fd >= 0) {
-			n = read(fd, text, sizeof(text) - 1);
-			close(fd);
-		}
-		text[n > 0 ? n : 0] = '\0';
-		if (sscanf(text, "%lld %lld", &wall, &boot) == 2)
-			ts->tv_sec += id == CLOCK_REALTIME ? wall : boot;
-		return ret;
-	}
-	C
-	"${CC:-cc}" -shared -fPIC -o clock.so clock.c -ldl
+	# Clocks that each process of shash reads from a file.
+	"${CC:-cc}" -std=c17 -D_GNU_SOURCE -shared -fPIC -o clock.so \
+	    "$BATS_TEST_DIRNAME/../fault/clock.c" -ldl
 	export CLOCKS=$folder/clocks
 	wall=0 boot=0
 	clocks

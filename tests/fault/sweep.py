@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""usage: tests/fault/sweep.py [OPTIONS] SHASH FAULTS
+"""usage: tests/fault/sweep.py [OPTIONS] SHASH FAULTS [CLOCK.so]
 
 Runs the commands of SHASH while one call of theirs fails, at each place in
 the program where it makes one (FAULTS, the library that does it, says what a
@@ -13,15 +13,20 @@ place is), and looks whether
     restores, and verify finds nothing.
 
   --command NAME   only this one (may be repeated)
-  --how WORD       once, forever, short, eintr (may be repeated; default once)
+  --how WORDS      once or forever; alone (each call has an error of its own),
+                   or after short, eio, enospc, eintr, emfile, enomem and a
+                   comma; may be repeated, all: each (default: once)
   --points N       try N places, chosen by the seed (default: all)
-  --seconds S      stop after so many
+  --part I/N       only the Ith of N parts, of what the seed has shuffled
+  --seconds S      stop after so many; as SIGTERM does, it still counts
   --seed N         (default: the time, printed)
   --place HEX      only this place
   --keep           leave the folder of a failure
 
 Prints a line per failure, with the calls that led to the place, and at the
-end how many faults fired; exits 1 after a failure.  A fault whose place is
+end how many faults fired; exits 1 after a failure.  With the third argument
+CLOCK=+10y, -10y or frozen shifts the wall clock (clock.c) after the first
+backup.  A fault whose place is
 not met again (another thread was faster) counts as missed.
 """
 
@@ -40,6 +45,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
+
+from surroundings import Failure, clocks_of
 
 SLOT = struct.Struct("<QII6I24s")
 EXITS = {0, 1, 3, 10, 11, 12, 13, 14}
@@ -52,10 +60,21 @@ IO_CALLS = {"read", "pread", "write", "pwrite", "pwrite64", "recv", "send"}
 EINTR_CALLS = IO_CALLS | {"open", "openat", "fdatasync", "fsync", "connect",
                           "accept4", "poll", "ftruncate", "flock", "fcntl",
                           "close"}
-
-
-class Failure(Exception):
-    pass
+# Durable ones: what the file system may answer to each of them.
+FILE_CALLS = IO_CALLS | {
+    "writev", "pwritev", "access", "chmod", "close", "fchmod", "fchown",
+    "fclose", "fdatasync", "fflush", "flistxattr", "fgetxattr", "flock",
+    "fopen", "fremovexattr", "fsetxattr", "fstat", "fstatat", "fstatfs",
+    "fsync", "ftruncate", "futimens", "getdents64", "ioctl", "lchown",
+    "lgetxattr", "link", "linkat", "llistxattr", "lremovexattr", "lseek",
+    "lsetxattr", "lstat", "mkdir", "mkdirat", "mknodat", "mkostemp", "mmap",
+    "msync", "open", "openat", "opendir", "readlinkat", "realpath",
+    "renameat", "renameat2", "rmdir", "stat", "statvfs", "statx",
+    "symlinkat", "syncfs", "unlink", "unlinkat", "utimensat"}
+ERRORS = {"eio": errno.EIO, "enospc": errno.ENOSPC, "eintr": errno.EINTR,
+          "emfile": errno.EMFILE, "enomem": errno.ENOMEM}
+HOWS = ["once", "forever"] + [f"{what},{when}" for when in ("once", "forever")
+                              for what in ("short", *ERRORS)]
 
 
 def places(path):
@@ -79,7 +98,7 @@ def timeless(text):
 class World:
     """A folder with a directory, stores, a keyring, and shash."""
 
-    def __init__(self, shash, faults):
+    def __init__(self, shash, faults, clock):
         self.shash = shash
         self.faults = faults
         self.folder = tempfile.mkdtemp(
@@ -91,6 +110,9 @@ class World:
         # A sanitizer's library need not come first.
         asan = self.env.get("ASAN_OPTIONS", "")
         self.env["ASAN_OPTIONS"] = asan + ":verify_asan_link_order=0"
+        self.clock = clock
+        if clock is not None:
+            self.env.update(LD_PRELOAD=clock, CLOCKS=self.path("clocks"))
         self.server = None
         self.round = 0
         self.table = self.path("table")
@@ -117,7 +139,8 @@ class World:
     def fault_env(self, fault):
         if os.path.exists(self.table):
             os.unlink(self.table)
-        return dict(fault, LD_PRELOAD=self.faults, FAULTS_TABLE=self.table)
+        preload = f"{self.faults} {self.clock or ''}".strip()
+        return dict(fault, LD_PRELOAD=preload, FAULTS_TABLE=self.table)
 
     def well(self, *args):
         """Run without a fault; it must succeed.  Returns stdout."""
@@ -201,6 +224,9 @@ class World:
         self.well("backup", "--dir", "work")
         self.well("backup", "--dir", "work2")
         self.unserve()
+        if self.clock is not None:
+            with open(self.path("clocks"), "w", encoding="ascii") as f:
+                f.write(clocks_of(os.environ.get("CLOCK", "")))
 
     def write(self, name, data, top="work"):
         with open(self.path(top, name), "wb") as f:
@@ -451,17 +477,20 @@ COMMANDS = {
 
 def fault_of(place, how, name):
     """The variables of one fault, or None where it makes no sense."""
+    what, _, when = how.rpartition(",")
     fault = {"FAULTS_PLACE": f"{place:x}", "FAULTS_FROM": LIBRARIES}
-    if how == "forever":
+    if when == "forever":
         fault["FAULTS_FOREVER"] = "1"
-    elif how == "short":
+    if what == "short":
         if name not in IO_CALLS:
             return None
         fault["FAULTS_SHORT"] = "1"
-    elif how == "eintr":
-        if name not in EINTR_CALLS:
+    elif what:
+        calls = EINTR_CALLS if what == "eintr" else FILE_CALLS
+        # What is interrupted for ever may wait for ever.
+        if name not in calls or how == "eintr,forever":
             return None
-        fault["FAULTS_ERRNO"] = str(errno.EINTR)
+        fault["FAULTS_ERRNO"] = str(ERRORS[what])
     return fault
 
 
@@ -515,11 +544,21 @@ def try_one(w, command, fault, place, call):
     return fired
 
 
+def kind_of(call):
+    if call in MEMORY_CALLS:
+        return "memory"
+    return "files" if call in FILE_CALLS else "other"
+
+
+def listed(counter):
+    return ", ".join(f"{k} {n}" for k, n in counter.most_common())
+
+
 def sweep(options, name):
     """One command: (fired, missed, failed)."""
     command = COMMANDS[name]()
-    w = World(options.shash, options.faults)
-    counts = [0, 0, 0]
+    w = World(options.shash, options.faults, options.clock)
+    counts, kinds, ways = [0, 0, 0], Counter(), Counter()
     try:
         w.make()
         command.before(w)
@@ -535,6 +574,7 @@ def sweep(options, name):
             chosen = [c for c in chosen if c[0] == int(options.place, 16)]
         if options.points:
             chosen = chosen[:options.points]
+        chosen = chosen[options.part[0] - 1::options.part[1]]
         for place, how in chosen:
             if time.monotonic() > options.end:
                 break
@@ -543,6 +583,9 @@ def sweep(options, name):
                 fired = try_one(w, command, fault_of(place, how, call), place,
                                 call)
                 counts[0 if fired else 1] += 1
+                if fired:
+                    kinds[kind_of(call)] += 1
+                    ways[how] += 1
                 if (counts[0] + counts[1]) % 10 == 0:
                     tidy_up(w, command)
             except Failure as e:
@@ -551,11 +594,12 @@ def sweep(options, name):
                       + where(options.shash, met[place][2], met[place][3],
                               options.base), flush=True)
                 w.end(options.keep)
-                w = World(options.shash, options.faults)
+                w = World(options.shash, options.faults, options.clock)
                 w.make()
         tidy_up(w, command)
-        print(f"{name}: {len(met)} places, {counts[0]} faults fired,"
-              f" {counts[1]} missed, {counts[2]} failed", flush=True)
+        print(f"{name}: {len(met)} places, {len(chosen)} to try, {counts[0]}"
+              f" faults fired, {counts[1]} missed, {counts[2]} failed;"
+              f" {listed(kinds)}; {listed(ways)}", flush=True)
     finally:
         w.end(options.keep)
     return counts
@@ -564,7 +608,9 @@ def sweep(options, name):
 def main():
     parser = argparse.ArgumentParser(usage=__doc__)
     parser.add_argument("--command", action="append", choices=COMMANDS)
-    parser.add_argument("--how", action="append")
+    parser.add_argument("--how", action="append", choices=[*HOWS, "all"])
+    parser.add_argument("--part", default="1/1", type=lambda text: tuple(
+        int(n) for n in text.split("/")))
     parser.add_argument("--points", type=int)
     parser.add_argument("--seconds", type=float, default=1e9)
     parser.add_argument("--seed", type=int, default=int(time.time()))
@@ -572,15 +618,25 @@ def main():
     parser.add_argument("--keep", action="store_true")
     parser.add_argument("shash")
     parser.add_argument("faults")
+    parser.add_argument("clock", nargs="?", type=os.path.realpath)
     options = parser.parse_args()
     options.shash = os.path.realpath(options.shash)
     options.faults = os.path.realpath(options.faults)
     options.base = code_offset(options.shash)
     options.how = options.how or ["once"]
+    if "all" in options.how:
+        options.how = HOWS
     options.end = time.monotonic() + options.seconds
-    print(f"seed {options.seed}")
+
+    def stop(_signal, _frame):
+        options.end = 0
+
+    signal.signal(signal.SIGTERM, stop)
+    print(f"seed {options.seed}", flush=True)
     total = [0, 0, 0]
     for name in options.command or COMMANDS:
+        if time.monotonic() > options.end:
+            break
         total = [a + b for a, b in zip(total, sweep(options, name))]
     print(f"{total[0]} faults fired, {total[1]} missed, {total[2]} failed")
     return 1 if total[2] or not total[0] else 0

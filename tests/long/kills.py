@@ -35,7 +35,7 @@ PHASES = {
     "server": ["put", "pack close", "index", "commit", "answer"],
     "client": ["walk", "put", "commit", "answer"],
 }
-RUNS_MAX = 5 * HITS + 20  # per phase
+RUNS_MAX = 20 * HITS + 100  # per phase
 PORT = 20000 + SEED % 20000 + os.getpid() % 10000
 rng = random.Random(SEED)
 acknowledged = []
@@ -258,15 +258,20 @@ def kill_in(victim, wanted, hits):
         raise SystemExit("the rehearsal has no %s of the %s" % (wanted,
                                                                 victim))
     server = Server()
+    # Threads change places from run to run: those that hit are tried more
+    # often, those that did not become rare.
+    weights = {kill: 4.0 for kill in kills}
     for _ in range(RUNS_MAX):
         if hits[victim, wanted] >= HITS:
             break
         change(nothing)
-        kill = rng.choice(kills)
+        kill = rng.choices(list(weights), list(weights.values()))[0]
         server = KILL[victim](server, kill)
         phase = phase_of(victim, "trace")
         if phase is not None:
             hits[victim, phase] = hits.get((victim, phase), 0) + 1
+        weights[kill] *= 2 if phase == wanted else 0.5
+        weights[kill] = min(max(weights[kill], 0.25), 16)
         print("%s before %s %d: %s" % (victim, *kill, phase or "not killed"),
               flush=True)
     server.end()

@@ -8,18 +8,51 @@
 #include "server/inspect.h"
 #include "store/store.h"
 
+#include <errno.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 static atomic_int stops;
+/* How many of the next calls fail; the program's own come here. */
+static atomic_int polls_fail, accepts_fail;
+
+int poll(struct pollfd *fds, nfds_t n, int ms);
+int
+poll(struct pollfd *fds, nfds_t n, int ms)
+{
+	struct timespec ts = {
+	    .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000l};
+
+	if (atomic_load(&polls_fail) > 0) {
+		atomic_fetch_sub(&polls_fail, 1);
+		errno = ENOMEM;
+		return -1;
+	}
+	return ppoll(fds, n, ms < 0 ? NULL : &ts, NULL);
+}
+
+int
+accept4(int fd, struct sockaddr *sa, socklen_t *len, int flags)
+{
+	if (atomic_load(&accepts_fail) > 0) {
+		atomic_fetch_sub(&accepts_fail, 1);
+		errno = EMFILE;
+		return -1;
+	}
+	return (int)syscall(SYS_accept4, fd, sa, len, flags);
+}
 
 static void
 on_stop(void *arg)
@@ -169,6 +202,34 @@ test_stop_waits_for_the_end(void **state)
 	tempdir_free((char *)w.dir);
 }
 
+/* Commands are answered when memory and descriptors are there again. */
+static void
+test_calls_that_fail(void **state)
+{
+	struct control *c;
+	char out[64], *dir = tempdir_new();
+	int i;
+
+	(void)state;
+	atomic_store(&polls_fail, 3);
+	assert_int_equal(control_start(&c, dir, 7, on_stop, NULL, "arg"), 0);
+	for (i = 0; i < 3; i++) {
+		assert_int_equal(control_ask(out, 64, dir, "status", 30), 0);
+		assert_string_equal(out, "running 7\n");
+		while (atomic_load(&polls_fail) + atomic_load(&accepts_fail))
+			usleep(1000);
+		if (i < 2)
+			atomic_store(i == 0 ? &accepts_fail : &polls_fail, 2);
+	}
+	/* It ends, too, while they fail. */
+	atomic_store(&polls_fail, 1000000);
+	(void)control_ask(out, 64, dir, "status", 1); /* wakes it */
+	control_close(c);
+	control_finish(c);
+	assert_in_range(atomic_exchange(&polls_fail, 0), 1, 999999);
+	tempdir_free(dir);
+}
+
 static void
 test_gate(void **state)
 {
@@ -208,6 +269,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_commands),
 	    cmocka_unit_test(test_stop_waits_for_the_end),
+	    cmocka_unit_test(test_calls_that_fail),
 	    cmocka_unit_test(test_gate),
 	};
 
