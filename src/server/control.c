@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #define NAME "control"
@@ -22,6 +23,8 @@
 #define PEERS_MAX 16
 /* A command comes at once, and a line is taken, or the peer is dropped. */
 #define PEER_SECONDS 5
+/* Want of memory or descriptors passes; until then look again so often. */
+#define AGAIN_MS 100
 
 /*
  * A connection: free (fd -1), then served by its thread, then either free
@@ -37,7 +40,7 @@ struct control_peer {
 struct control {
 	int dir_fd; /* of the store folder */
 	int listen_fd;
-	int wake[2]; /* a pipe: the end */
+	int wake[2]; /* a pipe that never blocks: the end */
 	uint16_t port;
 	void (*stop)(void *arg);
 	control_command_fn *command;
@@ -176,6 +179,14 @@ serve(struct control *c, int fd)
 }
 
 static void
+pause_ms(unsigned ms)
+{
+	struct timespec ts = {.tv_nsec = ms * 1000000l};
+
+	(void)nanosleep(&ts, NULL); /* shorter is fine, too */
+}
+
+static void
 run(void *arg)
 {
 	struct control *c = arg;
@@ -183,11 +194,17 @@ run(void *arg)
 	    {.fd = c->listen_fd, .events = POLLIN},
 	    {.fd = c->wake[0], .events = POLLIN},
 	};
+	char end;
 	int fd;
 
 	for (;;) {
-		if (poll(fds, 2, -1) < 0 && errno != EINTR)
-			return;
+		/* Of two that failed only the pipe tells the end. */
+		if (poll(fds, 2, -1) < 0) {
+			if (read(c->wake[0], &end, 1) == 1)
+				return;
+			pause_ms(AGAIN_MS);
+			continue;
+		}
 		if (fds[1].revents != 0)
 			return;
 		if (fds[0].revents == 0)
@@ -195,6 +212,8 @@ run(void *arg)
 		fd = accept4(c->listen_fd, NULL, NULL, SOCK_CLOEXEC);
 		if (fd >= 0)
 			serve(c, fd);
+		else
+			pause_ms(AGAIN_MS);
 	}
 }
 
@@ -218,7 +237,7 @@ control_start(struct control **out, const char *dir, uint16_t port,
 	c->command = command;
 	c->arg = arg;
 	c->dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (c->dir_fd < 0 || pipe2(c->wake, O_CLOEXEC) != 0)
+	if (c->dir_fd < 0 || pipe2(c->wake, O_CLOEXEC | O_NONBLOCK) != 0)
 		goto fail;
 	/* We have the store's lock: a socket that is there is a dead one. */
 	if (unlinkat(c->dir_fd, NAME, 0) != 0 && errno != ENOENT)
