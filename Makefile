@@ -120,8 +120,8 @@ RUN = BUILD=$(BUILD) SHASH=$(abspath $(BUILD)/shash) tools/run-tests
 
 .PHONY: all benches help quickstart check check-unit check-cli check-tools \
 	check-main check-san check-asan check-tsan check-valgrind dist-check \
-	cover watch fuzz check-real check-long soak tidy format bench install \
-	uninstall deb check-deb clean tests deps _check _check-tsan _cover \
+	cover watch fuzz sabotage check-real check-long soak tidy format bench \
+	install uninstall deb check-deb clean tests deps _check _check-tsan _cover \
 	_quickstart _fuzz FORCE
 
 all: $(LIB) $(PROG) ## build build/shash and build/libhashstore.a (default)
@@ -232,6 +232,12 @@ _fuzz: $(BUILD)/seeds $(F:%=$(BUILD)/tests/fuzz/fuzz_%)
 
 check-real: all ## large real inputs (an hour, some 40 GB of disk)
 	@TEST_SECONDS_MAX=7200 $(RUN) $(sort $(wildcard tests/real/*.bats))
+
+# Five of them, others for each K: TURN=K; `auto`: by the number of commits.
+N ?=
+TURN ?=
+sabotage: all ## seeded bugs, each of which a test must catch (N='3 7', TURN=auto)
+	@BUILD=$(BUILD) tests/sabotage/run $(if $(TURN),--turn $(TURN)) $(N)
 
 check-long: all ## full counts of the randomized tests (hours)
 	@TEST_SECONDS_MAX=86400 $(RUN) $(sort $(wildcard tests/long/*.bats))

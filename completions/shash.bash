@@ -8,7 +8,10 @@ _shash_options()
 	    --exclude_caches'
 
 	case $1 in
-	start) echo '--store_dir --port --listen --insecure --scrub_days' ;;
+	start)
+		echo '--store_dir --port --listen --insecure' \
+		    '--scrub_days --scrub_now'
+		;;
 	stop) echo '--store_dir --port' ;;
 	invite) echo '--store_dir --ttl' ;;
 	register)

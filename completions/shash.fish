@@ -109,6 +109,8 @@ complete -c shash -n '__shash_is start' -l insecure \
 	-d 'let anybody register, without an invitation'
 complete -c shash -n '__shash_is start' -l scrub_days -x \
 	-d 'read every pack in N days, 0: never [30]'
+complete -c shash -n '__shash_is start' -l scrub_now \
+	-d 'read everything once now, as fast as it goes'
 complete -c shash -n "__shash_is $commands" -l json \
 	-d 'print JSON, one object per line'
 complete -c shash -n "__shash_is $commands" -l quiet -s q \

@@ -33,7 +33,7 @@ cmd_start(int argc, char **argv)
 {
 	const char *store_dir = ".", *listen = NULL;
 	long port = SERVER_PORT_DEFAULT, scrub_days = SCRUBBER_DAYS_DEFAULT;
-	int insecure = 0, rc;
+	int insecure = 0, scrub_now = 0, rc;
 	const struct args_option options[] = {
 	    {"store_dir", ARGS_TEXT, &store_dir, "D",
 		"folder of the store, made if absent [.]", 0, 0},
@@ -45,10 +45,12 @@ cmd_start(int argc, char **argv)
 		"let anybody register, without an invitation", 0, 0},
 	    {"scrub_days", ARGS_NUMBER, &scrub_days, "N",
 		"read every pack in N days, 0: never [30]", 0, 3650},
+	    {"scrub_now", ARGS_FLAG, &scrub_now, NULL,
+		"read everything once now, as fast as it goes", 0, 0},
 	    {NULL, ARGS_FLAG, NULL, NULL, NULL, 0, 0}};
 	const struct args_command command = {"start",
 	    "[--store_dir D] [--port N] [--listen ADDR] [--insecure]\n"
-	    "                   [--scrub_days N]",
+	    "                   [--scrub_days N] [--scrub_now]",
 	    "Serve a store until 'shash stop', SIGTERM or SIGINT.",
 	    "Runs in the foreground and logs to stderr. A word 'start' after "
 	    "the\noptions is accepted and means nothing.",
@@ -69,6 +71,7 @@ cmd_start(int argc, char **argv)
 	o.port = (uint16_t)port;
 	o.insecure = insecure;
 	o.scrub_days = (unsigned)scrub_days;
+	o.scrub_now = scrub_now;
 	o.open_backend = backend_dir_open;
 	if (mode.json)
 		o.ready = on_ready;

@@ -11,6 +11,7 @@
 #include "cli/mode.h"
 #include "server/census.h"
 #include "server/inspect.h"
+#include "server/policy.h"
 #include "store/verify.h"
 
 #include <stdatomic.h>
@@ -235,6 +236,9 @@ check_store(struct check *c, const char *store_dir)
 		rc = localstore_open(&c->store, store_dir, 0);
 		if (rc == 0)
 			rc = account_audit(c->store.account, found_account, c);
+		if (rc == 0)
+			rc = policy_audit(account_dir(c->store.account),
+			    found_account, c);
 		if (rc == 0)
 			rc = account_vaults(c->store.account, check_vault, c);
 		localstore_close(&c->store);

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "server/control.h"
 #include "server/dispatch.h"
+#include "server/policy.h"
 #include "server/vaults.h"
 #include "store/vault.h"
 #include "store/verify.h"
@@ -82,6 +83,9 @@ check_account(struct work *w)
 {
 	int r = account_audit(w->in->dispatch->account, say_account, w);
 
+	if (r == 0)
+		r = policy_audit(account_dir(w->in->dispatch->account),
+		    say_account, w);
 	if (r == 0)
 		control_say(w->peer, "account\t%" PRIu64, w->account_findings);
 	return r;

@@ -6,8 +6,10 @@
 #include "server/statefile.h"
 #include "store/guard.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -103,6 +105,63 @@ policy_terms(struct policy_terms *out, const char *dir)
 		t.grace_days = POLICY_GRACE_DAYS_MIN;
 	*out = t;
 	return 0;
+}
+
+/* One file of the folder: the store's policy, a directory's, or none. */
+static int
+audit_file(
+    const char *dir, const char *name, account_found_fn *found, void *arg)
+{
+	uint8_t mount[IDENT_BYTES];
+	struct policy_terms t;
+	struct keep_policy p;
+	char where[80];
+	int rc = 0;
+
+	if (strcmp(name, "default.json") == 0) {
+		rc = policy_read(&p, dir, NULL);
+		if (rc >= 0)
+			rc = policy_terms(&t, dir);
+	} else if (strlen(name) == 2 * IDENT_BYTES + 5 &&
+		   strcmp(name + 2 * IDENT_BYTES, ".json") == 0 &&
+		   hex_decode(mount, sizeof(mount), name, 2 * IDENT_BYTES) ==
+		       0) {
+		rc = policy_read(&p, dir, mount);
+	}
+	if (rc != ERR_DAMAGED)
+		return rc < 0 ? rc : 0;
+	(void)snprintf(where, sizeof(where), "keep/%s", name); /* it fits */
+	found(arg, where,
+	    "is damaged: nothing is retired by it; set it anew with 'shash "
+	    "keep'");
+	return 0;
+}
+
+int
+policy_audit(const char *dir, account_found_fn *found, void *arg)
+{
+	char *path = fs_join(dir, "keep");
+	const struct dirent *e;
+	DIR *folder = NULL;
+	int rc = path == NULL ? ERR_NOMEM : 0;
+
+	if (rc == 0)
+		folder = opendir(path);
+	if (rc == 0 && folder == NULL && errno != ENOENT)
+		rc = err_errno(ERR_IO, "cannot list %s", path);
+	while (rc == 0 && folder != NULL) {
+		errno = 0;
+		e = readdir(folder);
+		if (e == NULL && errno != 0)
+			rc = err_errno(ERR_IO, "cannot list %s", path);
+		if (e == NULL)
+			break;
+		rc = audit_file(dir, e->d_name, found, arg);
+	}
+	if (folder != NULL)
+		(void)closedir(folder); /* only read from */
+	free(path);
+	return rc;
 }
 
 int

@@ -9,6 +9,7 @@
  */
 
 #include "proto/ident.h"
+#include "server/account.h"
 #include "server/keep.h"
 
 #include <stdint.h>
@@ -35,6 +36,10 @@ int policy_effective(
     struct keep_policy *out, const char *dir, const uint8_t mount[IDENT_BYTES]);
 /* Returns 0, with the values above where none were set; ERR_*. */
 int policy_terms(struct policy_terms *out, const char *dir);
+
+/* Looks at every policy; `found` is told which file is damaged.  Returns 0;
+ * ERR_IO; ERR_NOMEM. */
+int policy_audit(const char *dir, account_found_fn *found, void *arg);
 
 /* Nonzero when somebody has ever set one in this store. */
 int policy_is_used(const char *dir);

@@ -110,9 +110,9 @@ start(struct server *s, const struct server_options *o)
 		r = start_http(s, o);
 	if (r == 0)
 		r = sweeper_start(&s->sweeper, s->account, s->vaults);
-	if (r == 0 && o->scrub_days > 0)
-		r = scrubber_start(
-		    &s->scrubber, s->account, s->vaults, o->scrub_days);
+	if (r == 0 && (o->scrub_days > 0 || o->scrub_now))
+		r = scrubber_start(&s->scrubber, s->account, s->vaults,
+		    o->scrub_days, o->scrub_now);
 	if (r == 0)
 		r = retention_start(
 		    &s->retention, s->account, s->vaults, s->sweeper);

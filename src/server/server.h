@@ -17,6 +17,7 @@ struct server_options {
 	uint16_t port; /* 0: any free one */
 	int insecure; /* register without an invitation */
 	unsigned scrub_days; /* every pack is read once in so many; 0: never */
+	int scrub_now; /* and once, as soon as the server runs */
 	/*
 	 * Opens the backend of the vault in `vault_dir`, which lays files
 	 * under way into `incoming_dir`.

@@ -86,6 +86,14 @@ set_position(struct vault *v, const uint8_t name[32])
 	return ret;
 }
 
+int
+scrub_rewind(struct vault *v)
+{
+	static const uint8_t start[32];
+
+	return set_position(v, start);
+}
+
 static int
 is_marked(struct scrub *s, uint32_t offset)
 {
@@ -157,14 +165,13 @@ int
 scrub_step(
     struct scrub_counts *n, struct vault *v, scrub_found_fn *found, void *arg)
 {
-	static const uint8_t start[32];
 	struct scrub s = {
 	    .n = n, .v = v, .found = found, .arg = arg, .k = PACK_INIT};
 	uint8_t name[32];
 	int ret = find_next(name, v);
 
 	if (ret == 1)
-		return set_position(v, start);
+		return scrub_rewind(v);
 	if (ret < 0)
 		return ret;
 	ret = check_pack(&s, name);

@@ -32,6 +32,9 @@ struct scrub_counts {
 int scrub_step(
     struct scrub_counts *n, struct vault *v, scrub_found_fn *found, void *arg);
 
+/* The next step begins a round, from the first pack on. */
+int scrub_rewind(struct vault *v);
+
 /* Bytes of all packs that the index knows. */
 int scrub_bytes(uint64_t *out, struct vault *v);
 

@@ -294,6 +294,15 @@ local_store()
 	exits 13 shash prune --store_dir "$store" --now
 	says 'keep/default.json'
 	[ "$(find "$store" -name '*.snap' | wc -l)" -eq 4 ]
+	# Who only verifies hears of it too, of a directory's own as well.
+	own=$(basename "$store"/mounts/*.json)
+	cp "$store/keep/default.json" "$store/keep/$own"
+	exits 13 shash verify --store_dir "$store"
+	[ "$(grep -c '^keep/.* is damaged' "$folder/out")" -eq 2 ]
+	grep -q "^keep/$own: " "$folder/out"
+	rm "$store/keep/$own"
+	exits 13 shash verify --store_dir "$store"
+	[ "$(grep -c '^keep/' "$folder/out")" -eq 1 ]
 	keep --last 1 --floor 0d
 	[ "$(fates)" = $'keep 3 4\nretire 1 2' ]
 }

@@ -117,6 +117,10 @@ test_goes_on_after_a_restart(void **state)
 	assert_int_equal(scrub_step(&n, w.v, found, &findings), 0);
 	/* And begins anew. */
 	assert_int_equal(scrub_step(&n, w.v, found, &findings), 1);
+	/* In the middle of a round it can be begun anew, too. */
+	assert_int_equal(scrub_rewind(w.v), 0);
+	assert_int_equal(scrub(&w, &n), 0);
+	assert_int_equal(n.bytes, all.bytes);
 	sw_end(&w);
 }
 
