@@ -237,8 +237,8 @@ check_store(struct check *c, const char *store_dir)
 		if (rc == 0)
 			rc = account_audit(c->store.account, found_account, c);
 		if (rc == 0)
-			rc = policy_audit(account_dir(c->store.account),
-			    found_account, c);
+			rc = policy_audit(
+			    account_dir(c->store.account), found_account, c);
 		if (rc == 0)
 			rc = account_vaults(c->store.account, check_vault, c);
 		localstore_close(&c->store);

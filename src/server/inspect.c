@@ -84,8 +84,8 @@ check_account(struct work *w)
 	int r = account_audit(w->in->dispatch->account, say_account, w);
 
 	if (r == 0)
-		r = policy_audit(account_dir(w->in->dispatch->account),
-		    say_account, w);
+		r = policy_audit(
+		    account_dir(w->in->dispatch->account), say_account, w);
 	if (r == 0)
 		control_say(w->peer, "account\t%" PRIu64, w->account_findings);
 	return r;
