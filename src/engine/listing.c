@@ -37,6 +37,7 @@ struct listing {
 	struct buf order; /* const uint8_t * each */
 	size_t next; /* in `order` */
 	size_t names_max;
+	int small; /* no more than these */
 	const char *temp_dir;
 	int temp; /* -1: none */
 	uint64_t temp_len;
@@ -169,6 +170,13 @@ add_name(struct listing *l, unsigned char type, const char *name)
 	return buf_append(&l->order, &offset, sizeof(offset));
 }
 
+/* The names read so far are as many as may be held. */
+static int
+give_way(struct listing *l)
+{
+	return l->small ? 1 : spill(l);
+}
+
 static int
 read_names(struct listing *l, int fd)
 {
@@ -192,7 +200,7 @@ read_names(struct listing *l, int fd)
 			r = add_name(l, d->d_type, d->d_name);
 			at += d->d_reclen;
 			if (r == 0 && count_held(l) >= l->names_max)
-				r = spill(l);
+				r = give_way(l);
 		}
 	}
 	return r;
@@ -266,18 +274,17 @@ next_merged(struct listing_name *out, struct listing *l)
 	return run_fill(&runs[best], l->temp);
 }
 
-int
-listing_new(
-    struct listing **out, int fd, const char *temp_dir, size_t names_max)
+static int new (struct listing **out, int fd, const char *temp_dir,
+    size_t names_max, int small)
 {
 	struct listing *l = calloc(1, sizeof(*l));
 	int r;
 
-	assert(names_max >= 2);
 	if (l == NULL)
 		return err_nomem(sizeof(*l));
 	l->temp = -1;
 	l->names_max = names_max;
+	l->small = small;
 	l->temp_dir = temp_dir;
 	r = read_names(l, fd);
 	if (r == 0 && l->runs.len > 0) {
@@ -296,6 +303,20 @@ listing_new(
 	}
 	*out = l;
 	return 0;
+}
+
+int
+listing_new(
+    struct listing **out, int fd, const char *temp_dir, size_t names_max)
+{
+	assert(names_max >= 2);
+	return new (out, fd, temp_dir, names_max, 0);
+}
+
+int
+listing_new_small(struct listing **out, int fd, size_t names_max)
+{
+	return new (out, fd, NULL, names_max + 1, 1);
 }
 
 void
@@ -332,13 +353,30 @@ listing_marks(const struct listing *l)
 int
 listing_next(struct listing_name *out, struct listing *l)
 {
-	const uint8_t *p;
+	int r;
 
 	if (l->runs.len > 0)
 		return next_merged(out, l);
-	if (l->next == count_held(l))
+	r = listing_peek(out, l, l->next);
+	if (r == 0)
+		l->next++;
+	return r;
+}
+
+size_t
+listing_at(const struct listing *l)
+{
+	return l->next;
+}
+
+int
+listing_peek(struct listing_name *out, const struct listing *l, size_t i)
+{
+	const uint8_t *p;
+
+	if (l->runs.len > 0 || i >= count_held(l))
 		return 1;
-	p = ((uint8_t **)(void *)l->order.data)[l->next++];
+	p = ((uint8_t **)(void *)l->order.data)[i];
 	out->type = p[0];
 	out->len = p[1];
 	out->name = (const char *)p + HEAD_BYTES;

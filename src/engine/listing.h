@@ -33,6 +33,11 @@ struct listing_name {
  */
 int listing_new(
     struct listing **out, int fd, const char *temp_dir, size_t names_max);
+/*
+ * The same without a temporary file: 1 when there are more than `names_max`
+ * names.
+ */
+int listing_new_small(struct listing **out, int fd, size_t names_max);
 void listing_free(struct listing *l); /* NULL is fine */
 /* Names held in memory. */
 size_t listing_held(const struct listing *l);
@@ -47,5 +52,11 @@ size_t listing_held(const struct listing *l);
 unsigned listing_marks(const struct listing *l);
 /* The next name.  0; 1 at the end; ERR_IO. */
 int listing_next(struct listing_name *out, struct listing *l);
+/*
+ * In a listing that is all in memory: which name listing_next() gives next, and
+ * number `i` of all, which stays as long as the listing.  0; 1: there is none.
+ */
+size_t listing_at(const struct listing *l);
+int listing_peek(struct listing_name *out, const struct listing *l, size_t i);
 
 #endif

@@ -2,10 +2,12 @@
 
 #include "base/err.h"
 #include "base/limits.h"
+#include "engine/cache.h"
 #include "engine/chooser.h"
 #include "engine/large.h"
 #include "engine/listing.h"
 #include "engine/reader.h"
+#include "engine/scout.h"
 #include "engine/source.h"
 
 #include <dirent.h>
@@ -24,6 +26,8 @@ struct frame {
 	struct dir *dir; /* one reference */
 	int is_open; /* and one use */
 	struct listing *names; /* NULL: left empty */
+	struct scout_stat *stats; /* of the names; NULL: not made */
+	size_t scouted; /* names that were looked at for the scout */
 	struct past past;
 };
 
@@ -31,6 +35,7 @@ struct walk {
 	struct run *run;
 	const struct walk_options *o;
 	struct worker *worker; /* for xattrs; reads no files */
+	struct scout *scout; /* NULL: none */
 	struct block *block; /* being filled; NULL: none */
 	struct frame *frames;
 	uint32_t depth; /* frames in use */
@@ -133,8 +138,10 @@ unreadable(struct walk *w, const struct listing_name *n, int error)
 }
 
 static void
-frame_close(struct frame *f)
+frame_close(struct walk *w, struct frame *f)
 {
+	if (w->scout != NULL)
+		scout_drop(w->scout, f->dir);
 	if (f->is_open)
 		dir_unuse(f->dir);
 	f->is_open = 0;
@@ -151,7 +158,8 @@ pop(struct walk *w)
 	if (w->o->chooser != NULL)
 		chooser_leave(w->o->chooser);
 	past_end(&f->past);
-	frame_close(f);
+	free(f->stats);
+	frame_close(w, f);
 	dir_unref(f->dir);
 	if (w->first_open > w->depth)
 		w->first_open = w->depth;
@@ -246,27 +254,56 @@ stays_empty(const struct walk *w, const struct stat *st)
 	       chooser_stops(w->o->chooser, w->frames[0].dir->dev, st->st_dev);
 }
 
+/* Send the scout to the next subdirectories of the newest frame. */
+static int
+look_ahead(struct walk *w)
+{
+	struct frame *f = &w->frames[w->depth - 1];
+	struct listing_name n;
+	int r = 0;
+
+	if (w->scout == NULL || f->names == NULL || !f->is_open)
+		return 0;
+	if (f->scouted < listing_at(f->names))
+		f->scouted = listing_at(f->names);
+	for (; listing_peek(&n, f->names, f->scouted) == 0; f->scouted++) {
+		if (n.type != DT_DIR || strcmp(n.name, SKIPPED_NAME) == 0)
+			continue;
+		if (w->o->chooser != NULL)
+			r = chooser_excludes(w->o->chooser, n.name, n.len, 1);
+		if (r < 0)
+			return r;
+		if (r == 0 && scout_send(w->scout, f->dir, n.name, n.len) != 0)
+			break;
+	}
+	return 0;
+}
+
 /*
- * Begin the open directory `fd`, which is given away: list it, make its
- * frame and its ENTER slot.
+ * Begin the open directory `found`, which is given away: list it unless that
+ * was done, make its frame and its ENTER slot.
  */
 static int
-enter(struct walk *w, int fd, const struct listing_name *n,
-    const struct stat *st, const struct past_entry *old)
+enter(struct walk *w, struct scout_find *found, const struct listing_name *n,
+    const struct past_entry *old)
 {
 	struct dir *parent = w->depth > 0 ? w->frames[w->depth - 1].dir : NULL;
 	size_t most = w->names_held + NAMES_LEAST < LISTING_NAMES_MAX
 			  ? LISTING_NAMES_MAX - w->names_held
 			  : NAMES_LEAST;
-	struct frame f = {.is_open = 1};
+	struct frame f = {
+	    .is_open = 1, .names = found->names, .stats = found->stats};
+	const struct stat *st = &found->st;
+	int fd = found->fd, r;
 	struct slot *s;
-	int r;
 
 	r = grow(w);
-	if (r == 0 && !stays_empty(w, st))
+	if (r == 0 && f.names == NULL && !stays_empty(w, st))
 		r = listing_new(&f.names, fd, w->o->temp_dir, most);
 	if (r != 0) {
 		(void)close(fd); /* only read from */
+		listing_free(f.names);
+		free(f.stats);
 		if (r != ERR_SOURCE || w->depth == 0)
 			return r;
 		unreadable(w, n, 0);
@@ -275,6 +312,7 @@ enter(struct walk *w, int fd, const struct listing_name *n,
 	r = dir_new(&f.dir, &w->run->dirs, parent, fd, n->name, n->len);
 	if (r != 0) {
 		listing_free(f.names);
+		free(f.stats);
 		return r;
 	}
 	f.dir->dev = st->st_dev;
@@ -285,7 +323,7 @@ enter(struct walk *w, int fd, const struct listing_name *n,
 	w->frames[w->depth++] = f;
 	if (w->depth - w->first_open > WALK_OPEN_MAX) {
 		if (w->first_open > 0)
-			frame_close(&w->frames[w->first_open]);
+			frame_close(w, &w->frames[w->first_open]);
 		w->first_open++;
 	}
 	if (r == 0)
@@ -296,7 +334,7 @@ enter(struct walk *w, int fd, const struct listing_name *n,
 		r = block_set_old(w->block, s, old);
 	if (r == 0)
 		r = source_xattrs(w->worker, w->block, s, fd);
-	return r;
+	return r != 0 ? r : look_ahead(w);
 }
 
 /* Open the frame's directory anew, relative to the one above it. */
@@ -344,7 +382,7 @@ reopen(struct walk *w)
 		if (!w->frames[i].is_open)
 			r = reopen_one(w, i);
 		if (i - 1 > 0 && i - 1 < keep)
-			frame_close(&w->frames[i - 1]);
+			frame_close(w, &w->frames[i - 1]);
 	}
 	if (r == 0)
 		w->first_open = keep;
@@ -359,26 +397,29 @@ static int
 try_dir(
     struct walk *w, const struct listing_name *n, const struct past_entry *old)
 {
-	struct stat st;
-	int fd;
+	const struct dir *parent = w->frames[w->depth - 1].dir;
+	struct scout_find f = {.names = NULL};
 
 	if (w->depth >= LIMIT_DEPTH) {
 		(void)err_set(ERR_SOURCE, "is nested too deeply");
 		unreadable(w, n, 0);
 		return 0;
 	}
-	fd = openat(w->frames[w->depth - 1].dir->fd, n->name, DIR_FLAGS);
-	if (fd < 0 && (errno == ENOTDIR || errno == ELOOP))
+	if (w->scout != NULL &&
+	    scout_take(&f, w->scout, parent, n->name, n->len) == 0)
+		return enter(w, &f, n, old);
+	f.fd = openat(parent->fd, n->name, DIR_FLAGS);
+	if (f.fd < 0 && (errno == ENOTDIR || errno == ELOOP))
 		return 1;
-	if (fd < 0 && (errno == EMFILE || errno == ENFILE))
+	if (f.fd < 0 && (errno == EMFILE || errno == ENFILE))
 		return err_errno(ERR_FAIL, "cannot open a directory");
-	if (fd < 0 || fstat(fd, &st) != 0) {
+	if (f.fd < 0 || fstat(f.fd, &f.st) != 0) {
 		unreadable(w, n, errno);
-		if (fd >= 0)
-			(void)close(fd); /* only read from */
+		if (f.fd >= 0)
+			(void)close(f.fd); /* only read from */
 		return 0;
 	}
-	return enter(w, fd, n, &st, old);
+	return enter(w, &f, n, old);
 }
 
 /*
@@ -464,10 +505,27 @@ visit_file(struct walk *w, const struct listing_name *n, const struct stat *st,
 	return r;
 }
 
+/* lstat() of the name that the newest frame's listing gave last, or what the
+ * scout got from it.  0, or -1 with errno. */
+static int
+stat_name(struct stat *st, const struct frame *f, const struct listing_name *n)
+{
+	const struct scout_stat *s;
+
+	if (f->stats == NULL)
+		return fstatat(f->dir->fd, n->name, st, AT_SYMLINK_NOFOLLOW);
+	s = &f->stats[listing_at(f->names) - 1];
+	if (s->error != 0) {
+		errno = s->error;
+		return -1;
+	}
+	*st = s->st;
+	return 0;
+}
+
 static int
 visit(struct walk *w, const struct listing_name *n)
 {
-	struct dir *d = w->frames[w->depth - 1].dir;
 	struct past_entry old;
 	int is_dir = n->type == DT_DIR, is_known;
 	struct stat st;
@@ -476,7 +534,7 @@ visit(struct walk *w, const struct listing_name *n)
 	if (strcmp(n->name, SKIPPED_NAME) == 0)
 		return 0;
 	if (!is_dir) {
-		if (fstatat(d->fd, n->name, &st, AT_SYMLINK_NOFOLLOW) != 0) {
+		if (stat_name(&st, &w->frames[w->depth - 1], n) != 0) {
 			unreadable(w, n, errno);
 			return 0;
 		}
@@ -520,26 +578,26 @@ leave(struct walk *w)
 		    NULL);
 		pop(w);
 	}
-	return r;
+	return r == 0 && w->depth > 0 ? look_ahead(w) : r;
 }
 
 static int
 walk_root(struct walk *w)
 {
 	static const struct listing_name none = {"", 0, 0};
-	struct stat st;
-	int fd, r;
+	struct scout_find f = {.names = NULL};
+	int r;
 
-	fd = open(w->o->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
+	f.fd = open(w->o->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (f.fd < 0)
 		return err_errno(
 		    ERR_NOENT, "cannot open the directory %s", w->o->path);
-	if (fstat(fd, &st) != 0) {
+	if (fstat(f.fd, &f.st) != 0) {
 		r = err_errno(ERR_NOENT, "cannot stat %s", w->o->path);
-		(void)close(fd); /* only read from */
+		(void)close(f.fd); /* only read from */
 		return r;
 	}
-	r = enter(w, fd, &none, &st, NULL);
+	r = enter(w, &f, &none, NULL);
 	return r == ERR_SOURCE ? err_prefix(ERR_NOENT, "%s", w->o->path) : r;
 }
 
@@ -561,6 +619,9 @@ walk_run(struct run *run, const struct walk_options *o)
 	if (o->chooser != NULL)
 		chooser_reset(o->chooser);
 	r = run_worker_new(&w.worker, run);
+	/* A first backup has its processors' fill of reading and sealing. */
+	if (r == 0 && run->cache != NULL && cache_root(run->cache) != NULL)
+		r = scout_new(&w.scout);
 	if (r == 0)
 		r = walk_root(&w);
 	while (r == 0 && w.depth > 0) {
@@ -574,6 +635,7 @@ walk_run(struct run *run, const struct walk_options *o)
 	}
 	while (w.depth > 0)
 		pop(&w);
+	scout_free(w.scout);
 	if (r != 0)
 		(void)fate_fail(&run->fate, r);
 	push(&w);
