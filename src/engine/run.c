@@ -66,6 +66,5 @@ run_worker_free(struct worker *w)
 	buf_release(&w->path);
 	large_free(w->large);
 	seal_free(w->seal);
-	buf_release(&w->plain);
 	free(w);
 }

@@ -59,7 +59,6 @@ struct worker {
 	struct large *large; /* made by the first large file */
 	/* For sealing; NULL in a scan. */
 	struct seal *seal;
-	struct buf plain;
 };
 
 struct run_options {

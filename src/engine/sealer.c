@@ -216,20 +216,21 @@ check_record(const struct buf *record, struct worker *w,
     const struct seal_bind *bind, const struct object *o)
 {
 	uint8_t id[OBJECT_ID_BYTES];
+	const uint8_t *plain = NULL;
+	size_t plain_len = 0;
 	struct record rec;
 	int r;
 
 	r = record_parse(&rec, record->data, record->len);
 	if (r == 0 && (rec.len != record->len || !is_bound(&rec, bind, o)))
 		r = err_set(ERR_DAMAGED, "a record is not that of its object");
-	buf_reset(&w->plain);
 	if (r == 0)
-		r = seal_unwrap(
-		    &w->plain, w->seal, bind, rec.sealed, rec.sealed_len);
+		r = seal_view(&plain, &plain_len, w->seal, bind, rec.sealed,
+		    rec.sealed_len);
 	if (r != 0)
 		return err_prefix(ERR_FAIL, "an object cannot be read back");
-	object_id(id, w->run->keys->id, o->type, rec.refs, rec.nrefs,
-	    w->plain.data, w->plain.len);
+	object_id(id, w->run->keys->id, o->type, rec.refs, rec.nrefs, plain,
+	    plain_len);
 	if (memcmp(id, o->id, sizeof(id)) != 0)
 		return err_set(ERR_FAIL,
 		    "an object does not read back as it was: this machine's "

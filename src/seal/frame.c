@@ -312,42 +312,85 @@ zstd_frame_valid(const uint8_t *p, size_t len, size_t plain_len)
 	       ZSTD_findFrameCompressedSize(p, len) == len;
 }
 
-int
-frame_unpack(struct buf *out, struct frame *f, const uint8_t *p, size_t len)
+/* What a frame says, checked but for what is packed. */
+struct packed {
+	uint32_t codec;
+	uint32_t plain_len;
+	const uint8_t *p;
+	uint32_t len;
+};
+
+static int
+parse(struct packed *out, const uint8_t *p, size_t len)
 {
 	struct bytes_reader r;
-	const uint8_t *packed;
-	uint32_t codec, plain_len, packed_len;
+	struct packed k;
+
+	bytes_reader_init(&r, p, len);
+	k.codec = bytes_read32(&r); /* codec and three zero bytes */
+	k.plain_len = bytes_read32(&r);
+	k.len = bytes_read32(&r);
+	k.p = bytes_read(&r, k.len);
+	if (r.failed || k.plain_len > LIMIT_PAYLOAD_BYTES ||
+	    !bytes_are_zero(r.p, r.left))
+		return damaged();
+	if (k.codec != CODEC_RAW && k.codec != CODEC_ZSTD)
+		return damaged();
+	if (k.codec == CODEC_RAW && k.len != k.plain_len)
+		return damaged();
+	*out = k;
+	return 0;
+}
+
+/* Append the content of a zstd frame. */
+static int
+decompress(struct buf *out, struct frame *f, const struct packed *k)
+{
 	size_t n;
 	int err;
 
-	bytes_reader_init(&r, p, len);
-	codec = bytes_read32(&r); /* codec and three zero bytes */
-	plain_len = bytes_read32(&r);
-	packed_len = bytes_read32(&r);
-	packed = bytes_read(&r, packed_len);
-	if (r.failed || plain_len > LIMIT_PAYLOAD_BYTES ||
-	    !bytes_are_zero(r.p, r.left))
+	if (!zstd_frame_valid(k->p, k->len, k->plain_len))
 		return damaged();
-	switch (codec) {
-	case CODEC_RAW:
-		if (packed_len != plain_len)
-			return damaged();
-		return buf_append(out, packed, packed_len);
-	case CODEC_ZSTD:
-		if (!zstd_frame_valid(packed, packed_len, plain_len))
-			return damaged();
-		err = buf_reserve(out, plain_len);
+	err = buf_reserve(out, k->plain_len);
+	if (err)
+		return err;
+	/* One call into the final place: no window is allocated. */
+	n = ZSTD_decompressDCtx(
+	    f->dctx, out->data + out->len, k->plain_len, k->p, k->len);
+	if (ZSTD_isError(n) || n != k->plain_len)
+		return damaged();
+	out->len += k->plain_len;
+	return 0;
+}
+
+int
+frame_unpack(struct buf *out, struct frame *f, const uint8_t *p, size_t len)
+{
+	struct packed k;
+	int err = parse(&k, p, len);
+
+	if (err)
+		return err;
+	return k.codec == CODEC_RAW ? buf_append(out, k.p, k.len)
+				    : decompress(out, f, &k);
+}
+
+int
+frame_view(const uint8_t **payload, size_t *payload_len, struct buf *room,
+    struct frame *f, const uint8_t *p, size_t len)
+{
+	struct packed k;
+	int err = parse(&k, p, len);
+
+	if (err)
+		return err;
+	if (k.codec == CODEC_ZSTD) {
+		buf_reset(room);
+		err = decompress(room, f, &k);
 		if (err)
 			return err;
-		/* One call into the final place: no window is allocated. */
-		n = ZSTD_decompressDCtx(f->dctx, out->data + out->len,
-		    plain_len, packed, packed_len);
-		if (ZSTD_isError(n) || n != plain_len)
-			return damaged();
-		out->len += plain_len;
-		return 0;
-	default:
-		return damaged();
 	}
+	*payload = k.codec == CODEC_ZSTD ? room->data : k.p;
+	*payload_len = k.plain_len;
+	return 0;
 }

@@ -47,6 +47,13 @@ int frame_pack(struct buf *out, struct frame *f, enum frame_kind kind,
 int frame_unpack(
     struct buf *out, struct frame *f, const uint8_t *p, size_t len);
 
+/*
+ * The same without a copy where none is needed: the payload lies in the frame,
+ * or in `room`, whose content it replaces.
+ */
+int frame_view(const uint8_t **payload, size_t *payload_len, struct buf *room,
+    struct frame *f, const uint8_t *p, size_t len);
+
 /* The length to which a frame of `len` bytes is padded. */
 size_t frame_padded(size_t len);
 

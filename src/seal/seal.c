@@ -28,6 +28,7 @@ struct seal {
 	struct frame *frame;
 	struct cipher *cipher;
 	struct buf plain; /* a decrypted frame, before it is unpacked */
+	struct buf unpacked; /* for seal_view() */
 };
 
 int
@@ -40,6 +41,7 @@ seal_new(struct seal **out, const struct keys *keys,
 	if (s == NULL)
 		return err_nomem(sizeof(*s));
 	buf_init(&s->plain);
+	buf_init(&s->unpacked);
 	s->keys = keys;
 	err = frame_new(&s->frame, options->level, options->pad);
 	if (err)
@@ -62,6 +64,7 @@ seal_free(struct seal *s)
 	frame_free(s->frame);
 	cipher_free(s->cipher);
 	buf_release(&s->plain);
+	buf_release(&s->unpacked);
 	hash_wipe(s, sizeof(*s));
 	free(s);
 }
@@ -172,9 +175,10 @@ out:
 	return err;
 }
 
-int
-seal_unwrap(struct buf *out, struct seal *s, const struct seal_bind *bind,
-    const uint8_t *sealed, size_t len)
+/* Decrypt to `s->plain`. */
+static int
+open_frame(struct seal *s, const struct seal_bind *bind, const uint8_t *sealed,
+    size_t len)
 {
 	struct cipher_message message;
 	struct aad aad;
@@ -205,5 +209,27 @@ seal_unwrap(struct buf *out, struct seal *s, const struct seal_bind *bind,
 	    sealed + SEAL_NONCE_BYTES + frame_len);
 	if (err)
 		return err;
-	return frame_unpack(out, s->frame, s->plain.data, frame_len);
+	s->plain.len = frame_len;
+	return 0;
+}
+
+int
+seal_unwrap(struct buf *out, struct seal *s, const struct seal_bind *bind,
+    const uint8_t *sealed, size_t len)
+{
+	int err = open_frame(s, bind, sealed, len);
+
+	return err ? err
+		   : frame_unpack(out, s->frame, s->plain.data, s->plain.len);
+}
+
+int
+seal_view(const uint8_t **payload, size_t *payload_len, struct seal *s,
+    const struct seal_bind *bind, const uint8_t *sealed, size_t len)
+{
+	int err = open_frame(s, bind, sealed, len);
+
+	return err ? err
+		   : frame_view(payload, payload_len, &s->unpacked, s->frame,
+			 s->plain.data, s->plain.len);
 }

@@ -63,4 +63,11 @@ int seal_wrap(struct buf *out, struct seal *s, const struct seal_bind *bind,
 int seal_unwrap(struct buf *out, struct seal *s, const struct seal_bind *bind,
     const uint8_t *sealed, size_t len);
 
+/*
+ * The same, but the payload stays where it was unpacked, in memory of the
+ * seal's, until the seal is used again.
+ */
+int seal_view(const uint8_t **payload, size_t *payload_len, struct seal *s,
+    const struct seal_bind *bind, const uint8_t *sealed, size_t len);
+
 #endif

@@ -219,6 +219,8 @@ refuse(const uint8_t *p, size_t len)
 {
 	struct buf out = BUF_INIT;
 	uint8_t *exact = malloc(len > 0 ? len : 1);
+	const uint8_t *view = NULL;
+	size_t view_len;
 
 	/* In a block of its own, so that ASan sees a byte read too far. */
 	assert_non_null(exact);
@@ -227,6 +229,9 @@ refuse(const uint8_t *p, size_t len)
 	assert_int_equal(frame_unpack(&out, frame, exact, len), ERR_DAMAGED);
 	assert_int_equal(out.len, 4);
 	assert_memory_equal(out.data, "keep", 4);
+	assert_int_equal(
+	    frame_view(&view, &view_len, &out, frame, exact, len), ERR_DAMAGED);
+	assert_null(view);
 	/* What is promised is checked before memory is taken for it. */
 	assert_true(out.cap <= 2 * MAX);
 	free(exact);
@@ -237,10 +242,16 @@ static void
 accept(const uint8_t *p, size_t len, size_t plain_len)
 {
 	struct buf out = BUF_INIT;
+	const uint8_t *view;
+	size_t view_len;
 
 	assert_int_equal(frame_unpack(&out, frame, p, len), 0);
 	assert_int_equal(out.len, plain_len);
 	assert_memory_equal(out.data, payload, plain_len);
+	/* Of what was in the room, nothing is left. */
+	assert_int_equal(frame_view(&view, &view_len, &out, frame, p, len), 0);
+	assert_int_equal(view_len, plain_len);
+	assert_memory_equal(view, payload, plain_len);
 	buf_release(&out);
 }
 

@@ -139,6 +139,8 @@ refuse(const struct seal_bind *bind, const uint8_t *p, size_t len)
 {
 	struct buf out = BUF_INIT;
 	uint8_t *exact = malloc(len > 0 ? len : 1);
+	const uint8_t *view;
+	size_t view_len;
 
 	/* In a block of its own, so that ASan sees a byte read too far. */
 	assert_non_null(exact);
@@ -148,6 +150,8 @@ refuse(const struct seal_bind *bind, const uint8_t *p, size_t len)
 	    seal_unwrap(&out, seal, bind, exact, len), ERR_DAMAGED);
 	assert_int_equal(out.len, 4);
 	assert_memory_equal(out.data, "keep", 4);
+	assert_int_equal(
+	    seal_view(&view, &view_len, seal, bind, exact, len), ERR_DAMAGED);
 	free(exact);
 	buf_release(&out);
 }
@@ -157,12 +161,17 @@ accept(const struct seal_bind *bind, const uint8_t *p, size_t len,
     size_t plain_len)
 {
 	struct buf out = BUF_INIT;
+	const uint8_t *view;
+	size_t view_len;
 
 	assert_int_equal(buf_append(&out, "keep", 4), 0);
 	assert_int_equal(seal_unwrap(&out, seal, bind, p, len), 0);
 	assert_int_equal(out.len, 4 + plain_len);
 	assert_memory_equal(out.data, "keep", 4);
 	assert_memory_equal(out.data + 4, payload, plain_len);
+	assert_int_equal(seal_view(&view, &view_len, seal, bind, p, len), 0);
+	assert_int_equal(view_len, plain_len);
+	assert_memory_equal(view, payload, plain_len);
 	buf_release(&out);
 }
 
