@@ -20,6 +20,14 @@
 /* A body must come at this rate at least, after a start. */
 #define BODY_START_SECONDS 60
 #define BODY_BYTES_PER_SECOND_MIN (16u << 10)
+/*
+ * Memory of bodies is kept for the next ones, since asking the system for it
+ * anew costs as much as receiving them: no more than two clients' worth, and
+ * no odd sizes.
+ */
+#define SPARES 2u
+#define SPARE_BYTES_MIN (1u << 20)
+#define SPARE_BYTES_MAX (6u << 20)
 /* Pieces of a stream that wait for the peer. */
 #define STREAM_PIECES 1
 
@@ -32,6 +40,8 @@ struct http_server {
 	struct pool_cond room;
 	size_t big; /* bytes of the bodies held that count */
 	unsigned streams;
+	unsigned nspare;
+	struct buf spare[SPARES];
 };
 
 struct http_server_request {
@@ -126,12 +136,48 @@ take_room(struct http_server_request *rq)
 	set_timer(rq->connection, s->o.stall_seconds);
 }
 
+/* Memory for the body.  ERR_NOMEM. */
+static int
+take_body(struct http_server_request *rq)
+{
+	struct http_server *s = rq->s;
+	size_t room = rq->want;
+
+	if (room >= SPARE_BYTES_MIN && room <= SPARE_BYTES_MAX) {
+		/* The next one is to fit, too. */
+		room += -room % SPARE_BYTES_MIN;
+		pool_lock_enter(&s->lock);
+		if (s->nspare > 0)
+			rq->body = s->spare[--s->nspare];
+		pool_lock_leave(&s->lock);
+	}
+	if (rq->body.cap < room)
+		buf_release(&rq->body); /* no copying of what was in it */
+	return buf_reserve(&rq->body, room);
+}
+
+static void
+give_body(struct http_server_request *rq)
+{
+	struct http_server *s = rq->s;
+
+	pool_lock_enter(&s->lock);
+	if (rq->body.cap >= SPARE_BYTES_MIN &&
+	    rq->body.cap <= SPARE_BYTES_MAX && s->nspare < SPARES) {
+		buf_reset(&rq->body);
+		s->spare[s->nspare++] = rq->body;
+		buf_init(&rq->body);
+	}
+	pool_lock_leave(&s->lock);
+	buf_release(&rq->body);
+}
+
 static void
 free_body(struct http_server_request *rq)
 {
 	struct http_server *s = rq->s;
 
-	buf_release(&rq->body);
+	give_body(rq);
 	if (!rq->is_big)
 		return;
 	rq->is_big = 0;
@@ -475,7 +521,7 @@ begin(struct http_server_request *rq, const char *method)
 	if (rq->keep) {
 		set_deadline(rq->s, rq->connection, 0);
 		take_room(rq);
-		if (buf_reserve(&rq->body, rq->want) < 0)
+		if (take_body(rq) < 0)
 			return MHD_NO;
 	}
 	set_deadline(rq->s, rq->connection,
@@ -653,6 +699,8 @@ http_server_stop(struct http_server *s)
 	if (s->daemon != NULL)
 		MHD_stop_daemon(s->daemon);
 	deadlines_close(s->deadlines);
+	while (s->nspare > 0)
+		buf_release(&s->spare[--s->nspare]);
 	pool_cond_release(&s->room);
 	pool_lock_release(&s->lock);
 	free(s);
