@@ -40,7 +40,7 @@ struct control_peer {
 struct control {
 	int dir_fd; /* of the store folder */
 	int listen_fd;
-	int wake[2]; /* a pipe that never blocks: the end */
+	int wake[2]; /* a pipe that never blocks; closed: the end */
 	uint16_t port;
 	void (*stop)(void *arg);
 	control_command_fn *command;
@@ -200,7 +200,7 @@ run(void *arg)
 	for (;;) {
 		/* Of two that failed only the pipe tells the end. */
 		if (poll(fds, 2, -1) < 0) {
-			if (read(c->wake[0], &end, 1) == 1)
+			if (read(c->wake[0], &end, 1) == 0)
 				return;
 			pause_ms(AGAIN_MS);
 			continue;
@@ -268,7 +268,8 @@ control_close(struct control *c)
 	if (c == NULL || c->listen_fd < 0)
 		return;
 	if (c->thread != NULL) {
-		(void)!write(c->wake[1], "", 1); /* an empty pipe takes it */
+		close(c->wake[1]); /* which cannot fail to wake it */
+		c->wake[1] = -1;
 		pool_thread_join(c->thread);
 		c->thread = NULL;
 	}
