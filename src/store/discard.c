@@ -94,6 +94,19 @@ is_broken(struct discard *d, const struct pack_entry *e)
 	return 1;
 }
 
+/* What the index lacks: a broken record that nobody needs, whose object went
+ * with the good one, in another pack. */
+static int
+check_unknown(struct discard *d, const struct pack_entry *e)
+{
+	int ret;
+
+	if (idmap_get(NULL, &d->m->open, e->id) == 0)
+		return 1;
+	ret = is_broken(d, e);
+	return ret < 0 ? ret : !ret;
+}
+
 /* Nonzero when something may be lost with the object. */
 static int
 is_needed(
@@ -110,9 +123,8 @@ check_entry(struct discard *d, const struct pack_entry *e)
 	struct index_object o, other;
 	int ret = index_find(&o, &d->t, e->id);
 
-	/* An index that lacks it knows nothing about its use. */
 	if (ret != 0)
-		return ret;
+		return ret < 0 ? ret : check_unknown(d, e);
 	if (!is_needed(d, e->id, &o))
 		return 0;
 	ret = find_other(&other, d, e, &o, 0);
