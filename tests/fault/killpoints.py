@@ -535,6 +535,9 @@ def main():
     try:
         for name in options.history or HISTORIES:
             total = tuple(map(sum, zip(total, hits(options, worlds, name))))
+            # Others' mounts would make calls that are none here.
+            if not options.points:
+                worlds.finish()
     finally:
         worlds.finish()
     print("%d kills, %d missed, %d failed" % total)
