@@ -308,6 +308,7 @@ start(unsigned kinds_wanted, enum how how_wanted)
 {
 	void *frames[2];
 
+	armed = 0; /* a test may have ended in the middle */
 	/* Its first call loads a library. */
 	backtrace(frames, 2);
 	how = how_wanted;
