@@ -210,8 +210,9 @@ _check-tsan: all $(THREADED)
 VALGRIND_NOT := chunk_chunker chunk_prf client_wire engine_backup \
 	engine_folder engine_hasher engine_restore engine_restore_hostile \
 	engine_restore_junk engine_restore_random engine_scan engine_sealer \
-	hash_hash object_extent object_tree seal_frame server_server store_crash \
-	store_members store_model store_sweep store_sweep_crash
+	hash_equal hash_hash object_extent object_tree seal_frame \
+	server_server store_crash store_members store_model store_sweep \
+	store_sweep_crash
 VALGRIND_CLI := 01
 check-valgrind: all tests ## unit tests and a scenario under memcheck
 	@TEST_UNDER='$(abspath tools/memcheck)' \

@@ -197,3 +197,27 @@ state()
 	scenario_stop
 	diff <(grep -v /times/ before) <(state | grep -v /times/)
 }
+
+@test "an older copy of the store in its place: the client says so" {
+	mkdir work
+	echo one >work/file
+	shash register --dir work --url "file://$folder/store" \
+	    --recovery-file recovery 2>/dev/null
+	shash backup --dir work 2>/dev/null
+	cp -a store older
+	exits 0 shash snapshots --dir work
+	! grep -q 'does not show' err || false
+	echo two >work/file
+	shash backup --dir work 2>/dev/null
+	mv store newer
+	mv older store
+	exits 0 shash snapshots --dir work
+	says 'does not show snapshot number 2 .* rolled back to an older copy'
+	# The next backup makes it whole, and then nothing is missing.
+	exits 0 shash backup --dir work
+	says 'does not show snapshot number 2'
+	exits 0 shash snapshots --dir work
+	! grep -q 'does not show' err || false
+	shash restore --dir work --dest copy 2>/dev/null
+	scenario_same work copy
+}
