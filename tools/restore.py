@@ -29,6 +29,7 @@ from reader.keys import Keys, decode_recovery_key
 from reader.pack import Objects
 from reader.place import apply, lost, place, plan
 from reader.programs import Tools
+from reader.retired import arrival, explain, read_times, read_tombstones
 from reader.rules import MIB, ZERO32, Broken, at, need
 from reader.snapshot import Snapshot
 
@@ -63,7 +64,7 @@ def read_json(path, members):
 
 
 def read_store(tools, keys, store):
-    """(folder of the vault, its header, [its mounts])"""
+    """(folder of the vault, its header, [its mounts], the store's key)"""
     info = read_json(f"{store}/store.json",
                      {"product": str, "format": int, "store": 32})
     need(info["product"] == "hashstore" and info["format"] == 1,
@@ -107,7 +108,7 @@ def read_store(tools, keys, store):
         elif mount["vault"] == keys.vault:
             mounts.append(mount)
     check_state(tools, folder)
-    return folder, header, mounts
+    return folder, header, mounts, info["store"]
 
 
 def check_state(tools, folder):
@@ -119,9 +120,9 @@ def check_state(tools, folder):
                  "9", "not 32 bytes and their BLAKE3")
 
 
-def read_snapshots(tools, keys, folder, mount, strict):
+def read_snapshots(tools, keys, folder, mount, tombstones, strict):
     """{sequence: snapshot} of a mount; None for one that is broken.  A gap in
-    the chain is said, and fatal where strict."""
+    the chain of which no tombstones tell is said, and fatal where strict."""
     found, before = {}, None
     for path in sorted(glob.glob(
             f"{glob.escape(folder)}/snapshots/{mount['id'].hex()}/*")):
@@ -136,6 +137,9 @@ def read_snapshots(tools, keys, folder, mount, strict):
             continue
         client_seq, hash_ = (before.client_seq, before.hash) if before \
             else (0, ZERO32)
+        if snapshot.client_seq > client_seq + 1:
+            client_seq, hash_ = explain((client_seq, hash_), snapshot,
+                                        tombstones)
         with at(path):
             if snapshot.client_seq > client_seq + 1 and not strict:
                 print(f"restore.py: {path}: the one before it is gone",
@@ -150,45 +154,90 @@ def read_snapshots(tools, keys, folder, mount, strict):
     return found
 
 
-def choose(mounts, snapshots, wanted, seq):
+def choose_mount(mounts, wanted):
     some = [m for m in mounts if wanted in (None, m["label"], m["id"].hex())]
     if len(some) != 1:
         sys.exit("restore.py: which --mount? " + ", ".join(
             f"{m['id'].hex()} ({m['label']!r})" for m in some or mounts))
-    found = snapshots(some[0])
+    return some[0]
+
+
+def choose(found, mount, seq):
     number = max(found, default=0) if seq == "latest" else \
         int(seq.removeprefix("@"))
     if number not in found:
-        sys.exit(f"restore.py: no snapshot {seq} of {some[0]['label']!r}")
+        sys.exit(f"restore.py: no snapshot {seq} of {mount['label']!r}")
     need(found[number], "8", f"snapshot {number} is broken")
     return found[number]
 
 
+def is_retired(tombstones, seq, snapshot):
+    """8.3: a tombstone counts if it is of the very snapshot that is there"""
+    return seq in tombstones and \
+        (snapshot is None or tombstones[seq].hash == snapshot.hash)
+
+
+class Vault:
+    """A vault, one mount of which is looked at"""
+
+    def __init__(self, tools, args):
+        self.tools, self.strict = tools, args.strict
+        self.keys = Keys(tools, decode_recovery_key(tools, args.recovery_key))
+        folder, self.header, mounts, store = read_store(
+            tools, self.keys, args.store)
+        self.folder, self.cuts = folder, set()
+        self.mount = choose_mount(mounts, args.mount)
+        self.tombstones = read_tombstones(
+            tools, self.keys, folder, self.mount, store, args.strict)
+        self.times = read_times(
+            tools, self.keys, folder, self.mount, args.strict)
+        everything = read_snapshots(tools, self.keys, folder, self.mount,
+                                    self.tombstones, args.strict)
+        self.retired = {seq for seq, s in everything.items()
+                        if is_retired(self.tombstones, seq, s)}
+        self.snapshots = {seq: s for seq, s in everything.items()
+                          if args.retired or seq not in self.retired}
+
+    def list(self):
+        """A line for each: sequence, key, store time of arrival, retired"""
+        for seq, s in sorted(self.snapshots.items()):
+            print(seq, "X" + s.root.address.hex() if s else "broken",
+                  arrival(self.times, seq) or "-",
+                  "retired" if seq in self.retired else "live")
+
+    def restore(self, objects, snapshot, dest):
+        contents = Contents(self.tools, self.keys, objects, snapshot,
+                            self.header, self.strict)
+        steps, files = plan(contents)
+        os.makedirs(dest, exist_ok=True)
+        if os.listdir(dest):
+            sys.exit(f"restore.py: {dest} is not empty")
+        with tempfile.TemporaryDirectory(prefix=".restore.",
+                                         dir=dest) as staged:
+            Files(contents, staged, self.cuts).stage(files)
+            top = os.open(".", os.O_RDONLY)
+            descriptor = os.open(staged, os.O_RDONLY)
+            os.chdir(dest)
+            place(steps, descriptor)
+            os.close(descriptor)
+            os.fchdir(top)
+            os.close(top)
+        apply(contents.root, dest)
+        print("X" + contents.root.address.hex())
+
+
 def restore(tools, args):
-    keys = Keys(tools, decode_recovery_key(tools, args.recovery_key))
-    folder, header, mounts = read_store(tools, keys, args.store)
-    snapshot = choose(mounts, lambda m: read_snapshots(
-        tools, keys, folder, m, args.strict), args.mount, args.seq)
-    objects = Objects(tools, keys, folder, args.strict)
-    contents = Contents(tools, keys, objects, snapshot, header, args.strict)
-    steps, files = plan(contents)
-    os.makedirs(args.dest, exist_ok=True)
-    if os.listdir(args.dest):
-        sys.exit(f"restore.py: {args.dest} is not empty")
-    with tempfile.TemporaryDirectory(prefix=".restore.",
-                                     dir=args.dest) as staged:
-        Files(contents, staged).stage(files)
-        top = os.open(".", os.O_RDONLY)
-        descriptor = os.open(staged, os.O_RDONLY)
-        os.chdir(args.dest)
-        place(steps, descriptor)
-        os.close(descriptor)
-        os.fchdir(top)
-    apply(contents.root, args.dest)
+    vault = Vault(tools, args)
+    if args.list:
+        vault.list()
+        return
+    chosen = [choose(vault.snapshots, vault.mount, seq) for seq in args.seq]
+    objects = Objects(tools, vault.keys, vault.folder, args.strict)
+    for snapshot, dest in zip(chosen, args.dest):
+        vault.restore(objects, snapshot, dest)
     for what, count in lost.items():
         print(f"restore.py: {count} {what} not set, for want of privilege",
               file=sys.stderr)
-    print("X" + contents.root.address.hex())
 
 
 def main():
@@ -197,14 +246,24 @@ def main():
     parser.add_argument("--store", required=True, help="the store's folder")
     parser.add_argument("--recovery-key", required=True)
     parser.add_argument("--mount", help="label or id [the only one]")
-    parser.add_argument("--seq", default="latest", help="sequence [latest]")
-    parser.add_argument("--dest", required=True, help="empty or absent")
+    parser.add_argument("--seq", action="append", help="sequence [latest]; "
+                        "more of them, each with its --dest")
+    parser.add_argument("--dest", action="append", default=[],
+                        help="empty or absent")
+    parser.add_argument("--list", action="store_true", help="list snapshots: "
+                        "sequence, key, store time of arrival, state")
+    parser.add_argument("--retired", action="store_true",
+                        help="those that wait for their removal, too")
     parser.add_argument("--strict", action="store_true", help="read every "
                         "record; check also what a reader need not: where "
                         "chunks, maps, trees and padding end")
+    args = parser.parse_args()
+    args.seq = args.seq or ["latest"]
+    if not args.list and len(args.seq) != len(args.dest):
+        parser.error("as many --dest as --seq")
     tools = Tools()
     try:
-        restore(tools, parser.parse_args())
+        restore(tools, args)
     except (Broken, OSError) as e:
         sys.exit(f"restore.py: {e.args[0] if isinstance(e, Broken) else e}")
     finally:

@@ -27,15 +27,14 @@ again()
 	    --recovery-key "$(cat "$store.recovery")" "$@"
 }
 
-# both STATE STORE SEQ SOURCE: both implementations restore SOURCE
-both()
+# compare STATE SEQ SOURCE SECOND: what the second implementation restored is
+# SOURCE, and what shash restores
+compare()
 {
-	rm -rf first second
-	shash restore --dir work --state_dir "$1" --udk "@$3" --dest first
-	again "$2" "$3" second --strict
-	scenario_same "$4" first
-	scenario_same "$4" second
-	diff <("$random_tree" holes "$4") <("$random_tree" holes second)
+	shash restore --dir work --state_dir "$1" --udk "@$2" --dest "first.$2"
+	scenario_same "$3" "first.$2"
+	scenario_same "$3" "$4"
+	diff <("$random_tree" holes "$3") <("$random_tree" holes "$4")
 }
 
 # random_store SEED: one tree, three snapshots, with a server and without, by
@@ -61,8 +60,10 @@ random_store()
 	scenario_stop
 	grep -Eq '"chunker": *1,' served/vaults/*/vault.json
 	grep -Eq '"chunker": *2,' local/vaults/*/vault.json
-	both state2 local 3 work
-	both state2 local 1 before
+	# In one go: where chunks end is checked once.
+	again local 3 second.3 --strict --seq 1 --dest second.1
+	compare state2 3 work second.3
+	compare state2 1 before second.1
 	# The server's own process is gone; its folder is enough.
 	[ "$(again served latest third --strict)" = "$(cat key1)" ]
 	scenario_same work third
@@ -156,4 +157,70 @@ small_store()
 	[ ! -e copy ]
 	exits 0 again local 2 copy --mount desk
 	scenario_same work copy
+}
+
+# listed [OPTION...]: what the second implementation lists, as `SEQ KEY STATE`
+listed()
+{
+	"$restorer" --store local --recovery-key "$(cat local.recovery)" \
+	    --strict --list "$@" | awk '{ print $1, $2, $4 }'
+}
+
+@test "retired snapshots are not listed, and tombstones tell of them" {
+	small_store
+	for i in 3 4 5; do
+		echo "$i" >work/tiny
+		cp -a work "work.$i"
+		shash backup --dir work 2>/dev/null
+	done
+	[ "$(listed | awk '{ print $1, $3 }')" = \
+	    $'1 live\n2 live\n3 live\n4 live\n5 live' ]
+	# Each has arrived, at some time of this century.
+	shash keep --store_dir local --last 1 --floor 0d
+	shash prune --store_dir local >/dev/null
+	"$restorer" --store local --recovery-key "$(cat local.recovery)" \
+	    --strict --list --retired >out
+	[ "$(grep -Ec '^[1-5] X[0-9a-f]{64} [12][0-9]{18} (live|retired)$' \
+	    out)" -eq 5 ]
+	[ "$(awk '{ print $1, $4 }' out)" = \
+	    $'1 retired\n2 retired\n3 retired\n4 live\n5 live' ]
+	[ "$(listed)" = "$(sed -n 's/\(.*\) [0-9]* live$/\1 live/p' out)" ]
+	# As shash has it.
+	shash snapshots --dir work -v >shown
+	for key in $(listed | awk '{ print $2 }'); do
+		grep -q "$key" shown
+	done
+	[ "$(listed | wc -l)" -eq 2 ]
+	exits 1 again local 3 copy
+	says 'no snapshot 3'
+	exits 0 again local 3 copy --retired --strict
+	scenario_same work.3 copy
+	# Removed for good, the tombstones alone tell of them: no gap.
+	shash prune --store_dir local --now >/dev/null
+	[ "$(find local -name '*.snap' | wc -l)" -eq 2 ]
+	exits 0 again local 4 copy.4 --strict
+	scenario_same work.4 copy.4
+	! grep -q 'is gone' err || false
+	# A tombstone that is not whole says nothing.
+	tomb=$(find local -name 0000000003.tomb)
+	for ((n = 0; n < 12; n++)); do
+		at=$(((RANDOM << 15 | RANDOM) % 216))
+		scenario_flip "$tomb" "$at"
+		exits 1 again local 4 copy.n --strict
+		says 'format.md 8.3: '
+		exits 0 again local 4 copy.n
+		says '0000000004.snap: the one before it is gone'
+		scenario_flip "$tomb" "$at"
+		rm -r copy.n
+	done
+	rm "$tomb"
+	exits 1 again local 4 copy.n --strict
+	says 'format.md 8: '
+	# Times that are not whole: nothing but their own loss.
+	for times in local/vaults/*/times/*/*; do
+		scenario_flip "$times" "$((RANDOM % $(stat -c %s "$times")))"
+	done
+	exits 0 again local 5 copy.5
+	says 'format.md 9.3: '
+	scenario_same work.5 copy.5
 }

@@ -1,4 +1,5 @@
-/* The example of docs/format.md 3: a record, and a pack that holds it. */
+/* The examples of docs/format.md 3, a record and a pack that holds it, and of
+ * what a store notes about snapshots: 8.3 and 9.3. */
 
 #include "backend/mem.h"
 #include "base/bytes.h"
@@ -8,6 +9,8 @@
 #include "store/backend.h"
 #include "store/pack.h"
 #include "store/record.h"
+#include "store/stamps.h"
+#include "store/tomb.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -132,12 +135,73 @@ test_pack(void **state)
 	buf_release(&b);
 }
 
+static void
+test_tombstone(void **state)
+{
+	uint8_t seed[SIGN_SEED_BYTES], key[SIGN_PUBLIC_BYTES];
+	uint8_t bytes[TOMB_BYTES];
+	const uint8_t *example;
+	struct tomb t,
+	    want = {.reason = TOMB_POLICY, .server_seq = 1, .client_seq = 1};
+	size_t len;
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < sizeof(seed); i++)
+		seed[i] = (uint8_t)(0x40 + i);
+	for (i = 0; i < sizeof(want.mount); i++)
+		want.mount[i] = (uint8_t)(0xa0 + i);
+	memcpy(want.vault, vault, sizeof(want.vault));
+	example = vectors_get(&len, vectors, "snapshot hash");
+	assert_int_equal(len, sizeof(want.hash));
+	memcpy(want.hash, example, sizeof(want.hash));
+	example = vectors_get(&len, vectors, "snapshot");
+	want.receive_ns = (int64_t)bytes_get64(example + len - 48);
+	want.stamp_ns = want.receive_ns;
+	want.retired_ns = want.wall_ns =
+	    want.receive_ns + 40 * INT64_C(86400000000000);
+	assert_int_equal(sign_start(), 0);
+	tomb_encode(bytes, &want, seed);
+	vectors_check(vectors, "tombstone", bytes, sizeof(bytes));
+	sign_public(key, seed);
+	assert_int_equal(tomb_decode(&t, bytes, sizeof(bytes)), 0);
+	assert_int_equal(tomb_check_signature(bytes, key), 0);
+	assert_int_equal(t.retired_ns, want.retired_ns);
+	assert_memory_equal(t.hash, want.hash, sizeof(t.hash));
+}
+
+static void
+test_times(void **state)
+{
+	struct buf found = BUF_INIT;
+	const struct stamp *s;
+	const uint8_t *example;
+	uint8_t mount[16];
+	size_t len;
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < sizeof(mount); i++)
+		mount[i] = (uint8_t)(0xa0 + i);
+	example = vectors_get(&len, vectors, "times");
+	assert_int_equal(
+	    stamps_decode(&found, example, len, vault, mount, 2), 0);
+	s = (const struct stamp *)(const void *)found.data;
+	assert_int_equal(found.len, 2 * sizeof(*s));
+	assert_int_equal(s[0].seq, 1);
+	assert_int_equal(s[1].seq, 2);
+	assert_int_equal(s[1].ns - s[0].ns, INT64_C(86400000000000));
+	buf_release(&found);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_record),
 	    cmocka_unit_test(test_pack),
+	    cmocka_unit_test(test_tombstone),
+	    cmocka_unit_test(test_times),
 	};
 
 	return cmocka_run_group_tests(tests, start, stop);

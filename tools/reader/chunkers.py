@@ -1,10 +1,14 @@
 """The value of the 64 bytes in front of each position (format.md 6.1)"""
 
 import struct
+import sys
+from array import array
+from operator import xor
 
 from reader.rules import need
 
 MASK = (1 << 64) - 1
+MODULUS = 1 << 64 | 0x1b
 
 
 class Gear:
@@ -48,18 +52,32 @@ class Private:
         for byte in data[:64]:
             a = times_x(a) ^ come[byte]
             b = times_x(b) ^ come1[byte]
-        yield a, b
-        for new, old in zip(data[64:], data):
-            a = times_x(a) ^ come[new] ^ gone[old]
-            b = times_x(b) ^ come1[new] ^ gone1[old]
-            yield a, b
+        found = array("Q", (a, b))
+        add = found.append
+        # What is added at each position, then the rolling, spelled out: this
+        # is where the time goes.
+        for one, two in zip(
+                map(xor, map(come.__getitem__, data[64:]),
+                    map(gone.__getitem__, data)),
+                map(xor, map(come1.__getitem__, data[64:]),
+                    map(gone1.__getitem__, data))):
+            a = a << 1 ^ one
+            if a > MASK:
+                a ^= MODULUS
+            b = b << 1 ^ two
+            if b > MASK:
+                b ^= MODULUS
+            add(a)
+            add(b)
+        if sys.byteorder == "big":
+            found.byteswap()
+        return found.tobytes()
 
     def values(self, data, low):
         """Those at low, low + 1, ... len(data), low being at least 64"""
         if len(data) < low:
             return []
-        blocks = self.tools.aes128(self.key, b"".join(
-            struct.pack("<2Q", *d) for d in self.digests(data[low - 64:])))
+        blocks = self.tools.aes128(self.key, self.digests(data[low - 64:]))
         return struct.unpack("<" + "Q8x" * (len(blocks) // 16), blocks)
 
 

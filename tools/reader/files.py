@@ -12,10 +12,10 @@ from reader.rules import BUNDLE, CHUNK, MIB, Reader, at, need
 class Files:
     """The files' bytes, written to a folder and checked there"""
 
-    def __init__(self, contents, folder):
+    def __init__(self, contents, folder, cuts):
         self.tools, self.keys = contents.tools, contents.keys
         self.objects, self.strict = contents.objects, contents.strict
-        self.folder, self.bundles, self.cuts = folder, OrderedDict(), set()
+        self.folder, self.bundles, self.cuts = folder, OrderedDict(), cuts
         self.min, self.average, self.max = (
             contents.header["chunk_" + x] for x in ("min", "average", "max"))
         self.chunker = chunkers.make(
