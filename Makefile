@@ -208,7 +208,7 @@ _check-tsan: all $(THREADED)
 # randomized or exhaustive, and ASan has seen it all.  hash_equal is to read
 # what may not be read.  server_server leaves children in the middle of its
 # work, who seem to leak.
-VALGRIND_NOT := chunk_chunker chunk_prf client_wire engine_backup \
+VALGRIND_NOT := chunk_chunker chunk_prf cli_damage client_wire engine_backup \
 	engine_folder engine_hasher engine_restore engine_restore_hostile \
 	engine_restore_junk engine_restore_random engine_scan engine_sealer \
 	hash_equal hash_hash object_extent object_tree seal_frame \

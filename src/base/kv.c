@@ -503,7 +503,7 @@ open_env(struct kv *kv)
 	struct stat st;
 	MDB_stat stat_env;
 	char *data;
-	int rc = ballast_blocks(kv->path, "lock.mdb", LOCK_BYTES);
+	int rc = ballast_blocks(kv->path, KV_LOCK_NAME, LOCK_BYTES);
 
 	if (rc < 0)
 		return rc;

@@ -23,6 +23,7 @@ struct kv_txn;
 struct kv_cursor;
 
 #define KV_DATA_NAME "data.mdb" /* the file of an environment's data */
+#define KV_LOCK_NAME "lock.mdb"
 #define KV_TABLES_MAX 16
 #define KV_KEY_BYTES_MAX 511
 

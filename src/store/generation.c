@@ -12,6 +12,8 @@
 #define FILE_BYTES (GENERATION_BYTES + HASH_BYTES)
 /* 10 decimal digits. */
 #define NUMBER_MAX 9999999999u
+/* Names that are taken by something that is none of ours. */
+#define STRANGE_MAX 16
 
 struct numbers {
 	uint64_t newest[GENERATIONS_KEPT + 1]; /* descending */
@@ -96,17 +98,22 @@ generation_renew(struct generation *g, struct backend *b)
 	struct numbers n = {0};
 	uint8_t file[FILE_BYTES];
 	char name[BACKEND_NAME_MAX];
+	uint64_t number;
 	int ret;
 
-	if (g->number >= NUMBER_MAX)
+	if (g->number >= NUMBER_MAX - STRANGE_MAX)
 		return err_set(ERR_LIMIT, "no further generation");
 	random_bytes(file, GENERATION_BYTES);
 	hash_bytes(file + GENERATION_BYTES, file, GENERATION_BYTES);
-	make_name(name, g->number + 1);
-	ret = backend_put_all(b, name, file, sizeof(file));
+	number = g->number;
+	do {
+		/* What listings pass over, a folder say, may bear the name. */
+		make_name(name, ++number);
+		ret = backend_put_all(b, name, file, sizeof(file));
+	} while (ret == ERR_EXIST && number < g->number + STRANGE_MAX);
 	if (ret < 0)
 		return ret;
-	g->number++;
+	g->number = number;
 	memcpy(g->bytes, file, GENERATION_BYTES);
 
 	ret = b->ops->list(b, "state", collect_number, &n);

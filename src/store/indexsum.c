@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define HEAD_BYTES (8 + HASH_BYTES)
@@ -160,12 +161,31 @@ check_unclosed(const char *dir)
 	return 1;
 }
 
+/* LMDB's other file holds nothing, but must be one. */
+static int
+check_lock(const char *dir)
+{
+	char *path = fs_join(dir, KV_LOCK_NAME);
+	struct stat st;
+	int bad;
+
+	if (path == NULL)
+		return ERR_NOMEM;
+	bad = lstat(path, &st) == 0 && !S_ISREG(st.st_mode);
+	if (bad)
+		(void)err_set(ERR_DAMAGED, "%s: is no file", path); /* below */
+	free(path);
+	return bad ? ERR_DAMAGED : 0;
+}
+
 int
 indexsum_check(const char *dir)
 {
 	uint8_t want[HEAD_BYTES], is[HEAD_BYTES];
-	int ret = measure(is, dir);
+	int ret = check_lock(dir);
 
+	if (ret == 0)
+		ret = measure(is, dir);
 	if (ret != 0)
 		return ret;
 	ret = read_sum(want, dir);

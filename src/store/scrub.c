@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "store/backend.h"
+#include "store/footless.h"
 #include "store/index.h"
 #include "store/pack.h"
 #include "store/survey.h"
@@ -136,6 +137,17 @@ check_record(struct scrub *s, const struct pack_entry *e)
 	return vault_damaged(s->v, e->id, &place);
 }
 
+/* For a pack without a footer: the index relies on this one. */
+static int
+note_lost(void *arg, const uint8_t id[32], const struct index_object *o)
+{
+	struct vault_place place = {.offset = o->offset};
+	struct scrub *s = arg;
+
+	memcpy(place.pack, s->k.name, sizeof(place.pack));
+	return vault_damaged(s->v, id, &place);
+}
+
 static int
 check_pack(struct scrub *s, const uint8_t name[32])
 {
@@ -149,7 +161,10 @@ check_pack(struct scrub *s, const uint8_t name[32])
 		vault_suspect(s->v);
 	if (ret == ERR_NOENT || ret == ERR_DAMAGED) {
 		say(s, err_text());
-		return 0;
+		memcpy(s->k.name, name, sizeof(s->k.name));
+		return ret == ERR_NOENT
+			   ? 0
+			   : footless_check(s->v, name, note_lost, s);
 	}
 	for (i = 0; ret == 0 && i < s->k.count; i++) {
 		pack_entry(&e, &s->k, i);

@@ -7,6 +7,7 @@
 #include "store/backend.h"
 #include "store/envelope.h"
 #include "store/evict.h"
+#include "store/footless.h"
 #include "store/heads.h"
 #include "store/index.h"
 #include "store/pack.h"
@@ -347,6 +348,15 @@ read_in_parts(struct work *k, const struct listed *l, uint8_t *to)
 	return ret;
 }
 
+/* For a pack without a footer: the index relies on this one. */
+static int
+note_lost(void *arg, const uint8_t id[32], const struct index_object *o)
+{
+	const struct pack_entry e = {.id = id, .offset = o->offset};
+
+	return note_damage(arg, &e, o, 1);
+}
+
 static int
 check_pack(struct work *k, const struct listed *l)
 {
@@ -355,9 +365,10 @@ check_pack(struct work *k, const struct listed *l)
 	int ret;
 
 	pack_path(k->path, l->name);
+	memcpy(k->k.name, l->name, sizeof(k->k.name));
 	if (l->size > LIMIT_PACK_BYTES) {
 		say(k->y, k->path, "is too long");
-		return 0;
+		return footless_check(v, l->name, note_lost, k);
 	}
 	buf_reset(&k->whole);
 	ret = buf_extend(&to, &k->whole, (size_t)l->size);
@@ -373,7 +384,7 @@ check_pack(struct work *k, const struct listed *l)
 		if (ret == ERR_NOMEM)
 			return ret;
 		say(k->y, k->path, "%s", err_text());
-		return 0;
+		return footless_check(v, l->name, note_lost, k);
 	}
 	ret = check_records(k);
 	pack_release(&k->k);

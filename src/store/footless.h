@@ -1,0 +1,26 @@
+#ifndef HS_STORE_FOOTLESS_H
+#define HS_STORE_FOOTLESS_H
+
+/*
+ * A pack whose header, footer or trailer cannot be used lists its records no
+ * more, but the index still says where they are: those that are whole are
+ * served, and those that are not must leave `have` like any damaged record,
+ * or the next backup would rely on them.
+ */
+
+#include "store/index.h"
+
+struct vault;
+
+/*
+ * Call `bad` for each object that the index places in the pack `name` and that
+ * is not there; it may write to the index.  Objects that are marked already do
+ * not count.  Reads what the pack holds of them.
+ * Returns 0; ERR_*, also what `bad` returned.
+ */
+int footless_check(struct vault *v, const uint8_t name[32],
+    int (*bad)(void *arg, const uint8_t id[INDEX_ID_BYTES],
+	const struct index_object *o),
+    void *arg);
+
+#endif

@@ -1,0 +1,34 @@
+#!/usr/bin/env bats
+# Goal: every byte of three small stores flipped, and files of them damaged as
+# a whole, in full numbers.  SEED= changes the draw, COUNT= the number of
+# damaged files; FLIPS= draws so many bytes instead of all, and PARTS=, PART=
+# take each PARTSth from PART on.  TMPDIR in memory spares the disk.
+
+load ../lib/scenario
+
+setup()
+{
+	scenario_begin
+	programs=$BATS_TEST_DIRNAME/../../${BUILD:-build}/tests/unit
+	make -s -C "$BATS_TEST_DIRNAME/../.." \
+	    "${BUILD:-build}/tests/unit/test_cli_damage"
+}
+
+teardown()
+{
+	scenario_end
+}
+
+@test "every byte another one, and files damaged as a whole" {
+	export SEED=${SEED:-$RANDOM}
+	echo "# SEED=$SEED" >&3
+	if [ -n "${FLIPS:-}" ]; then
+		export COUNT=$FLIPS FILES=${COUNT:-20000}
+	else
+		export PARTS=${PARTS:-1} PART=${PART:-0}
+		export FILES=${COUNT:-20000}
+	fi
+	OUTCOMES=1 "$programs/test_cli_damage" >log 2>err ||
+	    { tail -50 log; tail -50 err; false; }
+	grep -E '^# ([0-9]|[a-z]+: (verify|restore))' log >&3
+}
