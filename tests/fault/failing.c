@@ -34,6 +34,7 @@ static unsigned kinds;
 static int errno_wanted;
 static const char *only;
 static int tests_too;
+static int depth;
 static uint64_t places[PLACES_MAX];
 static unsigned nplaces;
 static int first_pass;
@@ -73,7 +74,7 @@ find_frames(uintptr_t frames[DEPTH], const void *caller)
 		i++;
 	if (i == n)
 		frames[count++] = (uintptr_t)caller;
-	for (; i < n && count < DEPTH; i++) {
+	for (; i < n && count < depth; i++) {
 		if ((char *)all[i] >= __executable_start &&
 		    (char *)all[i] < etext)
 			frames[count++] = (uintptr_t)all[i];
@@ -316,6 +317,7 @@ start(unsigned kinds_wanted, enum how how_wanted)
 	errno_wanted = 0;
 	only = NULL;
 	tests_too = 0;
+	depth = DEPTH;
 	memset(places, 0, sizeof(places));
 	nplaces = 0;
 	first_pass = 1;
@@ -359,6 +361,12 @@ failing_tests_too(void)
 	tests_too = 1;
 }
 
+void
+failing_depth(int frames)
+{
+	depth = frames < DEPTH ? frames : DEPTH;
+}
+
 int
 failing_more(void)
 {
@@ -385,6 +393,12 @@ failing_disarm(void)
 {
 	armed = 0;
 	return fired_name != NULL;
+}
+
+void
+failing_pause(int on)
+{
+	armed = !on;
 }
 
 const char *

@@ -54,11 +54,18 @@ void failing_only(const char *name);
 /* In this loop, calls that the test makes itself fail as well. */
 void failing_tests_too(void);
 
+/* In this loop, a place is told by so few return addresses (6): fewer places,
+ * for what calls everything. */
+void failing_depth(int frames);
+
 /* Whether to make another pass. */
 int failing_more(void);
 void failing_arm(void);
 /* Returns whether a call failed. */
 int failing_disarm(void);
+/* While armed: let all succeed for a while (0: no longer), for what the test
+ * itself does between two things that belong together. */
+void failing_pause(int on);
 
 /* Whether one failed in this pass; its function, or NULL. */
 const char *failing_name(void);
