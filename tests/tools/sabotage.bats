@@ -15,7 +15,8 @@ teardown()
 }
 
 @test "every patch applies, seeds one bug in src/, and names its test" {
-	[ "$(find "$top/tests/sabotage/patches" -name '*.patch' | wc -l)" -ge 30 ]
+	[ "$(find "$top/tests/sabotage/patches" -name '*.patch' |
+	    wc -l)" -ge 30 ]
 	for patch in "$top"/tests/sabotage/patches/*.patch; do
 		(cd "$top" && patch -p0 -F0 --dry-run -s) <"$patch"
 		! grep '^+++ ' "$patch" | grep -v '^+++ src/' || false

@@ -1,7 +1,8 @@
 /*
- * A sweep that has much to take out of `have` ends its transaction now and then;
- * what comes in between and needs what is about to leave is not lost.  The
- * moment is that after LMDB's commit; it and the call that locks are defined here.
+ * A sweep that has much to take out of `have` ends its transaction now and
+ * then; what comes in between and needs what is about to leave is not lost.
+ * The moment is that after LMDB's commit; it and the call that locks are
+ * defined here.
  */
 
 #include "lib/vault_world.h"
