@@ -35,6 +35,7 @@ static int errno_wanted;
 static const char *only;
 static int tests_too;
 static int depth;
+static unsigned one_in;
 static uint64_t places[PLACES_MAX];
 static unsigned nplaces;
 static int first_pass;
@@ -131,6 +132,7 @@ hit(unsigned kind, const char *name, const void *caller, int moves)
 {
 	uintptr_t frames[DEPTH];
 	int saved = errno, fails = 0;
+	uint64_t id;
 
 	if (!armed || busy || !counts(caller) || !(kinds & kind) ||
 	    (how == SHORT && !moves) ||
@@ -142,7 +144,8 @@ hit(unsigned kind, const char *name, const void *caller, int moves)
 		fails = how == FOREVER && strcmp(fired_name, name) == 0;
 	} else {
 		find_frames(frames, caller);
-		if (is_new_place(place_of(name, frames))) {
+		id = place_of(name, frames);
+		if (id / PLACES_MAX % one_in == 0 && is_new_place(id)) {
 			fails = 1;
 			fired_name = name;
 			fired_kind = kind;
@@ -318,6 +321,7 @@ start(unsigned kinds_wanted, enum how how_wanted)
 	only = NULL;
 	tests_too = 0;
 	depth = DEPTH;
+	one_in = 1;
 	memset(places, 0, sizeof(places));
 	nplaces = 0;
 	first_pass = 1;
@@ -365,6 +369,12 @@ void
 failing_depth(int frames)
 {
 	depth = frames < DEPTH ? frames : DEPTH;
+}
+
+void
+failing_one_in(unsigned n)
+{
+	one_in = n;
 }
 
 int

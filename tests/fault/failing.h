@@ -57,6 +57,8 @@ void failing_tests_too(void);
 /* In this loop, a place is told by so few return addresses (6): fewer places,
  * for what calls everything. */
 void failing_depth(int frames);
+/* In this loop, only one place in so many fails (1), always the same ones. */
+void failing_one_in(unsigned n);
 
 /* Whether to make another pass. */
 int failing_more(void);
