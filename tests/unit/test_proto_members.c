@@ -1,6 +1,7 @@
 /*
  * Every member of every JSON message, taken out or of another kind: it is
- * refused with a word, or what was understood is what was said.  And without memory nothing else than ERR_NOMEM comes out.
+ * refused with a word, or what was understood is what was said.  And without
+ * memory nothing else than ERR_NOMEM comes out.
  */
 
 #include "base/err.h"
