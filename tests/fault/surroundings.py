@@ -72,6 +72,12 @@ def clocks_of(how):
     return "0 0\n"
 
 
+def answers(path):
+    """Whether a server listens on the control socket of a store."""
+    with socket.socket(socket.AF_UNIX) as s:
+        return s.connect_ex(path) == 0
+
+
 class Surroundings:
     def __init__(self, shash, clock_library=None):
         self.shash = os.path.realpath(shash)
@@ -149,7 +155,8 @@ class Surroundings:
         for _ in range(6000):
             if self.server.poll() is not None:
                 return False
-            if listens(self.port):
+            # Commands of the store's owner would else find it in use.
+            if listens(self.port) and answers(self.path(store, "control")):
                 return True
             time.sleep(0.01)
         raise Failure("the server does not come up")
