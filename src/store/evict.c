@@ -119,7 +119,11 @@ evict_spread(struct evict *e, struct index_txn *t)
 	for (ret = kv_cursor_first(&key, &value, c); ret == 0;
 	     ret = kv_cursor_next(&key, &value, c)) {
 		memcpy(&num, key.data, sizeof(num));
-		for (i = 0; i + sizeof(ref) <= value.len; i += sizeof(ref)) {
+		if (value.len % sizeof(ref) != 0) {
+			ret = index_is_damaged();
+			break;
+		}
+		for (i = 0; i < value.len; i += sizeof(ref)) {
 			memcpy(
 			    &ref, (const uint8_t *)value.data + i, sizeof(ref));
 			if (num < e->n && ref < num && bit(&e->dead, ref)) {

@@ -279,7 +279,12 @@ mark_below(struct marking *k)
 		memcpy(&num, key.data, sizeof(num));
 		if (!mark_has_number(k->m, num))
 			continue;
-		for (i = 0; i + sizeof(ref) <= value.len; i += sizeof(ref)) {
+		/* One that is cut off may lack what is needed. */
+		if (value.len % sizeof(ref) != 0) {
+			ret = index_is_damaged();
+			break;
+		}
+		for (i = 0; i < value.len; i += sizeof(ref)) {
 			memcpy(
 			    &ref, (const uint8_t *)value.data + i, sizeof(ref));
 			set_live(k->m, ref);

@@ -141,7 +141,11 @@ is_used_again(struct index_txn *t, const struct mark *m, uint32_t from)
 		return ret;
 	for (ret = kv_cursor_seek(&key, &value, c, &from, sizeof(from));
 	     ret == 0 && !used; ret = kv_cursor_next(&key, &value, c)) {
-		for (i = 0; i + sizeof(ref) <= value.len; i += sizeof(ref)) {
+		if (value.len % sizeof(ref) != 0) {
+			ret = index_is_damaged();
+			break;
+		}
+		for (i = 0; i < value.len; i += sizeof(ref)) {
 			memcpy(
 			    &ref, (const uint8_t *)value.data + i, sizeof(ref));
 			used |= !mark_has_number(m, ref);
