@@ -250,7 +250,7 @@ check-long: all ## full counts of the randomized tests (hours)
 # Until HOURS are over, with random seeds from SEED on.
 SEED ?=
 HOURS ?= 1
-SOAKED := store_sweep_crash store_sweep_turns server_prune
+SOAKED := store_sweep_crash store_sweep_turns server_disk server_prune
 soak: all $(SOAKED:%=$(BUILD)/tests/unit/test_%) ## go on (SEED=..., HOURS=1)
 	@BUILD=$(BUILD) tests/long/soak $(HOURS) $(SEED)
 
@@ -366,11 +366,19 @@ $(TESTS): $(BUILD)/tests/%: $(BUILD)/tests/%.o $(FAILING_OBJ) \
 	    $(FAILING_OBJ) $(LINK_LIBS) $(CMOCKA_LIBS)
 
 # The random bytes and clocks of these come from tests/lib/seeded.c: a failure
-# comes again with its seed.
-SEEDED := store_sweep_crash store_sweep_turns
-comma := ,
-$(SEEDED:%=$(BUILD)/tests/unit/test_%): ALL_LDFLAGS += \
-	$(addprefix -Wl$(comma)--wrap=,random_bytes clock_wall_ns clock_mono_ns)
+# comes again with its seed.  The files of DISKED lie on a simulated disk.
+DISKED := $(BUILD)/tests/unit/test_server_disk
+SEEDED := $(BUILD)/tests/unit/test_store_sweep_crash \
+	$(BUILD)/tests/unit/test_store_sweep_turns $(DISKED)
+wrap = $(addprefix -Wl$(comma)--wrap=,$(1))
+$(SEEDED): ALL_LDFLAGS += \
+	$(call wrap,random_bytes clock_wall_ns clock_mono_ns)
+$(BUILD)/tests/unit/test_store_leave: ALL_LDFLAGS += $(call wrap,kv_begin)
+$(DISKED): $(BUILD)/tests/fault/sim_disk.o
+$(DISKED): FAILING_OBJ = $(BUILD)/tests/fault/sim_disk.o
+$(DISKED): FAILING_WRAP = $(call wrap,open openat close write pwrite \
+	ftruncate fsync fdatasync rename renameat renameat2 link linkat \
+	unlink unlinkat rmdir mkdir)
 
 $(BUILD)/tests/fuzz/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(TEST_LIB_OBJS) \
     $(LINK_DEPS)

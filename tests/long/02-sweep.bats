@@ -11,7 +11,8 @@ setup()
 	programs=$BATS_TEST_DIRNAME/../../${BUILD:-build}/tests/unit
 	make -s -C "$BATS_TEST_DIRNAME/../.." \
 	    "${BUILD:-build}/tests/unit/test_store_sweep_crash" \
-	    "${BUILD:-build}/tests/unit/test_store_sweep_turns"
+	    "${BUILD:-build}/tests/unit/test_store_sweep_turns" \
+	    "${BUILD:-build}/tests/unit/test_server_disk"
 }
 
 teardown()
@@ -31,4 +32,11 @@ teardown()
 	    "$programs/test_store_sweep_turns" >log 2>err ||
 	    { cat log; tail -50 err; false; }
 	grep schedules log | sed 's/^/# /' >&3
+}
+
+@test "power cuts of a whole store, file by file" {
+	SEED=${SEED:-$RANDOM} COUNT=${COUNT:-5000} \
+	    "$programs/test_server_disk" >log 2>err ||
+	    { cat log; tail -50 err; false; }
+	grep states log | sed 's/^/# /' >&3
 }
