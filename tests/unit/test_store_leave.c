@@ -110,7 +110,6 @@ sweep_with_pack(uint64_t used, unsigned at)
 {
 	struct sweep_world w;
 	struct sweep *sweep;
-	unsigned steps = 0;
 	int ret;
 
 	sw_make(&w, at);
@@ -125,7 +124,6 @@ sweep_with_pack(uint64_t used, unsigned at)
 	between.w = &w;
 	do {
 		ret = sweep_step(sweep);
-		steps += sweep_state(sweep) == SWEEP_LEAVE;
 		/* `have` is closed after each step. */
 		if (has(&w, NEW_TREE))
 			assert_true(has(&w, used));
