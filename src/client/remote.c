@@ -228,6 +228,7 @@ struct fetch {
 	struct wanted *wanted; /* sorted */
 	uint32_t n;
 	uint32_t left;
+	int sealed; /* who gets them proves the records themselves */
 	store_got_fn *got;
 	void *arg;
 };
@@ -287,7 +288,7 @@ on_items(void *arg, const uint8_t *p, size_t len)
 
 	body_items_init(&it, p, len);
 	while ((r = body_items_next(&i, &it)) == 0) {
-		r = check_record(&i);
+		r = f->sealed ? 0 : check_record(&i);
 		if (r < 0)
 			return r;
 		w = find_wanted(f, i.id);
@@ -326,12 +327,11 @@ fetch_rest(struct remote *m, struct fetch *f)
 	return r;
 }
 
+/* `f` says what to do with them. */
 static int
-remote_get(struct store *s, const uint8_t *ids, uint32_t n, store_got_fn *got,
-    void *arg)
+get_all(struct remote *m, struct fetch *f, const uint8_t *ids)
 {
-	struct remote *m = remote_of(s);
-	struct fetch f = {.n = n, .left = n, .got = got, .arg = arg};
+	uint32_t n = f->n;
 	struct retry t;
 	unsigned session;
 	uint32_t i;
@@ -341,24 +341,43 @@ remote_get(struct store *s, const uint8_t *ids, uint32_t n, store_got_fn *got,
 		return 0;
 	if (n > LIMIT_GET_IDS)
 		return err_set(ERR_LIMIT, "too many ids at once");
-	f.wanted = calloc(n, sizeof(*f.wanted));
-	if (f.wanted == NULL)
-		return err_nomem(n * sizeof(*f.wanted));
+	f->wanted = calloc(n, sizeof(*f->wanted));
+	if (f->wanted == NULL)
+		return err_nomem(n * sizeof(*f->wanted));
 	for (i = 0; i < n; i++)
-		memcpy(f.wanted[i].id, ids + (size_t)i * STORE_ID_BYTES,
+		memcpy(f->wanted[i].id, ids + (size_t)i * STORE_ID_BYTES,
 		    STORE_ID_BYTES);
-	qsort(f.wanted, n, sizeof(*f.wanted), compare_wanted);
+	qsort(f->wanted, n, sizeof(*f->wanted), compare_wanted);
 	retry_init(&t, &channel_policy(m->channel)->retry);
 	do {
-		uint32_t before = f.left;
+		uint32_t before = f->left;
 
 		session = sessions_of(m);
-		r = fetch_rest(m, &f);
-		if (f.left < before)
+		r = fetch_rest(m, f);
+		if (f->left < before)
 			retry_reset(&t);
 	} while (again(m, &t, &r, session));
-	free(f.wanted);
+	free(f->wanted);
 	return r;
+}
+
+static int
+remote_get(struct store *s, const uint8_t *ids, uint32_t n, store_got_fn *got,
+    void *arg)
+{
+	struct fetch f = {.n = n, .left = n, .got = got, .arg = arg};
+
+	return get_all(remote_of(s), &f, ids);
+}
+
+static int
+remote_get_sealed(struct store *s, const uint8_t *ids, uint32_t n,
+    store_got_fn *got, void *arg)
+{
+	struct fetch f = {
+	    .n = n, .left = n, .sealed = 1, .got = got, .arg = arg};
+
+	return get_all(remote_of(s), &f, ids);
 }
 
 static int
@@ -484,16 +503,24 @@ static int
 list(struct remote *m, enum route route, const struct buf *body,
     channel_data_fn *data, struct listing *l)
 {
+	struct store_info *info = &m->base.info;
 	struct retry t;
 	unsigned session;
+	int64_t begun_ns, took_ns;
 	int r;
 
 	retry_init(&t, &channel_policy(m->channel)->retry);
 	do {
 		session = sessions_of(m);
+		begun_ns = clock_mono_ns();
 		r = channel_try(
 		    m->channel, route, body->data, body->len, data, l);
+		took_ns = clock_mono_ns() - begun_ns;
 	} while (l->found == 0 && again(m, &t, &r, session));
+	/* The log-in alone would take a store on a busy machine for a far
+	 * one, for which a restore takes twice the memory. */
+	if (r == 0 && took_ns < info->answer_ns)
+		info->answer_ns = took_ns;
 	return r;
 }
 
@@ -626,6 +653,7 @@ static const struct store_ops remote_ops = {
     .have_files = remote_have_files,
     .put = remote_put,
     .get = remote_get,
+    .get_sealed = remote_get_sealed,
     .get_other = remote_get_other,
     .commit = remote_commit,
     .snapshots = remote_snapshots,

@@ -19,6 +19,9 @@
 #include <string.h>
 
 /* One walk from beginning to commit. */
+/* Threads that read, hash and seal, beyond the processors. */
+#define READERS_MORE 0u
+
 struct pass {
 	struct run run;
 	const struct backup_options *o;
@@ -115,7 +118,7 @@ pass_init(struct pass *p, struct store *store, const struct keys *keys,
 	memset(p, 0, sizeof(*p));
 	p->o = o;
 	p->start_ns = clock_wall_ns();
-	p->nworkers = pool_cpus();
+	p->nworkers = pool_cpus() + READERS_MORE;
 	r = run_init(run, &options);
 	if (r != 0)
 		return r;

@@ -141,8 +141,8 @@ unseal_record(struct object *out, struct fetch *f, enum object_type type,
 	struct record r;
 	int rc;
 
-	/* Store and client have compared the checksum, and what is in the
-	 * record is bound by the cipher's tag and by its id. */
+	/* The checksum has been compared, or need not be: all that is used of
+	 * the record is bound by the cipher's tag. */
 	rc = record_parse(&r, bytes, len);
 	if (rc != 0)
 		return rc;
@@ -272,6 +272,9 @@ fetch_open(struct object *out, struct fetch *f, enum object_type type,
 			 : open_record(out, f, type, id, r->bytes, r->len);
 		if (!is_bad(rc))
 			return rc;
+		/* Does the store have it so, or did it change on its way? */
+		if (r->unproved)
+			return fetch_object(out, f, type, id);
 	}
 	/* Told to the store, and kept in case there is no better one. */
 	bad = damaged(f, id, r->got);

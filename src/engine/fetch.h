@@ -65,6 +65,8 @@ struct fetch_record {
 	 * it otherwise, and asks again without this when that hash is wrong.
 	 */
 	int unnamed;
+	/* It came by get_sealed(): a bad one is asked for again. */
+	int unproved;
 };
 
 /*

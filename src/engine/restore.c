@@ -21,6 +21,9 @@
 #define CACHE_BYTES (16u << 20)
 /* Twice what a snapshot counts, and some, cannot be right. */
 #define ENTRIES_SLACK 1000u
+/* Workers beyond the processors: one waits for the disk while the others
+ * decrypt. */
+#define WORKERS_MORE 1u
 
 /* Open the destination, made if absent; -1 in a dry run when it is. */
 static int
@@ -133,8 +136,7 @@ go(struct run *r)
 static unsigned
 thread_count(const struct restore_options *o)
 {
-	/* One waits for the disk while the others decrypt. */
-	return o->threads != 0 ? o->threads : os_cpus() + 1;
+	return o->threads != 0 ? o->threads : os_cpus() + WORKERS_MORE;
 }
 
 /* The destination as the root of everything; `fd` is taken over. */

@@ -156,7 +156,8 @@ record_run(struct restore_work *w, struct restore_item *it)
 	const struct fetch_record r = {.got = it->got,
 	    .bytes = it->record.data,
 	    .len = it->record.len,
-	    .unnamed = !o->doubted};
+	    .unnamed = !o->doubted,
+	    .unproved = w->job->store->ops->get_sealed != NULL};
 	struct object *content;
 	int rc;
 
@@ -295,6 +296,7 @@ arrived(void *arg, enum store_got got, const uint8_t id[STORE_ID_BYTES],
 static void
 fetch_window(struct restore_work *w, struct restore_window *win)
 {
+	const struct store_ops *ops = w->job->store->ops;
 	struct getting g = {w, win};
 	struct restore_object *o;
 	struct buf ids = BUF_INIT;
@@ -304,8 +306,9 @@ fetch_window(struct restore_work *w, struct restore_window *win)
 	for (i = 0; i < win->nobjects && rc == 0; i++)
 		rc = buf_append(&ids, win->objects[i].id, OBJECT_ID_BYTES);
 	if (rc == 0 && win->nobjects > 0 && !restore_job_poll(w->job))
-		rc = w->job->store->ops->get(w->job->store, ids.data,
-		    (uint32_t)win->nobjects, arrived, &g);
+		rc = (ops->get_sealed != NULL ? ops->get_sealed : ops->get)(
+		    w->job->store, ids.data, (uint32_t)win->nobjects, arrived,
+		    &g);
 	buf_release(&ids);
 	if (rc != 0 && !restore_job_stopped(w->job))
 		(void)restore_job_stop(w->job, rc);

@@ -40,7 +40,9 @@ struct store_info {
 	uint64_t parent_server_seq;
 	uint8_t parent_hash[32]; /* snapshot_hash() of it */
 	const char *write_path; /* "direct", "buffered", "network" */
-	int64_t answer_ns; /* how long an answer takes, about; 0: no time */
+	/* How long an answer takes, about; 0: no time.  Less, when a listing was
+	 * answered in less. */
+	int64_t answer_ns;
 };
 
 /* Where a file id was found. */
@@ -99,6 +101,14 @@ struct store_ops {
 	 * the store's order, from this thread.
 	 */
 	int (*get)(struct store *s, const uint8_t *ids, uint32_t n,
+	    store_got_fn *got, void *arg);
+	/*
+	 * The same for who opens every record with its cipher, whose tag proves
+	 * all that the checksum does: that need not have been compared.  One
+	 * that does not open is to be asked for again with get(), which tells
+	 * bytes that changed on their way from damage.  NULL: get() does.
+	 */
+	int (*get_sealed)(struct store *s, const uint8_t *ids, uint32_t n,
 	    store_got_fn *got, void *arg);
 	/*
 	 * Fetch a record of `id` whose checksum (its last 32 bytes) is not one

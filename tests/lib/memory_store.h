@@ -30,6 +30,9 @@ struct memory_store {
 	/* Fail the get of this number (from 1) with that error. */
 	unsigned fail_get;
 	int fail_code;
+	/* Flip a bit on the way of every record of get_sealed(), at this
+	 * place of it, counted from its end; 0: none. */
+	size_t flip;
 	/* Called with every get, before it is answered. */
 	void (*on_get)(void *arg);
 	void *arg;

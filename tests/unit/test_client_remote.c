@@ -341,6 +341,30 @@ test_mounts_prove_their_names(void **state)
 	server_fixture_stop(&f);
 }
 
+/* Records as they come, the one of `id` kept. */
+struct any {
+	const uint8_t *id;
+	unsigned records;
+	uint8_t record[4096];
+	size_t len;
+};
+
+static int
+on_any(void *arg, enum store_got got, const uint8_t id[STORE_ID_BYTES],
+    const uint8_t *record, size_t len)
+{
+	struct any *any = arg;
+
+	assert_int_equal(STORE_GOT_RECORD, got);
+	any->records++;
+	if (memcmp(id, any->id, 32) == 0) {
+		assert_in_range(len, 1, sizeof(any->record));
+		memcpy(any->record, record, len);
+		any->len = len;
+	}
+	return 0;
+}
+
 /* A record that is not the one its checksum says never gets through. */
 static void
 test_spoilt_records(void **state)
@@ -350,6 +374,7 @@ test_spoilt_records(void **state)
 	struct remote_options o;
 	struct buf records = BUF_INIT;
 	struct seen seen;
+	struct any any;
 	struct store *s;
 	struct buf *spoilt;
 	unsigned i;
@@ -379,6 +404,16 @@ test_spoilt_records(void **state)
 	seen.world = &f.world;
 	assert_int_equal(s->ops->get(s, ids, 3, on_got, &seen), 0);
 	assert_int_equal(seen.records, 3);
+	/* Who proves records itself gets them as they came, but for what says
+	 * how long they are, and their checksums. */
+	spoilt->data[spoilt->len / 2] ^= 1;
+	memset(&any, 0, sizeof(any));
+	any.id = ids + 32;
+	assert_int_equal(s->ops->get_sealed(s, ids, 3, on_any, &any), 0);
+	assert_int_equal(any.records, 3);
+	assert_int_equal(any.len, spoilt->len);
+	assert_memory_equal(any.record, spoilt->data, spoilt->len);
+	spoilt->data[spoilt->len / 2] ^= 1;
 	/* What is no record cannot be proved, so it is not sent. */
 	assert_int_equal(
 	    s->ops->put(s, records.data, records.len - 1), ERR_DAMAGED);

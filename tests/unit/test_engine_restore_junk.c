@@ -437,6 +437,59 @@ junk_that_is_right(void **state)
 	buf_release(&j.right);
 }
 
+/* Records whose bytes change on their way, which nobody has compared: they
+ * are asked for again, and no damage is seen. */
+static void
+flipped_on_the_way(void **state)
+{
+	static const size_t flips[] = {
+	    HASH_BYTES, HASH_BYTES + 1, 1000, 2900, 2960, 3000, 3100, 7777};
+	struct fixture *f = *state;
+	struct entry e;
+	unsigned gets;
+	size_t i;
+
+	dir(f, "dir");
+	file(f, "one", MEMBER);
+	file(f, "two", MEMBER + 1);
+	planter_leave(&f->p);
+	extents(f, &e, "large", 0, 7, 50000, 0);
+	commit(f);
+	assert_int_equal(0, restored_run(&f->r, NULL));
+	gets = f->m->gets;
+	for (i = 0; i < sizeof(flips) / sizeof(flips[0]); i++) {
+		restored_clear(&f->r);
+		f->m->gets = 0;
+		f->m->flip = flips[i];
+		assert_int_equal(0, restored_run(&f->r, NULL));
+		restored_has(&f->r, "large", f->data, 350000);
+		restored_has(&f->r, "dir/one", f->data, MEMBER);
+		assert_int_equal(0, f->m->reports);
+		assert_int_equal(0, f->m->others);
+		/* The seven chunks, and bundles. */
+		assert_true(f->m->gets >= gets + 7);
+	}
+}
+
+/* The same where the store's own is damaged. */
+static void
+flipped_in_the_store_too(void **state)
+{
+	struct fixture *f = *state;
+	struct entry e;
+	struct buf *b;
+
+	extents(f, &e, "large", 0, 7, 50000, 0);
+	commit(f);
+	b = memory_store_record(f->m, e.extents[3].id);
+	b->data[b->len / 2] ^= 1;
+	restores_damaged(f, 1);
+	restored_lacks(&f->r, "large");
+	assert_int_equal(1, f->m->reports);
+	assert_memory_equal(e.extents[3].id, f->m->reported, 32);
+	b->data[b->len / 2] ^= 1;
+}
+
 int
 main(void)
 {
@@ -450,6 +503,8 @@ main(void)
 	    TEST(junk_under_links),
 	    TEST(junk_and_an_interrupt),
 	    TEST(junk_that_is_right),
+	    TEST(flipped_on_the_way),
+	    TEST(flipped_in_the_store_too),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
