@@ -20,6 +20,7 @@ struct http_client {
 	struct http_client_call *call;
 	size_t sent; /* bytes of the body */
 	int code; /* what `data` returned */
+	int headed; /* the answer's head has come to its end */
 };
 
 /* Whether the library can read it, before anybody is waited for. */
@@ -131,8 +132,14 @@ on_header(char *p, size_t size, size_t count, void *arg)
 	size_t len = size * count, n;
 
 	/* A new head (after 1xx): what the old one said does not count. */
-	if (len >= 5 && memcmp(p, "HTTP/", 5) == 0)
+	if (len >= 5 && memcmp(p, "HTTP/", 5) == 0) {
 		call->value[0] = '\0';
+		c->headed = 0;
+	}
+	/* libcurl takes a head that was cut off for an answer without a body:
+	 * only an empty line ends one. */
+	if (len > 0 && (p[0] == '\r' || p[0] == '\n'))
+		c->headed = 1;
 	if (call->want == NULL)
 		return len;
 	n = strlen(call->want);
@@ -267,6 +274,7 @@ http_client_do(struct http_client *c, struct http_client_call *call)
 	c->call = call;
 	c->sent = 0;
 	c->code = 0;
+	c->headed = 0;
 	c->error[0] = '\0';
 	call->status = 0;
 	call->value[0] = '\0';
@@ -282,6 +290,9 @@ http_client_do(struct http_client *c, struct http_client_call *call)
 	else if (done != CURLE_OK)
 		r = err_set(ERR_UNREACHABLE, "%s: %s", c->url,
 		    c->error[0] != '\0' ? c->error : curl_easy_strerror(done));
+	else if (!c->headed)
+		r = err_set(ERR_UNREACHABLE,
+		    "%s: the connection ended within an answer", c->url);
 	c->call = NULL;
 out:
 	curl_slist_free_all(headers);
