@@ -40,8 +40,8 @@ struct store_info {
 	uint64_t parent_server_seq;
 	uint8_t parent_hash[32]; /* snapshot_hash() of it */
 	const char *write_path; /* "direct", "buffered", "network" */
-	/* How long an answer takes, about; 0: no time.  Less, when a listing was
-	 * answered in less. */
+	/* How long an answer takes, about; 0: no time.  A listing that was
+	 * answered sooner corrects it. */
 	int64_t answer_ns;
 };
 
