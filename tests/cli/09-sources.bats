@@ -89,8 +89,12 @@ socket.socket(socket.AF_UNIX).bind(sys.argv[1])' nobody/work/sub/socket
 	done 3>&- &
 	writer=$!
 	rc=0
-	shash backup --dir work >out 2>err || rc=$?
+	# Slow reads: the writer is sure to come in between.
+	ASAN_OPTIONS=detect_leaks=0 strace -f -qq -o trace -P work/log \
+	    -e trace=read,pread64 -e inject=read,pread64:delay_enter=100000 \
+	    shash backup --dir work >out 2>err || rc=$?
 	touch enough
+	grep -q DELAYED trace
 	wait "$writer"
 	cat err
 	[ "$rc" -eq 3 ]
