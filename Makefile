@@ -97,14 +97,6 @@ TESTS := $(TEST_SRCS:tests/%.c=$(BUILD)/tests/%)
 TEST_LIB_OBJS := $(patsubst tests/%.c,$(BUILD)/tests/%.o,\
 	$(sort $(wildcard tests/lib/*.c)))
 comma := ,
-# What src/ calls of these passes through tests/fault/failing.c, which can let
-# it fail.
-ifneq ($(wildcard tests/fault/failing.c),)
-FAILING_OBJ := $(BUILD)/tests/fault/failing.o
-FAILING_WRAP := $(patsubst %,-Wl$(comma)--wrap=%,$(shell sed -n \
-	's/^[A-Z][A-Z]*.\([A-Z]*, \)*\([A-Za-z0-9_]*\).*/\2/p' \
-	tests/fault/calls.inc) free mdb_txn_commit buf_printf)
-endif
 FUZZ_NAMES := $(patsubst tests/fuzz/fuzz_%.c,%,\
 	$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 REPLAYS := $(FUZZ_NAMES:%=$(BUILD)/tests/fuzz/replay_%)
@@ -362,24 +354,33 @@ $(BUILD)/tests/%.o: tests/%.c $(BUILD)/.flags
 	$(Q)$(CC) $(ALL_CFLAGS) -Itests -MMD -MP -c -o $@ $<
 
 # In this order: failing.c tells by it who calls.
-$(TESTS): $(BUILD)/tests/%: $(BUILD)/tests/%.o $(FAILING_OBJ) \
-    $(TEST_LIB_OBJS) $(LINK_DEPS)
+$(TESTS): $(BUILD)/tests/%: $(BUILD)/tests/%.o $(TEST_LIB_OBJS) $(LINK_DEPS)
 	$(say) LD $@
-	$(Q)$(CC) $(ALL_LDFLAGS) $(FAILING_WRAP) -o $@ $< $(TEST_LIB_OBJS) \
-	    $(FAILING_OBJ) $(LINK_LIBS) $(CMOCKA_LIBS)
+	$(Q)$(CC) $(ALL_LDFLAGS) $(WRAPPED) -o $@ $< $(TEST_LIB_OBJS) \
+	    $(WRAPPERS) $(LINK_LIBS) $(CMOCKA_LIBS)
+
+# What src/ calls passes through a library that can let it fail, in the
+# programs that ask for that.
+wrap = $(addprefix -Wl$(comma)--wrap=,$(1))
+FAILED := $(patsubst tests/%.c,$(BUILD)/tests/%,\
+	$(shell grep -ls '"fault/failing.h"' $(TEST_SRCS) /dev/null))
+$(FAILED): $(BUILD)/tests/fault/failing.o
+$(FAILED): WRAPPERS = $(BUILD)/tests/fault/failing.o
+$(FAILED): WRAPPED = $(call wrap,$(shell sed -n \
+	's/^[A-Z][A-Z]*.\([A-Z]*, \)*\([A-Za-z0-9_]*\).*/\2/p' \
+	tests/fault/calls.inc) free mdb_txn_commit buf_printf)
 
 # The random bytes and clocks of these come from tests/lib/seeded.c: a failure
 # comes again with its seed.  The files of DISKED lie on a simulated disk.
 DISKED := $(BUILD)/tests/unit/test_server_disk
 SEEDED := $(BUILD)/tests/unit/test_store_sweep_crash \
 	$(BUILD)/tests/unit/test_store_sweep_turns $(DISKED)
-wrap = $(addprefix -Wl$(comma)--wrap=,$(1))
 $(SEEDED): ALL_LDFLAGS += \
 	$(call wrap,random_bytes clock_wall_ns clock_mono_ns)
 $(BUILD)/tests/unit/test_store_leave: ALL_LDFLAGS += $(call wrap,kv_begin)
 $(DISKED): $(BUILD)/tests/fault/sim_disk.o
-$(DISKED): FAILING_OBJ = $(BUILD)/tests/fault/sim_disk.o
-$(DISKED): FAILING_WRAP = $(call wrap,open openat close write pwrite \
+$(DISKED): WRAPPERS = $(BUILD)/tests/fault/sim_disk.o
+$(DISKED): WRAPPED = $(call wrap,open openat close write pwrite \
 	ftruncate fsync fdatasync rename renameat renameat2 link linkat \
 	unlink unlinkat rmdir mkdir)
 
@@ -413,4 +414,5 @@ $(BUILD)/bench/%: bench/%.c $(LINK_DEPS)
 -include $(LIB_OBJS:.o=.d) $(MAIN_OBJ:.o=.d) $(TESTS:=.d) \
 	$(FUZZ_NAMES:%=$(BUILD)/tests/fuzz/fuzz_%.d) $(SEEDS_OBJS:.o=.d) \
 	$(BUILD)/tests/fuzz/replay.d \
-	$(TEST_LIB_OBJS:.o=.d) $(FAILING_OBJ:.o=.d) $(BENCHES:=.d)
+	$(BUILD)/tests/fault/failing.d $(BUILD)/tests/fault/sim_disk.d \
+	$(TEST_LIB_OBJS:.o=.d) $(BENCHES:=.d)

@@ -130,7 +130,8 @@ audit_file(
 	}
 	if (rc != ERR_DAMAGED)
 		return rc < 0 ? rc : 0;
-	(void)snprintf(where, sizeof(where), "keep/%s", name); /* it fits */
+	(void)snprintf(
+	    where, sizeof(where), "keep/%.70s", name); /* it is shorter */
 	found(arg, where,
 	    "is damaged: nothing is retired by it; set it anew with 'shash "
 	    "keep'");

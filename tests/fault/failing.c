@@ -291,7 +291,7 @@ HEAD(mdb_txn_commit)
 	    type x##6, type x##7
 #define MANY_WORDS(type) \
 	EIGHT_WORDS(type, a), EIGHT_WORDS(type, b), EIGHT_WORDS(type, c)
-long real_buf_printf(MANY_WORDS(long)) __asm__("__real_buf_printf");
+long real_buf_printf(long, long, ...) __asm__("__real_buf_printf");
 long failing_buf_printf(MANY_WORDS(long)) __asm__("__wrap_buf_printf");
 long
 failing_buf_printf(MANY_WORDS(long))
