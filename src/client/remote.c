@@ -592,11 +592,10 @@ beat(void *arg)
 	unsigned ms = channel_policy(m->channel)->heartbeat_ms;
 	int64_t silent_ns;
 	struct buf body = BUF_INIT;
+	int r = body_have_encode(&body, BODY_OBJECTS, NULL, 0);
 
-	if (body_have_encode(&body, BODY_OBJECTS, NULL, 0) < 0)
-		return;
 	pool_lock_enter(&m->lock);
-	while (!m->stopping) {
+	while (r == 0 && !m->stopping) {
 		silent_ns = clock_mono_ns() - channel_used_ns(m->channel);
 		if (silent_ns < ms * 1000000ll) {
 			(void)pool_cond_wait_ms(&m->stop, &m->lock,
