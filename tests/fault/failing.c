@@ -8,6 +8,7 @@
 #include <execinfo.h>
 #include <pthread.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,7 +41,8 @@ static uint64_t places[PLACES_MAX];
 static unsigned nplaces;
 static int first_pass;
 static uintptr_t blocks[BLOCKS_MAX]; /* open addressing; 0: free, 1: gone */
-static int nblocks, nused;
+static int nused;
+static atomic_int nblocks; /* looked at without the lock */
 
 /* What has failed in this pass. */
 static const char *fired_name;
