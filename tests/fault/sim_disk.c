@@ -34,7 +34,8 @@ struct entry {
 static struct {
 	char *path; /* NULL: there is none */
 	struct node *all, *root;
-	struct node *_Atomic fds[FDS_MAX]; /* threads only read; but they open */
+	struct node
+	    *_Atomic fds[FDS_MAX]; /* threads only read; but they open */
 	uint64_t seed, count, cut_at;
 	int off;
 	unsigned lost;
