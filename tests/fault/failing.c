@@ -480,3 +480,19 @@ failing_descriptors(void)
 	closedir(dir);
 	return n - 2;
 }
+
+void
+failing_check_leaks(int descriptors)
+{
+	if (failing_blocks() != 0)
+		failing_fail("%d blocks leak", failing_blocks());
+	if (failing_descriptors() != descriptors)
+		failing_fail("descriptors leak");
+}
+
+void
+failing_check_count(unsigned least)
+{
+	if (failing_count() < least)
+		fail_msg("only %u places failed", failing_count());
+}

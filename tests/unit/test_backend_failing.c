@@ -153,13 +153,9 @@ each_place(int in_memory, step *run, unsigned least)
 		}
 		expect_whole(&p, "packs/aa/old", SMALL);
 		end(&p);
-		if (failing_blocks() != 0)
-			failing_fail("%d blocks leak", failing_blocks());
-		if (failing_descriptors() != descriptors)
-			failing_fail("descriptors leak");
+		failing_check_leaks(descriptors);
 	}
-	if (failing_count() < least)
-		fail_msg("only %u places failed", failing_count());
+	failing_check_count(least);
 }
 
 /* Put in parts and read back what is on its way; when it fails nobody sees

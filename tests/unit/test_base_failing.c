@@ -84,13 +84,9 @@ each_place(step *prepare, step *run, unsigned least)
 		if (ret != 0)
 			failing_fail("the second: %d: %s", ret, err_text());
 		end(&p);
-		if (failing_blocks() != 0)
-			failing_fail("%d blocks leak", failing_blocks());
-		if (failing_descriptors() != descriptors)
-			failing_fail("descriptors leak");
+		failing_check_leaks(descriptors);
 	}
-	if (failing_count() < least)
-		fail_msg("only %u places failed", failing_count());
+	failing_check_count(least);
 }
 
 /* What `name` holds is one of two texts. */

@@ -91,13 +91,9 @@ each_place(step *prepare, step *run, unsigned least)
 		if (sw_wrong(&w) != 0)
 			failing_fail("something is wrong later");
 		sw_end(&w);
-		if (failing_blocks() != 0)
-			failing_fail("%d blocks leak", failing_blocks());
-		if (failing_descriptors() != descriptors)
-			failing_fail("descriptors leak");
+		failing_check_leaks(descriptors);
 	}
-	if (failing_count() < least)
-		fail_msg("only %u places failed", failing_count());
+	failing_check_count(least);
 }
 
 static int
@@ -302,13 +298,9 @@ each_place_hurt(step *run, unsigned least)
 		if (sw_wrong(&w) != 0)
 			failing_fail("is not healed");
 		sw_end(&w);
-		if (failing_blocks() != 0)
-			failing_fail("%d blocks leak", failing_blocks());
-		if (failing_descriptors() != descriptors)
-			failing_fail("descriptors leak");
+		failing_check_leaks(descriptors);
 	}
-	if (failing_count() < least)
-		fail_msg("only %u places failed", failing_count());
+	failing_check_count(least);
 }
 
 static int
@@ -328,14 +320,9 @@ test_verify_marks(void **state)
 static int
 scrub(struct sweep_world *w)
 {
-	struct scrub_counts n = {0};
-	unsigned told = 0;
-	int ret;
+	struct scrub_counts n;
 
-	do
-		ret = scrub_step(&n, w->v, found, &told);
-	while (ret == 1);
-	return ret;
+	return sw_scrub(w, &n, 0);
 }
 
 static void
