@@ -89,7 +89,7 @@ void failing_fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 int failing_blocks(void);
 /* How many descriptors this process has open. */
 int failing_descriptors(void);
-/* Fail the test when blocks leak, or other than so many descriptors are open. */
+/* Fail the test when blocks leak, or not so many descriptors are open. */
 void failing_check_leaks(int descriptors);
 /* Fail the test when fewer places than this have failed. */
 void failing_check_count(unsigned least);
