@@ -162,10 +162,9 @@ buf_printf(struct buf *b, const char *fmt, ...)
 	if (r < 0)
 		return r;
 	va_start(ap, fmt);
-	n = vsnprintf((char *)b->data + b->len, (size_t)n + 1, fmt, ap);
+	/* It has just said how long it will be. */
+	(void)vsnprintf((char *)b->data + b->len, (size_t)n + 1, fmt, ap);
 	va_end(ap);
-	if (n < 0)
-		return err_nomem(0);
 	b->len += (size_t)n;
 	return 0;
 }

@@ -80,12 +80,6 @@ restore_window_full(const struct restore_window *win)
 	       win->nobjects + RESTORE_WINDOW_PIECES > RESTORE_WINDOW_OBJECTS;
 }
 
-int
-restore_window_empty(const struct restore_window *win)
-{
-	return win->nparts == 0;
-}
-
 void
 restore_window_need(struct restore_window *win, struct restore_piece *piece,
     enum object_type type, const uint8_t id[OBJECT_ID_BYTES], uint64_t bytes)

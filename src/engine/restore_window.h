@@ -79,8 +79,6 @@ struct restore_object *restore_window_find(
     const struct restore_window *win, const uint8_t id[OBJECT_ID_BYTES]);
 /* Nonzero when the next part should go to the next window. */
 int restore_window_full(const struct restore_window *win);
-/* Nonzero when it has no part. */
-int restore_window_empty(const struct restore_window *win);
 /* Let `piece` need the object `id`, which takes about `bytes` of memory. */
 void restore_window_need(struct restore_window *win,
     struct restore_piece *piece, enum object_type type,

@@ -56,7 +56,6 @@ struct http_server_request {
 	int answered;
 	size_t want; /* length of the body */
 	struct buf body;
-	void *slot;
 };
 
 struct http_server_stream {
@@ -237,12 +236,6 @@ http_server_header(struct http_server_request *rq, const char *name)
 	(void)MHD_get_connection_values(rq->connection, MHD_HEADER_KIND,
 	    on_header, &h); /* gives the number of headers */
 	return h.found == 1 ? h.value : NULL;
-}
-
-void **
-http_server_slot(struct http_server_request *rq)
-{
-	return &rq->slot;
 }
 
 const uint8_t *

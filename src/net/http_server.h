@@ -72,8 +72,6 @@ int http_server_is_post(const struct http_server_request *rq);
 /* A header's value; NULL when it is absent or there twice. */
 const char *http_server_header(
     struct http_server_request *rq, const char *name);
-/* Whatever the caller wants to remember with the request; NULL at first. */
-void **http_server_slot(struct http_server_request *rq);
 
 /* In `handle` only: the whole body; NULL when none was kept. */
 const uint8_t *http_server_body(

@@ -172,18 +172,6 @@ get_entry(
 }
 
 int
-vaults_get(
-    struct vault **out, struct vaults *vs, const uint8_t vault[IDENT_BYTES])
-{
-	struct entry *e;
-	int r = get_entry(&e, vs, vault);
-
-	if (r == 0)
-		*out = e->vault;
-	return r;
-}
-
-int
 vaults_borrow(
     struct vault **out, struct vaults *vs, const uint8_t vault[IDENT_BYTES])
 {

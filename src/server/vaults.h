@@ -25,18 +25,14 @@ int vaults_new(struct vaults **out, const struct account *a,
 /* Every session has ended.  NULL is fine. */
 void vaults_free(struct vaults *vs);
 
-/* The vault with this id, owned by `vs`.  Opening may rebuild its index.
- * Returns 0; ERR_NOENT; ERR_DAMAGED; ERR_IO; ERR_NOMEM. */
-int vaults_get(
-    struct vault **out, struct vaults *vs, const uint8_t vault[IDENT_BYTES]);
-
 /* Log what the opening of a vault had to repair, if anything. */
 void vaults_tell(const struct vault *v);
 
 /*
- * The same, for work on the whole vault (verify, reindex, prune, sweep,
- * scrub), of which one at a time is done: waits for another.  vaults_return()
- * follows.
+ * The vault with this id, owned by `vs`, for work on the whole of it (verify,
+ * reindex, prune, sweep, scrub), of which one at a time is done: waits for
+ * another.  Opening may rebuild its index.  vaults_return() follows.
+ * Returns 0; ERR_NOENT; ERR_DAMAGED; ERR_IO; ERR_NOMEM.
  */
 int vaults_borrow(
     struct vault **out, struct vaults *vs, const uint8_t vault[IDENT_BYTES]);
