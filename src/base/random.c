@@ -13,7 +13,8 @@ random_bytes(uint8_t *out, size_t len)
 		n = getrandom(out, len, 0);
 		if (n < 0 && errno == EINTR)
 			continue;
-		/* Keys made without randomness are worse than no program. */
+		/* uncovered: keys made without randomness are worse than no
+		 * program; the kernel never refuses so little */
 		if (n <= 0)
 			abort();
 		out += n;
