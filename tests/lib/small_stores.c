@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "base/fs.h"
+#include "lib/counted.h"
 #include "lib/same_tree.h"
 #include "lib/tempdir.h"
 #include "sign/sign.h"
@@ -162,7 +163,7 @@ child(struct small_store *s, cli_run *run, const char *const *words)
 	(void)fflush(stdout); /* the test reads what came */
 	if (rc < 0)
 		(void)fprintf(stderr, "shash: %s\n", err_text());
-	_exit(rc > 0 ? 0 : err_exit_code(rc));
+	counted_exit(rc > 0 ? 0 : err_exit_code(rc));
 }
 
 int

@@ -104,6 +104,18 @@ has()
 	[[ $output == *'excluded: src/base/twig.c:19-24: nobody asks for'* ]]
 }
 
+@test "what another user executes counts, too" {
+	[ "$EUID" -eq 0 ] || skip 'needs root'
+	chmod 755 "$tree"
+	sed -i '/uncovered/,/it says/d' src/base/twig.c
+	sed -i 's/\$SHASH a/setpriv --reuid 65534 --clear-groups &/' \
+	    tests/unit/test_base_twig.c
+	run make cover
+	echo "$output"
+	[ "$status" -eq 0 ]
+	has src/cli/main.c ' 2 +0 +2 +1 +75%'
+}
+
 @test "counts start anew with each run" {
 	sed -i '/uncovered/,/it says/d' src/base/twig.c
 	make cover >first

@@ -5,6 +5,7 @@
 #include "base/fs.h"
 #include "base/pool.h"
 
+#include "lib/counted.h"
 #include "lib/tempdir.h"
 
 #include <errno.h>
@@ -443,7 +444,7 @@ test_another_process_grows_the_file(void **state)
 			ok(kv_commit(t));
 		}
 		kv_close(kv);
-		_exit(0);
+		counted_exit(0);
 	}
 	kv = open_kv(f, KV_TINY_MAP);
 	assert_int_equal(write(go[1], "x", 1), 1);

@@ -5,6 +5,7 @@
 #include "base/fs.h"
 #include "client/register.h"
 #include "client/remote.h"
+#include "lib/counted.h"
 #include "lib/server_fixture.h"
 #include "lib/store_fixture.h"
 #include "lib/tempdir.h"
@@ -60,7 +61,7 @@ start(char url[64], const char *dir)
 		close(fds[0]);
 		o.arg = &fds[1];
 		r = server_run(&o);
-		_exit(r == 0 ? 0 : r == ERR_BUSY ? 2 : 1);
+		counted_exit(r == 0 ? 0 : r == ERR_BUSY ? 2 : 1);
 	}
 	close(fds[1]);
 	if (read(fds[0], &port, sizeof(port)) == sizeof(port))
