@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <wchar.h>
 
 #include <cmocka.h>
 
@@ -101,6 +102,20 @@ test_printf_of_long_text(void **state)
 	buf_release(&b);
 }
 
+/* A wide character that is none cannot be formatted. */
+static void
+test_printf_that_cannot_be(void **state)
+{
+	struct buf b = BUF_INIT;
+
+	(void)state;
+	assert_int_equal(buf_append(&b, "abc", 3), 0);
+	assert_true(buf_printf(&b, "def%lc", (wint_t)0xd800) < 0);
+	assert_int_equal(b.len, 3);
+	assert_memory_equal(b.data, "abc", 3);
+	buf_release(&b);
+}
+
 static void
 test_trim(void **state)
 {
@@ -133,6 +148,7 @@ main(void)
 	    cmocka_unit_test(test_nothing_is_fine),
 	    cmocka_unit_test(test_too_much_changes_nothing),
 	    cmocka_unit_test(test_printf_of_long_text),
+	    cmocka_unit_test(test_printf_that_cannot_be),
 	    cmocka_unit_test(test_trim),
 	};
 

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <wchar.h>
 
 #include <cmocka.h>
 
@@ -41,6 +42,17 @@ test_message_may_quote_itself(void **state)
 	assert_string_equal(err_text(), "outer (inner)");
 	err_prefix(ERR_FAIL, "%s", err_text());
 	assert_string_equal(err_text(), "outer (inner): outer (inner)");
+}
+
+/* A wide character that is none cannot be formatted: the code is still told,
+ * and no older message stands in for it. */
+static void
+test_what_cannot_be_worded(void **state)
+{
+	(void)state;
+	err_set(ERR_IO, "older");
+	assert_int_equal(err_set(ERR_FAIL, "%lc", (wint_t)0xd800), ERR_FAIL);
+	assert_string_equal(err_text(), "");
 }
 
 static void
@@ -108,6 +120,7 @@ main(void)
 	    cmocka_unit_test(test_message_and_code),
 	    cmocka_unit_test(test_errno_is_told_and_kept),
 	    cmocka_unit_test(test_message_may_quote_itself),
+	    cmocka_unit_test(test_what_cannot_be_worded),
 	    cmocka_unit_test(test_long_messages_are_cut),
 	    cmocka_unit_test(test_message_belongs_to_the_thread),
 	    cmocka_unit_test(test_exit_codes),

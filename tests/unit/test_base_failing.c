@@ -357,6 +357,34 @@ test_ballast(void **state)
 	(void)state;
 	failing_start(KINDS);
 	each_place(NULL, hold, 8);
+	/* Where blocks cannot be had without writing, they are written. */
+	failing_start_forever(FAILING_FILES);
+	failing_only("fallocate");
+	failing_errno(EOPNOTSUPP);
+	each_place(NULL, hold, 2);
+}
+
+/* What cannot be made smaller is kept. */
+static void
+test_trim(void **state)
+{
+	struct buf b = BUF_INIT;
+
+	(void)state;
+	assert_int_equal(buf_reserve(&b, 1000), 0);
+	assert_int_equal(buf_append(&b, "abc", 3), 0);
+	failing_start(FAILING_MEMORY);
+	failing_only("realloc");
+	failing_arm();
+	buf_trim(&b);
+	assert_true(failing_disarm());
+	assert_true(b.cap >= 1000);
+	assert_int_equal(b.len, 3);
+	assert_memory_equal(b.data, "abc", 3);
+	buf_trim(&b);
+	assert_int_equal(b.cap, 3);
+	assert_memory_equal(b.data, "abc", 3);
+	buf_release(&b);
 }
 
 static int
@@ -586,6 +614,72 @@ test_kv(void **state)
 	each_place(NULL, use_env, 3);
 }
 
+/* Free pages at the end that were never written, so that the file ends before
+ * them: whoever opens it makes it longer. */
+static int
+make_short_env(struct place *p)
+{
+	static const uint8_t value[4 << 20];
+	uint32_t i, key, kept = 2, last = 3;
+	char *data = path_of(p, "env/data.mdb");
+	struct kv_txn *t;
+	struct stat st;
+	struct kv *kv;
+
+	assert_int_equal(open_env(&kv, p, 0), 0);
+	for (i = 0; i < 4; i++) {
+		assert_int_equal(kv_begin(&t, kv, 1), 0);
+		key = 1;
+		assert_int_equal(
+		    kv_put(t, 1, &key, sizeof(key), value, i == 2 ? 10 : 40000),
+		    0);
+		assert_int_equal(
+		    kv_put(t, 1, &kept, sizeof(kept), value, 100), 0);
+		if (i == 3) {
+			assert_int_equal(kv_put(t, 1, &last, sizeof(last),
+					     value, sizeof(value)),
+			    0);
+			assert_int_equal(kv_del(t, 1, &last, sizeof(last)), 0);
+		}
+		assert_int_equal(kv_commit(t), 0);
+	}
+	kv_close(kv);
+	assert_int_equal(stat(data, &st), 0);
+	assert_true(st.st_size < 4 << 20);
+	free(data);
+	return 0;
+}
+
+static int
+use_short_env(struct place *p)
+{
+	uint32_t kept = 2;
+	struct kv_slice value;
+	struct kv_txn *t;
+	struct kv *kv;
+	int ret = open_env(&kv, p, 0);
+
+	if (ret < 0)
+		return ret;
+	ret = kv_begin(&t, kv, 0);
+	if (ret == 0) {
+		ret = kv_get(&value, t, 1, &kept, sizeof(kept));
+		if (ret == 0 && value.len != 100)
+			failing_fail("another value");
+		kv_abort(t);
+	}
+	kv_close(kv);
+	return ret;
+}
+
+static void
+test_short_kv(void **state)
+{
+	(void)state;
+	failing_start(KINDS | FAILING_LIBRARIES);
+	each_place(make_short_env, use_short_env, 12);
+}
+
 static void
 run_nothing(void *arg)
 {
@@ -682,8 +776,10 @@ main(void)
 	    cmocka_unit_test(test_positions),
 	    cmocka_unit_test(test_marker),
 	    cmocka_unit_test(test_ballast),
+	    cmocka_unit_test(test_trim),
 	    cmocka_unit_test(test_json),
 	    cmocka_unit_test(test_kv),
+	    cmocka_unit_test(test_short_kv),
 	    cmocka_unit_test(test_threads),
 	    cmocka_unit_test(test_system),
 	};

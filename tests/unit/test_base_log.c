@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <wchar.h>
 
 #include <cmocka.h>
 
@@ -236,6 +237,68 @@ test_long_lines_are_cut(void **state)
 	capture_end();
 }
 
+/* What cannot be formatted is an empty line, and nobody reads on. */
+static void
+test_what_cannot_be_worded(void **state)
+{
+	(void)state;
+	capture_begin();
+	log_warn("%lc", (wint_t)0xd800);
+	assert_string_equal(capture_next(), "shash: \n");
+	assert_null(capture_next());
+	capture_end();
+}
+
+/* The foot is written over with blanks by what is shorter, and by lines. */
+static void
+test_foot(void **state)
+{
+	static char text[2000];
+	const char *line;
+
+	(void)state;
+	capture_begin();
+	log_foot("1 of 3");
+	assert_string_equal(capture_next(), "\r1 of 3");
+	log_foot("2");
+	assert_string_equal(capture_next(), "\r2     ");
+	log_warn("x");
+	assert_string_equal(capture_next(), "\r \rshash: x\n");
+	/* It is gone now. */
+	log_warn("y");
+	assert_string_equal(capture_next(), "shash: y\n");
+	log_foot(NULL);
+	assert_null(capture_next());
+	log_foot("abc");
+	assert_string_equal(capture_next(), "\rabc");
+	log_foot(NULL);
+	assert_string_equal(capture_next(), "\r   \r");
+	memset(text, 'z', sizeof(text) - 1);
+	log_foot(text);
+	line = capture_next();
+	assert_non_null(line);
+	assert_in_range(strlen(line), 200, 600);
+	log_foot("");
+	line = capture_next();
+	assert_non_null(line);
+	assert_in_range(strlen(line), 200, 600);
+	assert_int_equal(line[strlen(line) - 1], '\r');
+	capture_end();
+}
+
+/* Whom nobody hears goes on. */
+static void
+test_nobody_reads(void **state)
+{
+	(void)state;
+	capture_begin();
+	close(2);
+	errno = EXDEV;
+	log_warn("x");
+	assert_int_equal(errno, EXDEV);
+	capture_end();
+}
+
 int
 main(void)
 {
@@ -249,6 +312,9 @@ main(void)
 	    cmocka_unit_test(test_a_line_is_one_write),
 	    cmocka_unit_test(test_time_stamps),
 	    cmocka_unit_test(test_long_lines_are_cut),
+	    cmocka_unit_test(test_what_cannot_be_worded),
+	    cmocka_unit_test(test_foot),
+	    cmocka_unit_test(test_nobody_reads),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

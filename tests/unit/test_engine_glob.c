@@ -4,10 +4,12 @@
 #include "base/limits.h"
 #include "engine/glob.h"
 
+#include <ctype.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -66,7 +68,11 @@ test_signs(void **state)
 	    {"[[:xdigit:]-z]", {"f", "-", "z"}, {"g", "y"}},
 	    {"[[:digit]", {"[", ":", "d", "t"}, {"0", "]"}},
 	    {"[[:nonsense:]]", {NULL}, {"n", "[", ":]", ":"}},
+	    {"[[:none:]]", {NULL}, {"n", "[", ":]", ":"}},
+	    {"[[:digit:", {NULL}, {"0", "[", "[[:digit:"}},
 	    {"[a", {NULL}, {"a", "[a", "["}},
+	    {"[a\\", {NULL}, {"a", "\\", "[a\\"}},
+	    {"[a-\\", {NULL}, {"a", "-", "\\"}},
 	    {"a\\", {NULL}, {"a", "a\\"}},
 	    {"\\*", {"*"}, {"a", "\\*"}},
 	    {"\\a\\?", {"a?"}, {"ab"}},
@@ -86,6 +92,38 @@ test_signs(void **state)
 			if (matches(cases[i].pattern, cases[i].no[n]))
 				fail_msg("'%s' matches '%s'", cases[i].pattern,
 				    cases[i].no[n]);
+	}
+}
+
+/* ctype.h knows the classes of the C locale. */
+static void
+test_classes(void **state)
+{
+	static const struct {
+		const char *name;
+		int (*has)(int c);
+	} classes[] = {{"alnum", isalnum}, {"alpha", isalpha},
+	    {"blank", isblank}, {"cntrl", iscntrl}, {"digit", isdigit},
+	    {"graph", isgraph}, {"lower", islower}, {"print", isprint},
+	    {"punct", ispunct}, {"space", isspace}, {"upper", isupper},
+	    {"xdigit", isxdigit}};
+	char pattern[32], text[2] = {0};
+	size_t i;
+	int c, want;
+
+	(void)state;
+	for (i = 0; i < sizeof(classes) / sizeof(classes[0]); i++) {
+		(void)snprintf(pattern, sizeof(pattern), "[[:%s:]]",
+		    classes[i].name); /* it fits */
+		for (c = 1; c < 256; c++) {
+			text[0] = (char)c;
+			want = classes[i].has(c) != 0 && c < 128 && c != '/';
+			/* As in git, which knows two less. */
+			if (classes[i].has == isspace)
+				want = want && c != '\v' && c != '\f';
+			if (matches(pattern, text) != want)
+				fail_msg("%s and byte %d", pattern, c);
+		}
 	}
 }
 
@@ -166,6 +204,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_signs),
+	    cmocka_unit_test(test_classes),
 	    cmocka_unit_test(test_bounded),
 	    cmocka_unit_test(test_long),
 	    cmocka_unit_test(test_prefix),

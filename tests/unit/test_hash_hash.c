@@ -184,6 +184,41 @@ test_pieces(void **state)
 	assert_memory_equal(pieces, early, sizeof(early));
 }
 
+/* The linker puts this in place of the answer of a library that we build. */
+static size_t degree_told;
+size_t real_degree(void) __asm__("__real_blake3_simd_degree")
+    __attribute__((weak));
+size_t told_degree(void) __asm__("__wrap_blake3_simd_degree");
+size_t
+told_degree(void)
+{
+	return degree_told != 0 ? degree_told : real_degree();
+}
+
+/* How wide the library computes is said, whatever the processor could do. */
+static void
+test_simd_name(void **state)
+{
+	(void)state;
+	if (real_degree == NULL)
+		return; /* the system's library says what it likes */
+	degree_told = 1;
+	assert_string_equal(hash_simd_name(), "portable");
+	degree_told = 4;
+	assert_int_equal(hash_simd_degree(), 4);
+#if defined(__x86_64__)
+	assert_string_equal(hash_simd_name(),
+	    __builtin_cpu_supports("sse4.1") ? "sse4.1" : "sse2");
+	degree_told = 8;
+	assert_string_equal(hash_simd_name(), "avx2");
+	degree_told = 16;
+	assert_string_equal(hash_simd_name(), "avx512");
+#else
+	assert_string_equal(hash_simd_name(), "neon");
+#endif
+	degree_told = 0;
+}
+
 static void
 test_simd(void **state)
 {
@@ -245,6 +280,7 @@ main(void)
 	    cmocka_unit_test(test_published),
 	    cmocka_unit_test(test_pieces),
 	    cmocka_unit_test(test_simd),
+	    cmocka_unit_test(test_simd_name),
 	    cmocka_unit_test(test_equal_and_wipe),
 	};
 
