@@ -5,12 +5,13 @@
 #include "cli/jsonl.h"
 #include "cli/mode.h"
 
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
-volatile sig_atomic_t cli_interrupted;
+atomic_int cli_interrupted;
 
 static void
 on_signal(int number)

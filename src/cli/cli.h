@@ -7,7 +7,7 @@
 
 #include "cli/args.h"
 
-#include <signal.h>
+#include <stdatomic.h>
 #include <stdint.h>
 
 /* A command: returns 0 or a negative ERR_*; the message is printed for it. */
@@ -31,7 +31,7 @@ cli_run cmd_prune;
 cli_run cmd_unprune;
 
 /* Set by SIGINT, SIGTERM and SIGHUP after cli_catch_interrupts(). */
-extern volatile sig_atomic_t cli_interrupted;
+extern atomic_int cli_interrupted;
 void cli_catch_interrupts(void);
 
 /* Print one line to stdout and make sure that it got out; 0 or ERR_IO. */

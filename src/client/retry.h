@@ -8,7 +8,7 @@
  * Thread use: a struct retry belongs to one call; policies are shared.
  */
 
-#include <signal.h>
+#include <stdatomic.h>
 #include <stdint.h>
 
 struct retry_policy {
@@ -16,7 +16,7 @@ struct retry_policy {
 	unsigned pause_ms; /* before the second try; then twice as long... */
 	unsigned pause_ms_max; /* ... up to this */
 	/* Set by a signal handler: no more tries.  NULL: never. */
-	const volatile sig_atomic_t *interrupt;
+	const atomic_int *interrupt;
 	/* A pause begins, and err_text() says why; at most `left_ms` more will
 	 * be spent.  From any thread, at once from several.  NULL: nobody. */
 	void (*waiting)(void *arg, unsigned left_ms);

@@ -14,7 +14,7 @@
 #include "hash/hash.h"
 #include "store/store.h"
 
-#include <signal.h>
+#include <stdatomic.h>
 
 struct chunker_params;
 struct keys;
@@ -40,7 +40,7 @@ struct backup_options {
 	notes_warn *warn; /* may be NULL */
 	void *warn_arg;
 	struct notes_counts *counts; /* zero at first; may be read meanwhile */
-	const volatile sig_atomic_t *interrupt; /* may be NULL */
+	const atomic_int *interrupt; /* may be NULL */
 };
 
 struct backup_result {

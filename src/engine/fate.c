@@ -3,7 +3,7 @@
 #include <string.h>
 
 void
-fate_init(struct fate *f, const volatile sig_atomic_t *interrupt)
+fate_init(struct fate *f, const atomic_int *interrupt)
 {
 	pool_lock_init(&f->lock);
 	atomic_init(&f->code, 0);

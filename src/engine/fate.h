@@ -13,18 +13,17 @@
 #include "base/err.h"
 #include "base/pool.h"
 
-#include <signal.h>
 #include <stdatomic.h>
 
 struct fate {
 	struct pool_lock lock;
 	atomic_int code; /* 0 while all is well */
 	char text[ERR_TEXT_MAX];
-	const volatile sig_atomic_t *interrupt; /* may be NULL */
+	const atomic_int *interrupt; /* may be NULL */
 };
 
 /* `interrupt` becomes nonzero when the user wants to stop. */
-void fate_init(struct fate *f, const volatile sig_atomic_t *interrupt);
+void fate_init(struct fate *f, const atomic_int *interrupt);
 void fate_release(struct fate *f);
 /* Keep this thread's error; returns `code`. */
 int fate_fail(struct fate *f, int code);

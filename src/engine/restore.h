@@ -18,7 +18,6 @@
 #include "seal/keys.h"
 #include "store/store.h"
 
-#include <signal.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -74,7 +73,7 @@ struct restore_options {
 	void (*tell)(void *arg, enum restore_news news, const char *path);
 	void *arg;
 	/* Set by a signal handler: stop with ERR_INTR.  NULL: never. */
-	const volatile sig_atomic_t *interrupt;
+	const atomic_int *interrupt;
 	struct restore_progress *progress; /* NULL: nobody looks */
 };
 

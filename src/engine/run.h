@@ -15,6 +15,7 @@
 #include "engine/usage.h"
 #include "engine/xattrs.h"
 
+#include <stdatomic.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -66,7 +67,7 @@ struct run_options {
 	struct notes_counts *counts;
 	notes_warn *warn;
 	void *warn_arg;
-	const volatile sig_atomic_t *interrupt;
+	const atomic_int *interrupt;
 	const char *clock_dir; /* mounts.h; may be NULL */
 };
 /*

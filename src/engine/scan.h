@@ -10,14 +10,14 @@
 #include "engine/walk.h"
 #include "hash/hash.h"
 
-#include <signal.h>
+#include <stdatomic.h>
 
 struct scan_options {
 	struct walk_options walk;
 	notes_warn *warn; /* may be NULL */
 	void *warn_arg;
 	struct notes_counts *counts; /* zero at first; what was seen */
-	const volatile sig_atomic_t *interrupt; /* may be NULL */
+	const atomic_int *interrupt; /* may be NULL */
 };
 
 struct scan_result {

@@ -13,7 +13,7 @@ struct restored {
 	struct restore_result result;
 	struct restore_progress progress;
 	struct buf warnings; /* lines, terminated */
-	volatile sig_atomic_t interrupt;
+	atomic_int interrupt;
 	unsigned threads;
 };
 

@@ -104,7 +104,7 @@ test_never(void **state)
 static void
 test_interrupt(void **state)
 {
-	volatile sig_atomic_t interrupted = 0;
+	atomic_int interrupted = 0;
 	const struct retry_policy p = {.for_ms = 1000000,
 	    .pause_ms = 1,
 	    .pause_ms_max = 1000000,

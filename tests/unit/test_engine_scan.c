@@ -271,7 +271,7 @@ static void
 test_interrupt(void **state)
 {
 	char *dir = tempdir_new();
-	volatile sig_atomic_t stop = 1;
+	atomic_int stop = 1;
 	struct scan_options o = {.walk = {.path = dir}, .interrupt = &stop};
 	uint8_t address[HASH_BYTES];
 	struct notes_counts counts;
