@@ -20,25 +20,33 @@
 #include <unistd.h>
 
 /* Long enough for another thread to be worth waking. */
-#define READ_BYTES (2u << 20)
+#define READ_BYTES (1u << 20)
 /* Small enough to stay in the nearest caches. */
 #define ZERO_BYTES (64u << 10)
 
 static const uint8_t zeros[ZERO_BYTES];
 
+struct piece {
+	uint8_t *p; /* with room before it: for what the last one left uncut */
+	struct ahead ahead;
+};
+
 struct large {
 	struct run *run;
 	/*
-	 * Two pieces of the file, each behind room for what the piece before it
-	 * left uncut: one is cut and hashed while the other is read.
+	 * A ring of pieces of the file.  One is cut while those behind it are
+	 * read and those before it are hashed, each by whoever is free: three
+	 * passes of about the same length keep two processors busy only when
+	 * none of them waits for its turn in each piece.
 	 */
-	uint8_t *piece[2];
+	struct piece pieces[HASHER_PIECES];
+	uint64_t begun; /* pieces that were begun to be read */
+	uint64_t joined; /* of them, those that have been in the window */
+	uint64_t at; /* of the file: where the next one to begin starts */
 	size_t room;
-	unsigned side; /* the piece at hand */
 	uint8_t *data; /* window of the file: what is not cut */
 	size_t len;
 	size_t passed; /* of it, without a cut */
-	struct ahead ahead;
 	struct hasher hasher;
 	struct extent_writer *extents; /* NULL in a scan */
 	struct worker *worker; /* it belongs to */
@@ -49,15 +57,18 @@ struct large {
 void
 large_free(struct large *l)
 {
+	unsigned i;
+
 	if (l == NULL)
 		return;
-	ahead_release(&l->ahead);
+	for (i = 0; i < HASHER_PIECES; i++) {
+		ahead_release(&l->pieces[i].ahead);
+		free(l->pieces[i].p);
+	}
 	hasher_release(&l->hasher);
 	extent_writer_free(l->extents);
 	cuts_free(l->cuts);
 	object_release(&l->chunk);
-	free(l->piece[0]);
-	free(l->piece[1]);
 	free(l);
 }
 
@@ -75,6 +86,7 @@ large_new(struct large **out, struct worker *w)
 {
 	/* The state of a hash is aligned to more than malloc() does. */
 	struct large *l = aligned_alloc(_Alignof(struct large), sizeof(*l));
+	struct piece *p;
 	int r = 0;
 
 	if (l == NULL)
@@ -82,16 +94,17 @@ large_new(struct large **out, struct worker *w)
 	memset(l, 0, sizeof(*l));
 	object_init(&l->chunk, OBJECT_CHUNK);
 	hasher_init(&l->hasher, w->run->crew);
-	ahead_init(&l->ahead, w->run->crew);
 	l->run = w->run;
 	l->worker = w;
 	/* What chunker_cut() leaves is shorter than the longest chunk. */
 	if (w->run->store != NULL)
 		l->room = w->run->chunker.max_bytes;
-	l->piece[0] = malloc(l->room + READ_BYTES);
-	l->piece[1] = malloc(l->room + READ_BYTES);
-	if (l->piece[0] == NULL || l->piece[1] == NULL)
-		r = err_nomem(l->room + READ_BYTES);
+	for (p = l->pieces; p < l->pieces + HASHER_PIECES; p++) {
+		ahead_init(&p->ahead, w->run->crew);
+		p->p = malloc(l->room + READ_BYTES);
+		if (p->p == NULL)
+			r = err_nomem(l->room + READ_BYTES);
+	}
 	if (r == 0 && w->run->store != NULL)
 		r = extent_writer_new(&l->extents, emit_map, w);
 	if (r == 0 && w->run->store != NULL)
@@ -160,29 +173,68 @@ cut(struct large *l, int final)
 	return 0;
 }
 
-/* Begin to read what follows into the piece that is not at hand, and that was
- * hashed before the one at hand was. */
-static void
-read_next(struct large *l, int fd, uint64_t at, uint64_t end)
+static struct piece *
+piece(struct large *l, uint64_t number)
 {
-	size_t want = end - at < READ_BYTES ? (size_t)(end - at) : READ_BYTES;
-
-	ahead_begin(&l->ahead, l->piece[1 - l->side] + l->room, want, fd, at);
+	return &l->pieces[number % HASHER_PIECES];
 }
 
-/* The piece that was read last joins the window. */
+/*
+ * Begin to read, up to `end`, into every piece that is free: what it held is
+ * hashed, and it is not the one that the window is in.
+ */
 static void
-join(struct large *l, size_t len)
+read_ahead(struct large *l, int fd, uint64_t end)
 {
-	uint8_t *p;
+	unsigned busy = hasher_pending(&l->hasher);
+	struct piece *p;
+	size_t want;
 
-	l->side = 1 - l->side;
-	p = l->piece[l->side] + l->room;
-	hasher_add(&l->hasher, p, len);
+	if (busy == 0 && l->len > 0)
+		busy = 1;
+	while (l->at < end && l->begun < l->joined - busy + HASHER_PIECES) {
+		want = end - l->at < READ_BYTES ? (size_t)(end - l->at)
+						: READ_BYTES;
+		p = piece(l, l->begun++);
+		ahead_begin(&p->ahead, p->p + l->room, want, fd, l->at);
+		l->at += want;
+	}
+}
+
+/* Give up what was begun and has not joined. */
+static void
+read_no_more(struct large *l)
+{
+	while (l->begun > l->joined)
+		(void)ahead_wait(&piece(l, --l->begun)->ahead);
+}
+
+/*
+ * The next piece joins the window; `*at` becomes where it ends.  Returns 0, 1
+ * at the end of the file, or ERR_SOURCE with errno set.
+ */
+static int
+join(uint64_t *at, struct large *l)
+{
+	struct piece *next = piece(l, l->joined);
+	ssize_t n = ahead_wait(&next->ahead);
+	uint8_t *p = next->p + l->room;
+
+	l->joined++;
+	if (n < 0)
+		return ERR_SOURCE;
+	*at += (uint64_t)n;
+	if ((size_t)n < next->ahead.len) {
+		read_no_more(l); /* they begin somewhere else now */
+		l->at = *at;
+	}
+	hasher_add(&l->hasher, p, (size_t)n);
 	if (l->len > 0)
 		memcpy(p - l->len, l->data, l->len);
 	l->data = p - l->len;
-	l->len += len;
+	l->len += (size_t)n;
+	(void)atomic_fetch_add(&l->run->notes.counts->bytes_read, (uint64_t)n);
+	return n == 0;
 }
 
 /*
@@ -192,32 +244,27 @@ join(struct large *l, size_t len)
 static int
 read_data(struct large *l, int fd, uint64_t *pos, uint64_t end)
 {
-	uint64_t at = *pos;
-	ssize_t n;
 	int r;
 
+	l->at = *pos;
 	l->len = 0;
 	l->passed = 0;
-	read_next(l, fd, at, end);
 	do {
-		n = ahead_wait(&l->ahead);
-		if (n < 0)
-			return ERR_SOURCE;
-		at += (uint64_t)n;
-		if (n == 0)
-			end = at;
-		join(l, (size_t)n);
-		if (at < end)
-			read_next(l, fd, at, end);
-		(void)atomic_fetch_add(
-		    &l->run->notes.counts->bytes_read, (uint64_t)n);
+		/* At least one piece must be free. */
+		if (l->begun == l->joined)
+			hasher_wait(&l->hasher, HASHER_PIECES - 1);
+		read_ahead(l, fd, end);
+		r = join(pos, l);
+		if (r < 0)
+			return r;
+		if (r == 1)
+			end = *pos;
 		r = fate_check(&l->run->fate);
 		if (r == 0)
-			r = cut(l, at == end);
+			r = cut(l, *pos == end);
 		if (r != 0)
 			return r;
-	} while (at < end);
-	*pos = at;
+	} while (*pos < end);
 	return 0;
 }
 
@@ -298,7 +345,7 @@ read_content(uint64_t *size, struct large *l, int fd, const struct stat *st)
 {
 	uint64_t pos = 0, begin, end, expected = (uint64_t)st->st_size;
 	int sparse = (uint64_t)st->st_blocks * 512 < expected;
-	int r = 0;
+	int r = 0, saved;
 
 	hasher_begin(&l->hasher);
 	if (l->extents != NULL)
@@ -317,8 +364,10 @@ read_content(uint64_t *size, struct large *l, int fd, const struct stat *st)
 		if (pos < end)
 			break; /* it has become shorter */
 	}
-	hasher_wait(&l->hasher); /* an error left them at work */
-	(void)ahead_wait(&l->ahead);
+	saved = errno;
+	hasher_wait(&l->hasher, 0); /* an error left them at work */
+	read_no_more(l);
+	errno = saved;
 	*size = pos;
 	return r;
 }

@@ -41,14 +41,18 @@ check(struct hasher *h, size_t len)
 {
 	uint8_t expected[HASH_BYTES], got[HASH_BYTES];
 	size_t at = 0, n = 1;
+	unsigned left;
 
 	hash_bytes(expected, data, len);
 	hasher_begin(h);
 	for (; at < len; at += n, n = n * 3 + 1) {
 		n = n < len - at ? n : len - at;
 		hasher_add(h, data + at, n);
-		if (n % 2 == 0)
-			hasher_wait(h);
+		left = (unsigned)(n % 5);
+		if (n % 2 == 0) {
+			hasher_wait(h, left);
+			assert_true(hasher_pending(h) <= left);
+		}
 	}
 	hasher_final(h, got);
 	assert_memory_equal(got, expected, HASH_BYTES);
@@ -92,6 +96,39 @@ test_beside(void **state)
 	assert_int_equal(crew_start(&crew, contexts, 2), 0);
 	check_all(crew);
 	crew_stop(crew);
+}
+
+/* Many pieces wait; the last ones may, and those before them are hashed. */
+static void
+test_many(void **state)
+{
+	void *contexts[1] = {NULL};
+	uint8_t expected[HASH_BYTES], got[HASH_BYTES];
+	struct hasher *h = aligned_alloc(_Alignof(struct hasher), sizeof(*h));
+	struct crew *crew;
+	unsigned round, i, left;
+
+	(void)state;
+	assert_non_null(h);
+	assert_int_equal(crew_start(&crew, contexts, 1), 0);
+	hasher_init(h, crew);
+	hash_bytes(expected, data, BYTES);
+	for (round = 0; round < 50; round++) {
+		hasher_begin(h);
+		for (i = 0; i < BYTES >> 20; i++) {
+			hasher_add(h, data + ((size_t)i << 20), 1u << 20);
+			assert_true(hasher_pending(h) <= HASHER_PIECES);
+			left = (round + i) % (HASHER_PIECES + 1);
+			hasher_wait(h, left);
+			assert_true(hasher_pending(h) <= left);
+		}
+		hasher_final(h, got);
+		assert_memory_equal(got, expected, HASH_BYTES);
+		assert_int_equal(hasher_pending(h), 0);
+	}
+	hasher_release(h);
+	crew_stop(crew);
+	free(h);
 }
 
 /* Nobody is free: what was given is taken back, whatever stands before it. */
@@ -165,6 +202,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_alone),
 	    cmocka_unit_test(test_beside),
+	    cmocka_unit_test(test_many),
 	    cmocka_unit_test(test_busy),
 	};
 
