@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "base/pool.h"
 #include "net/deadlines.h"
+#include "net/peers.h"
 
 #include <errno.h>
 #include <microhttpd.h>
@@ -35,6 +36,7 @@ struct http_server {
 	struct MHD_Daemon *daemon;
 	struct http_server_options o;
 	struct deadlines *deadlines; /* one of each connection */
+	struct peers *peers;
 	uint16_t port;
 	struct pool_lock lock;
 	struct pool_cond room;
@@ -96,6 +98,28 @@ set_deadline(struct http_server *s, struct MHD_Connection *c, unsigned seconds)
 		deadlines_set(s->deadlines, info->socket_context, seconds);
 }
 
+static const struct sockaddr *
+peer_address(struct MHD_Connection *c)
+{
+	return MHD_get_connection_info(c, MHD_CONNECTION_INFO_CLIENT_ADDRESS)
+	    ->client_addr; /* the library has it as long as `c` */
+}
+
+/*
+ * Whoever keeps a connection between two requests keeps it from others.  With
+ * half of them in use each request has its own: many clients with a few
+ * each could otherwise hold all, and all wait for one more until the idle ones
+ * are dropped.
+ */
+static int
+is_crowded(struct http_server *s, struct MHD_Connection *c)
+{
+	unsigned all, n = peers_count(&all, s->peers, peer_address(c));
+
+	return n > s->o.connections_per_address_max / 2 ||
+	       all > s->o.connections_max / 2;
+}
+
 /* A connection has come or goes. */
 static void
 on_connection(void *cls, struct MHD_Connection *c, void **context,
@@ -108,8 +132,10 @@ on_connection(void *cls, struct MHD_Connection *c, void **context,
 		if (*context != NULL)
 			deadlines_remove(s->deadlines, *context);
 		*context = NULL;
+		peers_go(s->peers, peer_address(c));
 		return;
 	}
+	peers_come(s->peers, peer_address(c));
 	info = MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD);
 	*context =
 	    deadlines_add(s->deadlines, info->connect_fd, s->o.head_seconds);
@@ -263,6 +289,9 @@ send_response(struct http_server_request *rq, unsigned status, const char *type,
 	    type); /* fails for want of memory only: then it is absent */
 	(void)MHD_add_response_header(
 	    response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+	if (is_crowded(rq->s, rq->connection))
+		(void)MHD_add_response_header(
+		    response, MHD_HTTP_HEADER_CONNECTION, "close");
 	if (MHD_queue_response(rq->connection, status, response) == MHD_YES)
 		rq->answered = 1;
 	MHD_destroy_response(response);
@@ -647,6 +676,8 @@ http_server_start(struct http_server **out, const struct http_server_options *o)
 	pool_cond_init(&s->room);
 	r = deadlines_open(&s->deadlines);
 	if (r == 0)
+		r = peers_new(&s->peers, o->connections_max);
+	if (r == 0)
 		r = open_socket(&fd, o->listen, o->port);
 	if (r == 0)
 		r = socket_port(&s->port, fd);
@@ -692,6 +723,7 @@ http_server_stop(struct http_server *s)
 	if (s->daemon != NULL)
 		MHD_stop_daemon(s->daemon);
 	deadlines_close(s->deadlines);
+	peers_free(s->peers);
 	while (s->nspare > 0)
 		buf_release(&s->spare[--s->nspare]);
 	pool_cond_release(&s->room);

@@ -28,6 +28,8 @@ struct http_server_stream;
 struct http_server_options {
 	const char *listen; /* numeric address; NULL: all of this machine */
 	uint16_t port; /* 0: any free one */
+	/* With more than half of either in use, answers end their connection:
+	 * nobody keeps an idle one from others. */
 	unsigned connections_max;
 	unsigned connections_per_address_max;
 	unsigned stall_seconds; /* a silent peer is dropped after this */

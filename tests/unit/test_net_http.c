@@ -23,6 +23,7 @@
 
 #define BIG (1u << 20)
 #define PIECE 100000u
+#define CONNECTIONS 32u
 
 struct site {
 	struct http_server *s;
@@ -141,14 +142,14 @@ on_handle(void *arg, struct http_server_request *rq)
 }
 
 static void
-open_site(struct site *x, const char *listen)
+open_patient(struct site *x, const char *listen, unsigned seconds)
 {
 	struct http_server_options o = {
 	    .listen = listen,
-	    .connections_max = 32,
-	    .connections_per_address_max = 32,
-	    .stall_seconds = 2,
-	    .head_seconds = 1,
+	    .connections_max = CONNECTIONS,
+	    .connections_per_address_max = CONNECTIONS,
+	    .stall_seconds = 2 * seconds,
+	    .head_seconds = seconds,
 	    .big_bytes = BIG,
 	    .big_total = 5 * BIG,
 	    .streams_max = 2,
@@ -163,6 +164,12 @@ open_site(struct site *x, const char *listen)
 	    listen != NULL && strchr(listen, ':') != NULL ? "[::1]"
 							  : "127.0.0.1",
 	    http_server_port(x->s)); /* it fits */
+}
+
+static void
+open_site(struct site *x, const char *listen)
+{
+	open_patient(x, listen, 1);
 }
 
 struct taken {
@@ -401,6 +408,73 @@ connect_to(const struct site *x)
 	return fd;
 }
 
+/* One request on the connection: does the answer end it? */
+static int
+ends(int fd)
+{
+	static const char request[] = "GET /a HTTP/1.1\r\nHost: x\r\n\r\n";
+	char answer[4096];
+	size_t len = 0;
+	ssize_t n;
+
+	assert_int_equal(send(fd, request, sizeof(request) - 1, MSG_NOSIGNAL),
+	    sizeof(request) - 1);
+	do {
+		assert_true(len < sizeof(answer) - 1);
+		n = recv(fd, answer + len, sizeof(answer) - 1 - len, 0);
+		assert_true(n > 0);
+		len += (size_t)n;
+		answer[len] = '\0';
+	} while (strstr(answer, "GET /a 0 kept") == NULL);
+	if (strstr(answer, "Connection: close\r\n") == NULL)
+		return 0;
+	assert_int_equal(recv(fd, answer, sizeof(answer), 0), 0);
+	return 1;
+}
+
+/* When half of the connections are in use nobody keeps one more, so that all
+ * others are there for whoever comes. */
+static void
+test_crowd(void **state)
+{
+	int kept[CONNECTIONS / 2], fd;
+	struct site x;
+	size_t i, n = sizeof(kept) / sizeof(kept[0]);
+
+	(void)state;
+	open_patient(&x, "127.0.0.1", 60);
+	for (i = 0; i < n; i++) {
+		kept[i] = connect_to(&x);
+		assert_int_equal(ends(kept[i]), 0);
+	}
+	for (i = 0; i < 2 * CONNECTIONS; i++) {
+		fd = connect_to(&x);
+		assert_int_equal(ends(fd), 1);
+		close(fd);
+	}
+	/* One more that says nothing: once the server has seen it, one that was
+	 * kept makes room. */
+	fd = connect_to(&x);
+	for (i = 0; i < 1000 && !ends(kept[0]); i++)
+		sleep_ms(10);
+	assert_true(i < 1000);
+	close(fd);
+	/* Then there is a place again, once it has seen that. */
+	for (i = 0; i < 1000; i++) {
+		fd = connect_to(&x);
+		if (!ends(fd))
+			break;
+		close(fd);
+		sleep_ms(10);
+	}
+	assert_true(i < 1000);
+	assert_int_equal(ends(fd), 0);
+	close(fd);
+	for (i = 0; i < n; i++)
+		close(kept[i]);
+	http_server_stop(x.s);
+}
+
 /*
  * Send `begin`, then one byte of `c` every 200 ms, which is no silence.
  * Returns the milliseconds until the server has closed; 20 s at most.
@@ -560,6 +634,7 @@ main(void)
 	    cmocka_unit_test(test_streams),
 	    cmocka_unit_test(test_memory_is_bounded),
 	    cmocka_unit_test(test_many_streams),
+	    cmocka_unit_test(test_crowd),
 	    cmocka_unit_test(test_slow_heads),
 	    cmocka_unit_test(test_stop_while_busy),
 	    cmocka_unit_test(test_cancel),
