@@ -8,50 +8,87 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define NAME "unsynced"
+/* Written first, so that a text is there as a whole; no temporary name that
+ * is drawn, for that takes memory. */
+#define NEW_NAME "unsynced.new"
 /* Far above what all sessions of a server have under way. */
 #define TEXT_BYTES_MAX (1u << 20)
+/* Room for the names of a failure, taken beforehand: some hundreds. */
+#define ROOM_BYTES (64u << 10)
 /* What buffers and offsets of reads past the page cache are multiples of. */
 #define ALIGN_BYTES 4096u
 
+/*
+ * A sync often fails when all goes wrong, so unsure_fail() needs neither memory
+ * nor a descriptor that it does not hold already.
+ */
 struct unsure {
-	char *root, *path;
+	char *root, *path, *new_path;
 	atomic_int failed;
+	struct buf old; /* the file as it was, each line ended by NUL */
 	struct pool_lock lock; /* of what follows */
 	struct unsure_put *first; /* under way */
-	struct buf old; /* the file as it was, each line ended by NUL */
+	struct buf text; /* the file as it is to be, with room for more */
+	int unwritten; /* that is not what it is */
+	int spare; /* a descriptor, for the file; -1: none */
 };
+
+static int
+take_spare(void)
+{
+	return open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+/* What the file says, and room for what it may have to say. */
+static int
+load(struct unsure *u)
+{
+	size_t i;
+	int r = fs_read_file(&u->old, AT_FDCWD, u->path, TEXT_BYTES_MAX);
+
+	if (r < 0)
+		return r;
+	if (u->old.len > 0)
+		r = buf_append(&u->old, "\n", 1); /* a line cut off ends here */
+	if (r >= 0)
+		r = buf_reserve(&u->text, u->old.len + ROOM_BYTES);
+	if (r >= 0)
+		r = buf_append(&u->text, u->old.data, u->old.len);
+	for (i = 0; i < u->old.len; i++)
+		if (u->old.data[i] == '\n')
+			u->old.data[i] = '\0';
+	return r;
+}
 
 int
 unsure_open(struct unsure **out, const char *root)
 {
 	struct unsure *u = calloc(1, sizeof(*u));
-	size_t i;
 	int r;
 
 	if (u == NULL)
 		return err_nomem(sizeof(*u));
 	pool_lock_init(&u->lock);
 	atomic_init(&u->failed, 0);
+	u->spare = -1;
 	u->root = fs_printf("%s", root);
 	u->path = fs_join(root, NAME);
-	r = u->root == NULL || u->path == NULL ? ERR_NOMEM : 0;
-	if (r == 0)
-		r = fs_read_file(&u->old, AT_FDCWD, u->path, TEXT_BYTES_MAX);
-	if (r == 0 && u->old.len > 0)
-		r = buf_append(&u->old, "", 1); /* a line cut off ends here */
+	u->new_path = fs_join(root, NEW_NAME);
+	r = u->root == NULL || u->path == NULL || u->new_path == NULL
+		? ERR_NOMEM
+		: load(u);
 	if (r < 0) {
 		unsure_close(u);
 		return r;
 	}
-	for (i = 0; i < u->old.len; i++)
-		if (u->old.data[i] == '\n')
-			u->old.data[i] = '\0';
+	u->spare = take_spare();
 	*out = u;
 	return 0;
 }
@@ -61,8 +98,12 @@ unsure_close(struct unsure *u)
 {
 	if (u == NULL)
 		return;
+	if (u->spare >= 0)
+		(void)close(u->spare); /* of no content */
 	buf_release(&u->old);
+	buf_release(&u->text);
 	pool_lock_release(&u->lock);
+	free(u->new_path);
 	free(u->path);
 	free(u->root);
 	free(u);
@@ -100,44 +141,77 @@ unsure_check(const struct unsure *u)
 	    u->root);
 }
 
+/* Is there such a line in the text?  With the lock. */
 static int
-add_line(struct buf *text, const char *name)
+has_line(const struct unsure *u, const char *name, size_t len)
 {
-	int r = buf_append(text, name, strlen(name));
+	const char *at = (const char *)u->text.data, *end = at + u->text.len;
+	const char *newline;
 
-	return r < 0 ? r : buf_append(text, "\n", 1);
+	for (; at < end; at = newline + 1) {
+		newline = memchr(at, '\n', (size_t)(end - at));
+		if ((size_t)(newline - at) == len && memcmp(at, name, len) == 0)
+			return 1;
+	}
+	return 0;
 }
 
-static int
-add_old(void *arg, const char *name)
+/* Add a line to the text, unless it is there.  With the lock. */
+static void
+add_line(struct unsure *u, const char *name)
 {
-	return add_line(arg, name);
+	size_t len = strlen(name);
+
+	if (has_line(u, name, len) ||
+	    u->text.len + len + 1 > TEXT_BYTES_MAX - 1)
+		return;
+	/* More than the room takes memory; without it there is no more. */
+	if (u->text.cap - u->text.len < len + 1 &&
+	    buf_reserve(&u->text, len + 1) != 0)
+		return;
+	memcpy(u->text.data + u->text.len, name, len);
+	u->text.data[u->text.len + len] = '\n';
+	u->text.len += len + 1;
+	u->unwritten = 1;
+}
+
+/* Make the text the file.  With the lock. */
+static void
+write_text(struct unsure *u)
+{
+	int fd, r;
+
+	if (u->spare >= 0)
+		(void)close(u->spare); /* of no content */
+	fd = open(u->new_path,
+	    O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	/* A disk that does not even take this is read-only all the same. */
+	if (fd >= 0) {
+		r = fs_write_all(fd, u->text.data, u->text.len);
+		if (close(fd) == 0 && r == 0 &&
+		    rename(u->new_path, u->path) == 0)
+			u->unwritten = 0;
+	}
+	u->spare = take_spare();
 }
 
 void
 unsure_fail(struct unsure *u, const char *name)
 {
 	const struct unsure_put *p;
-	struct buf text = BUF_INIT;
-	int r;
 
 	/* Before it looks at the list: a put that it does not see there sees
 	 * the flag, or had ended before. */
 	atomic_store(&u->failed, 1);
 	pool_lock_enter(&u->lock);
 	/* An earlier failure's names stay until they were read. */
-	(void)fs_read_file(&text, AT_FDCWD, u->path, TEXT_BYTES_MAX / 2);
-	r = text.len == 0 ? unsure_each(u, add_old, &text) : 0;
-	if (r == 0 && name != NULL)
-		r = add_line(&text, name);
-	for (p = u->first; p != NULL && r == 0; p = p->next)
-		r = add_line(&text, p->name);
-	/* A disk that does not even take this is read-only all the same. */
-	if (r == 0 && text.len <= TEXT_BYTES_MAX)
-		(void)fs_write_file(
-		    AT_FDCWD, u->path, text.data, text.len, 0600, FS_NOSYNC);
+	if (name != NULL)
+		add_line(u, name);
+	for (p = u->first; p != NULL; p = p->next)
+		add_line(u, p->name);
+	if (u->unwritten)
+		write_text(u);
 	pool_lock_leave(&u->lock);
-	buf_release(&text);
 }
 
 int
@@ -183,6 +257,9 @@ unsure_clear(struct unsure *u)
 	if (unlink(u->path) != 0 && errno != ENOENT)
 		return err_errno(ERR_IO, "%s", u->path);
 	buf_reset(&u->old);
+	pool_lock_enter(&u->lock);
+	buf_reset(&u->text);
+	pool_lock_leave(&u->lock);
 	return 0;
 }
 

@@ -23,7 +23,8 @@ struct unsure_put {
 	struct unsure_put *next;
 };
 
-/* For the vault in `root`; reads the file.  Returns 0; ERR_IO; ERR_NOMEM. */
+/* For the vault in `root`; reads the file.  Returns 0; ERR_IO; ERR_DAMAGED;
+ * ERR_NOMEM. */
 int unsure_open(struct unsure **out, const char *root);
 void unsure_close(struct unsure *u); /* NULL is fine */
 
@@ -37,7 +38,8 @@ void unsure_leave(struct unsure *u, struct unsure_put *p);
 
 /*
  * A sync failed: all puts under way become unsure, and `name` (may be NULL),
- * which is an object or a folder.
+ * which is an object or a folder.  Some hundreds of them are noted even where
+ * there is no memory and no descriptor left.
  */
 void unsure_fail(struct unsure *u, const char *name);
 /* Returns 0; ERR_READONLY after unsure_fail(). */

@@ -5,6 +5,7 @@
 
 #include "backend/dir.h"
 #include "backend/mem.h"
+#include "backend/unsure.h"
 #include "base/err.h"
 #include "base/fs.h"
 #include "fault/failing.h"
@@ -410,6 +411,37 @@ test_unsure(void **state)
 	each_place(0, read_unsure, 1);
 }
 
+/* All that is under way is noted, although there is no memory. */
+static void
+test_unsure_without_memory(void **state)
+{
+	struct unsure_put one = {.name = "packs/aa/one"};
+	struct unsure_put two = {.name = "snapshots/m/2"};
+	struct unsure *u;
+	char *dir;
+
+	(void)state;
+	failing_start_forever(FAILING_MEMORY);
+	while (failing_more()) {
+		dir = fixture_folder();
+		assert_int_equal(unsure_open(&u, dir), 0);
+		unsure_enter(u, &one);
+		unsure_enter(u, &two);
+		failing_arm();
+		unsure_fail(u, "state");
+		failing_disarm();
+		unsure_leave(u, &one);
+		unsure_leave(u, &two);
+		unsure_close(u);
+		assert_int_equal(unsure_open(&u, dir), 0);
+		if (!unsure_is(u, one.name) || !unsure_is(u, two.name) ||
+		    !unsure_is(u, "state/x"))
+			failing_fail("a name was lost");
+		unsure_close(u);
+		fixture_remove(dir);
+	}
+}
+
 int
 main(void)
 {
@@ -419,6 +451,7 @@ main(void)
 	    cmocka_unit_test(test_look),
 	    cmocka_unit_test(test_remove),
 	    cmocka_unit_test(test_unsure),
+	    cmocka_unit_test(test_unsure_without_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

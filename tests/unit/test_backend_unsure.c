@@ -10,8 +10,10 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -82,6 +84,50 @@ test_names(void **state)
 	fixture_remove(folder);
 }
 
+/* The same, where no descriptor is left; and more names than there is room. */
+static void
+test_no_descriptor(void **state)
+{
+	static struct unsure_put puts[1500];
+	static char names[1500][80];
+	char *folder = fixture_folder();
+	struct rlimit before, few;
+	struct unsure *u;
+	int fds[64];
+	unsigned i, n = 0;
+
+	(void)state;
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	few = before;
+	few.rlim_cur = 64;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	assert_int_equal(unsure_open(&u, folder), 0);
+	for (i = 0; i < 1500; i++) {
+		(void)snprintf(
+		    names[i], sizeof(names[i]), "packs/ab/%050u.pack", i);
+		puts[i].name = names[i];
+		unsure_enter(u, &puts[i]);
+	}
+	while (n < 64 && (fds[n] = open("/dev/null", O_RDONLY)) >= 0)
+		n++;
+	assert_in_range(n, 1, 63);
+	unsure_fail(u, NULL);
+	while (n > 0)
+		assert_int_equal(close(fds[--n]), 0);
+	/* A second one has its descriptor again, and says nothing twice. */
+	unsure_fail(u, "state");
+	for (i = 0; i < 1500; i++)
+		unsure_leave(u, &puts[i]);
+	unsure_close(u);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_int_equal(unsure_open(&u, folder), 0);
+	for (i = 0; i < 1500; i++)
+		assert_true(unsure_is(u, names[i]));
+	assert_true(unsure_is(u, "state/x"));
+	unsure_close(u);
+	fixture_remove(folder);
+}
+
 static void
 test_read(void **state)
 {
@@ -124,6 +170,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_names),
+	    cmocka_unit_test(test_no_descriptor),
 	    cmocka_unit_test(test_read),
 	};
 
