@@ -225,7 +225,7 @@ VALGRIND_NOT := chunk_chunker chunk_prf cli_damage client_wire engine_backup \
 	hash_equal hash_hash object_extent object_tree seal_frame \
 	server_server store_crash store_members store_model store_sweep \
 	store_sweep_crash
-VALGRIND_NOT += backend_failing base_failing cli_failing cli_members \
+VALGRIND_NOT += backend_failing base_failing cli_cache cli_failing cli_members \
 	net_failing object_failing seal_failing store_failing
 VALGRIND_CLI := 01
 check-valgrind: all tests ## unit tests and a scenario under memcheck

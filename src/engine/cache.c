@@ -6,7 +6,10 @@
 #include "base/fs.h"
 #include "base/kv.h"
 #include "base/limits.h"
+#include "engine/cache_last.h"
+#include "store/indexsum.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,6 +18,7 @@ enum { TABLE_META, TABLE_DIR, TABLE_LEAF, TABLE_BUNDLE, TABLES };
 static const char *const table_names[TABLES] = {
     "meta", "dir", "leaf", "bundle"};
 
+/* In the tables: what the cache belongs to. */
 #define HEAD_KEY "head"
 #define DIR_KEY_BYTES 16
 #define LEAF_KEY_MAX (DIR_KEY_BYTES + LIMIT_NAME_BYTES)
@@ -30,7 +34,10 @@ static const char *const table_names[TABLES] = {
 #define SWEEP_BATCH 4096u
 
 struct cache {
+	char *path;
 	struct kv *kv;
+	int summed; /* nothing was written since it was compared */
+	atomic_int broken; /* LMDB came upon what cannot be */
 	struct kv_txn *view; /* as it was when the run began */
 	struct kv_txn *seen; /* the same, for who writes */
 	struct kv_cursor *seen_leaves;
@@ -103,13 +110,34 @@ write_head(struct cache *c, struct kv_txn *txn)
 	    c->value.data, c->value.len);
 }
 
+/* kv_begin() to write, which makes the sum untrue. */
+static int
+begin_write(struct kv_txn **out, struct cache *c)
+{
+	int rc = c->summed ? indexsum_forget(c->path) : 0;
+
+	if (rc != 0)
+		return rc;
+	c->summed = 0;
+	return kv_begin(out, c->kv, 1);
+}
+
+/* The code of a call of base/kv.h: a spoilt page is met only once. */
+static int
+met(struct cache *c, int rc)
+{
+	if (rc == ERR_DAMAGED)
+		atomic_store(&c->broken, 1);
+	return rc;
+}
+
 /* Begin anew for this run's binding, with no snapshot. */
 static int
 empty(struct cache *c)
 {
 	struct cache_head wanted = c->head;
 	struct kv_txn *txn;
-	int rc = kv_begin(&txn, c->kv, 1);
+	int rc = begin_write(&txn, c);
 
 	if (rc != 0)
 		return rc;
@@ -133,7 +161,7 @@ static int
 bind(struct cache *c)
 {
 	static const uint8_t none[32];
-	struct cache_head was;
+	struct cache_head was, last;
 	int rc = kv_begin(&c->view, c->kv, 0);
 
 	if (rc != 0)
@@ -142,12 +170,15 @@ bind(struct cache *c)
 	if (rc < 0)
 		return rc;
 	if (rc == 0 && same_binding(&was, &c->head)) {
+		if (cache_last_read(&last, c->path, c->check_key) != 0 ||
+		    !same_binding(&last, &c->head))
+			return 0;
 		c->current =
-		    memcmp(was.snapshot, none, 32) != 0 &&
-		    memcmp(was.snapshot, c->head.snapshot, 32) == 0 &&
-		    memcmp(was.generation, c->head.generation, 32) == 0;
-		memcpy(c->root, was.root, sizeof(c->root));
-		c->sweeping = was.crowded;
+		    memcmp(last.snapshot, none, 32) != 0 &&
+		    memcmp(last.snapshot, c->head.snapshot, 32) == 0 &&
+		    memcmp(last.generation, c->head.generation, 32) == 0;
+		memcpy(c->root, last.root, sizeof(c->root));
+		c->sweeping = last.crowded;
 		return 0;
 	}
 	kv_abort(c->view);
@@ -159,11 +190,14 @@ bind(struct cache *c)
 }
 
 static int
-open_environment(struct cache *c, const char *path)
+open_environment(struct cache *c)
 {
-	int rc = kv_open(&c->kv, path, table_names, NULL, TABLES,
-	    KV_NOSYNC | (c->looking ? 0 : KV_CREATE));
+	int rc = c->looking ? indexsum_look(c->path) : indexsum_check(c->path);
 
+	c->summed = rc == 0;
+	if (rc >= 0)
+		rc = kv_open(&c->kv, c->path, table_names, NULL, TABLES,
+		    KV_NOSYNC | (c->looking ? 0 : KV_CREATE));
 	if (rc == 0)
 		rc = bind(c);
 	return rc;
@@ -171,12 +205,19 @@ open_environment(struct cache *c, const char *path)
 
 /* NULL for want of memory. */
 static struct cache *
-new_cache(const uint8_t check_key[HASH_BYTES], const struct cache_head *head)
+new_cache(const char *path, const uint8_t check_key[HASH_BYTES],
+    const struct cache_head *head)
 {
 	struct cache *c = calloc(1, sizeof(*c));
 
 	if (c == NULL) {
 		(void)err_nomem(sizeof(*c)); /* the caller sees NULL */
+		return NULL;
+	}
+	atomic_init(&c->broken, 0);
+	c->path = fs_printf("%s", path);
+	if (c->path == NULL) {
+		free(c);
 		return NULL;
 	}
 	memcpy(c->check_key, check_key, HASH_BYTES);
@@ -188,12 +229,12 @@ int
 cache_open(struct cache **out, const char *path,
     const uint8_t check_key[HASH_BYTES], const struct cache_head *head)
 {
-	struct cache *c = new_cache(check_key, head);
+	struct cache *c = new_cache(path, check_key, head);
 	int rc;
 
 	if (c == NULL)
 		return ERR_NOMEM;
-	rc = open_environment(c, path);
+	rc = open_environment(c);
 	if (rc == ERR_DAMAGED) {
 		/* A cache may be lost at any time: begin anew. */
 		kv_abort(c->view);
@@ -203,7 +244,7 @@ cache_open(struct cache **out, const char *path,
 		c->kv = NULL;
 		rc = fs_remove_tree(path);
 		if (rc == 0)
-			rc = open_environment(c, path);
+			rc = open_environment(c);
 	}
 	if (rc != 0) {
 		cache_close(c);
@@ -217,13 +258,13 @@ int
 cache_look(struct cache **out, const char *path,
     const uint8_t check_key[HASH_BYTES], const struct cache_head *head)
 {
-	struct cache *c = new_cache(check_key, head);
+	struct cache *c = new_cache(path, check_key, head);
 	int rc;
 
 	if (c == NULL)
 		return ERR_NOMEM;
 	c->looking = 1;
-	rc = open_environment(c, path);
+	rc = open_environment(c);
 	if (rc != 0) {
 		cache_close(c);
 		/* Absent, or to be begun anew by the next backup. */
@@ -233,19 +274,39 @@ cache_look(struct cache **out, const char *path,
 	return 0;
 }
 
+/* Say what the tables are from now on. */
+static void
+close_tables(struct cache *c, int used)
+{
+	int failed = kv_failed(c->kv);
+
+	kv_close(c->kv);
+	if (!used || c->looking)
+		return;
+	if (atomic_load(&c->broken))
+		indexsum_spoil(c->path);
+	else if (!c->summed && !failed)
+		/* Without a sum it is one that was not closed. */
+		(void)indexsum_note(c->path);
+}
+
 void
 cache_close(struct cache *c)
 {
+	int used;
+
 	if (c == NULL)
 		return;
+	used = c->view != NULL;
 	kv_cursor_close(c->seen_leaves);
 	kv_abort(c->seen);
 	kv_abort(c->write);
 	kv_abort(c->view);
 	if (c->kv != NULL)
-		kv_close(c->kv);
+		close_tables(c, used);
 	buf_release(&c->value);
 	buf_release(&c->visited);
+	free(c->path);
 	hash_wipe(c->check_key, sizeof(c->check_key));
 	free(c);
 }
@@ -262,7 +323,7 @@ cache_dir(struct cache_dir *out, struct cache *c, uint64_t fs, uint64_t ino)
 	uint8_t key[DIR_KEY_BYTES];
 	struct kv_slice v;
 	size_t len = make_key(key, fs, ino, NULL, 0);
-	int rc = kv_get(&v, c->view, TABLE_DIR, key, len);
+	int rc = met(c, kv_get(&v, c->view, TABLE_DIR, key, len));
 
 	if (rc != 0)
 		return rc;
@@ -282,7 +343,7 @@ cache_leaf(struct cache_leaf *out, struct cache *c, uint64_t fs, uint64_t ino,
 	int rc = kv_cursor_open(&cursor, c->view, TABLE_LEAF);
 
 	if (rc == 0)
-		rc = kv_cursor_seek(&k, &v, cursor, key, len);
+		rc = met(c, kv_cursor_seek(&k, &v, cursor, key, len));
 	if (rc == 0 &&
 	    (k.len < DIR_KEY_BYTES || memcmp(k.data, key, DIR_KEY_BYTES) != 0))
 		rc = 1; /* the next directory's */
@@ -299,7 +360,7 @@ begin_batch(struct cache *c)
 	if (c->write != NULL)
 		return 0;
 	c->begun_ns = clock_mono_ns();
-	return kv_begin(&c->write, c->kv, 1);
+	return begin_write(&c->write, c);
 }
 
 static int
@@ -309,7 +370,7 @@ commit_batch(struct cache *c)
 
 	c->write = NULL;
 	c->written = 0;
-	return txn == NULL ? 0 : kv_commit(txn);
+	return txn == NULL ? 0 : met(c, kv_commit(txn));
 }
 
 /* So many bytes were written: commit when it is time. */
@@ -333,7 +394,7 @@ mark_changed(struct cache *c, struct cache_edit *e)
 
 	if (rc != 0 || e->changed)
 		return rc;
-	rc = kv_del(c->write, TABLE_DIR, key, len);
+	rc = met(c, kv_del(c->write, TABLE_DIR, key, len));
 	if (rc < 0)
 		return rc;
 	e->changed = 1;
@@ -393,7 +454,7 @@ remove_between(
 		rc = kv_cursor_del(cursor);
 	}
 	kv_cursor_close(cursor);
-	return rc < 0 ? rc : 0;
+	return rc < 0 ? met(c, rc) : 0;
 }
 
 static void
@@ -439,8 +500,8 @@ cache_edit_leaf(struct cache *c, struct cache_edit *e,
 	len = make_key(key, e->fs, e->ino, last_name, last_name_len);
 	rc = cache_record_leaf_encode(&c->value, leaf, c->check_key, key, len);
 	if (rc == 0)
-		rc = kv_put(c->write, TABLE_LEAF, key, len, c->value.data,
-		    c->value.len);
+		rc = met(c, kv_put(c->write, TABLE_LEAF, key, len,
+				c->value.data, c->value.len));
 	if (rc != 0)
 		return rc;
 	step(e, last_name, last_name_len);
@@ -500,7 +561,7 @@ cache_edit_end(
 	if (rc != 0)
 		return rc;
 	if (!e->changed) {
-		rc = kv_get(&v, c->write, TABLE_DIR, key, len);
+		rc = met(c, kv_get(&v, c->write, TABLE_DIR, key, len));
 		if (rc == 0 &&
 		    cache_record_dir_decode(
 			&was, c->check_key, key, len, v.data, v.len) == 0 &&
@@ -511,8 +572,8 @@ cache_edit_end(
 	}
 	rc = cache_record_dir_encode(&c->value, dir, c->check_key, key, len);
 	if (rc == 0)
-		rc = kv_put(
-		    c->write, TABLE_DIR, key, len, c->value.data, c->value.len);
+		rc = met(c, kv_put(c->write, TABLE_DIR, key, len, c->value.data,
+				c->value.len));
 	return rc == 0 ? end_write(c, c->value.len) : rc;
 }
 
@@ -545,7 +606,7 @@ cache_bundles(struct cache *c, cache_bundle_fn *found, void *arg)
 			rc = kv_cursor_next(&k, &v, cursor);
 	}
 	kv_cursor_close(cursor);
-	return rc < 0 ? rc : 0;
+	return rc < 0 ? met(c, rc) : 0;
 }
 
 int
@@ -632,6 +693,7 @@ sweep(struct cache *c, unsigned table)
 static int
 count_records(struct cache *c)
 {
+	struct kv_txn *txn;
 	uint64_t n;
 	int rc;
 
@@ -643,9 +705,13 @@ count_records(struct cache *c)
 		if (rc != 0)
 			return rc;
 	}
-	rc = begin_batch(c);
+	rc = commit_batch(c);
 	if (rc == 0)
-		rc = kv_count(&n, c->write, TABLE_DIR);
+		rc = kv_begin(&txn, c->kv, 0);
+	if (rc != 0)
+		return rc;
+	rc = kv_count(&n, txn, TABLE_DIR);
+	kv_abort(txn);
 	if (rc == 0)
 		c->head.crowded = n > 2 * c->visits + CROWD_LEAST;
 	return rc;
@@ -655,12 +721,10 @@ int
 cache_finish(struct cache *c, const uint8_t snapshot[HASH_BYTES],
     const uint8_t root[HASH_BYTES], const uint8_t generation[32])
 {
-	int rc = count_records(c);
+	int rc = met(c, count_records(c));
 
 	memcpy(c->head.snapshot, snapshot, HASH_BYTES);
 	memcpy(c->head.root, root, HASH_BYTES);
 	memcpy(c->head.generation, generation, sizeof(c->head.generation));
-	if (rc == 0)
-		rc = write_head(c, c->write);
-	return rc == 0 ? commit_batch(c) : rc;
+	return rc == 0 ? cache_last_write(c->path, c->check_key, &c->head) : rc;
 }

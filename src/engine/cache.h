@@ -25,8 +25,10 @@
  * Records of directories that are gone stay until they are most of all; then
  * the next run notes which ones it visits and removes the others at its end.
  *
- * The environment is disposable: one that is broken is begun anew.  Writes
- * are committed in batches of bounded size, so memory does not grow.
+ * The environment is disposable: one that is broken is begun anew, as one that
+ * is not what it was when it was closed (store/indexsum.h) before LMDB uses it.
+ * Writes are committed in batches of bounded size, so memory does not grow; a
+ * run that finds all as it was writes none.
  *
  * Thread use: cache_dir() and cache_leaf() belong to one thread at a time;
  * the writing functions to one other (or the same), from the first to

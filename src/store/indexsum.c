@@ -16,6 +16,7 @@
 
 #define HEAD_BYTES (8 + HASH_BYTES)
 #define SUM_BYTES (HEAD_BYTES + HASH_BYTES)
+#define UNCLOSED "unclosed"
 #define PIECE_BYTES ((size_t)1 << 20)
 
 static int
@@ -103,7 +104,8 @@ measure(uint8_t head[HEAD_BYTES], const char *dir)
 		ret = 1;
 	else if (fd < 0 || hash_file(head, fd, piece) != 0)
 		/* What cannot be read is as bad as what is wrong. */
-		ret = errno == EIO || errno == EISDIR || errno == ELOOP
+		ret = errno == EIO || errno == EISDIR || errno == ELOOP ||
+			      errno == ENOTDIR
 			  ? err_errno(ERR_DAMAGED, "%s: cannot read", path)
 			  : err_errno(ERR_IO, "%s: cannot read", path);
 out:
@@ -132,7 +134,7 @@ read_sum(uint8_t head[HEAD_BYTES], const char *dir)
 			memcpy(head, b.data, HEAD_BYTES);
 		else
 			ret = ERR_DAMAGED;
-	} else if (ret == 0 || ret == ERR_LIMIT || ret == ERR_IO) {
+	} else if (ret == 0 || ret == ERR_IO) {
 		ret = ERR_DAMAGED;
 	}
 	if (ret == ERR_DAMAGED)
@@ -146,19 +148,16 @@ read_sum(uint8_t head[HEAD_BYTES], const char *dir)
 static int
 check_unclosed(const char *dir)
 {
-	char *path = fs_join(dir, "unclosed");
+	char *path = fs_join(dir, UNCLOSED);
 	int there;
 
 	if (path == NULL)
 		return ERR_NOMEM;
 	there = access(path, F_OK) == 0;
 	free(path);
-	if (there)
-		return err_set(
-		    ERR_DAMAGED, "%s: not closed, twice in a row", dir);
-	/* Where it cannot be written the next one tries again. */
-	(void)write_file(dir, "unclosed", "", 0);
-	return 1;
+	return !there ? 1
+		      : err_set(
+			    ERR_DAMAGED, "%s: not closed, twice in a row", dir);
 }
 
 /* LMDB's other file holds nothing, but must be one. */
@@ -178,21 +177,44 @@ check_lock(const char *dir)
 	return bad ? ERR_DAMAGED : 0;
 }
 
-int
-indexsum_check(const char *dir)
+/* As indexsum_look(); `*unclosed` when it was not closed. */
+static int
+compare(int *unclosed, const char *dir)
 {
 	uint8_t want[HEAD_BYTES], is[HEAD_BYTES];
 	int ret = check_lock(dir);
 
+	*unclosed = 0;
 	if (ret == 0)
 		ret = measure(is, dir);
 	if (ret != 0)
 		return ret;
 	ret = read_sum(want, dir);
-	if (ret == 1)
+	if (ret == 1) {
+		*unclosed = 1;
 		return check_unclosed(dir);
+	}
 	if (ret == 0 && memcmp(want, is, HEAD_BYTES) != 0)
 		ret = err_set(ERR_DAMAGED, "%s: is not what was closed", dir);
+	return ret;
+}
+
+int
+indexsum_look(const char *dir)
+{
+	int unclosed;
+
+	return compare(&unclosed, dir);
+}
+
+int
+indexsum_check(const char *dir)
+{
+	int unclosed, ret = compare(&unclosed, dir);
+
+	/* Where it cannot be written the next one tries again. */
+	if (ret == 1 && unclosed)
+		(void)write_file(dir, UNCLOSED, "", 0);
 	return ret;
 }
 
@@ -212,5 +234,13 @@ indexsum_note(const char *dir)
 		return ret < 0 ? ret : 0;
 	hash_bytes(sum + HEAD_BYTES, sum, HEAD_BYTES);
 	ret = write_file(dir, "sum", sum, sizeof(sum));
-	return ret == 0 ? remove_file(dir, "unclosed") : ret;
+	return ret == 0 ? remove_file(dir, UNCLOSED) : ret;
+}
+
+void
+indexsum_spoil(const char *dir)
+{
+	/* What cannot be written either is met again, and spoilt again. */
+	(void)remove_file(dir, "sum");
+	(void)write_file(dir, UNCLOSED, "", 0);
 }

@@ -7,7 +7,8 @@
  * data and trusts it: a page that the disk spoilt ends the process, or lets it
  * answer wrongly, and wrong answers let a client skip an upload and a sweep
  * delete what is needed.  So nothing of an index that was closed is used
- * before it was compared.
+ * before it was compared.  A client's stat cache has such a sum, too: its
+ * records are checked one by one, but a spoilt page would end each backup.
  *
  *   no sum --(closed)--> sum --(first write)--> no sum
  *
@@ -27,11 +28,16 @@
  * ERR_IO; ERR_NOMEM.
  */
 int indexsum_check(const char *dir);
+/* The same for who only looks: nothing is written. */
+int indexsum_look(const char *dir);
 
 /* Before the first write. */
 int indexsum_forget(const char *dir);
 
 /* After it was closed.  An error leaves it as one that was not. */
 int indexsum_note(const char *dir);
+
+/* It was used, and is damaged: the next indexsum_check() says so. */
+void indexsum_spoil(const char *dir);
 
 #endif

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # Goal: every byte of three small stores flipped, and files of them damaged as
-# a whole, in full numbers.  SEED= changes the draw, COUNT= the number of
-# damaged files; FLIPS= draws so many bytes instead of all, and PARTS=, PART=
+# a whole, in full numbers; and a client's stat cache.  SEED= changes the
+# draw, COUNT= the number of damaged files; FLIPS= draws so many bytes instead of all, and PARTS=, PART=
 # take each PARTSth from PART on.  TMPDIR in memory spares the disk.
 
 load ../lib/scenario
@@ -11,7 +11,8 @@ setup()
 	scenario_begin
 	programs=$BATS_TEST_DIRNAME/../../${BUILD:-build}/tests/unit
 	make -s -C "$BATS_TEST_DIRNAME/../.." \
-	    "${BUILD:-build}/tests/unit/test_cli_damage"
+	    "${BUILD:-build}/tests/unit/test_cli_damage" \
+	    "${BUILD:-build}/tests/unit/test_cli_cache"
 }
 
 teardown()
@@ -31,4 +32,12 @@ teardown()
 	OUTCOMES=1 "$programs/test_cli_damage" >log 2>err ||
 	    { tail -50 log; tail -50 err; false; }
 	grep -E '^# ([0-9]|[a-z]+: (verify|restore))' log >&3
+}
+
+@test "a stat cache whose bytes, pages and files are spoilt" {
+	export SEED=${SEED:-$RANDOM} COUNT=${COUNT:-1500}
+	echo "# SEED=$SEED" >&3
+	"$programs/test_cli_cache" >log 2>err ||
+	    { tail -50 log; tail -50 err; false; }
+	grep '^# ' log >&3
 }

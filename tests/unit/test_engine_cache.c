@@ -260,6 +260,93 @@ broken_environment_begins_anew(void **state)
 	cache_close(c);
 }
 
+/* Another value for the byte at `at` of a file of the cache. */
+static void
+flip_file(const struct fixture *f, const char *name, size_t at)
+{
+	char *path = fs_join(f->dir, name);
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+	uint8_t byte;
+
+	assert_true(fd >= 0);
+	assert_int_equal(fs_pread_all(fd, &byte, 1, at), 0);
+	byte ^= 0x10;
+	assert_int_equal(fs_pwrite_all(fd, &byte, 1, at), 0);
+	close(fd);
+	free(path);
+}
+
+static void
+remove_file(const struct fixture *f, const char *name)
+{
+	char *path = fs_join(f->dir, name);
+
+	assert_int_equal(unlink(path), 0);
+	free(path);
+}
+
+/* Without a word on the last snapshot nothing is current, and nothing lost. */
+static void
+last_is_checked(void **state)
+{
+	struct fixture *f = *state;
+	struct cache_dir d;
+	struct cache *c;
+	size_t i;
+
+	fill(f, 5, abc);
+	for (i = 0; i <= CACHE_HEAD_BYTES + CACHE_CHECK_BYTES; i += 11) {
+		if (i < CACHE_HEAD_BYTES + CACHE_CHECK_BYTES)
+			flip_file(f, "last", i);
+		else
+			remove_file(f, "last");
+		c = open_cache(f);
+		assert_null(cache_root(c));
+		assert_int_equal(cache_dir(&d, c, 1, 5), 0);
+		cache_close(c);
+		fill(f, 5, abc);
+		c = open_cache(f);
+		assert_non_null(cache_root(c));
+		cache_close(c);
+	}
+}
+
+/* A page that is not what was closed is never used; tables that were not
+ * closed are, but once. */
+static void
+pages_are_summed(void **state)
+{
+	struct fixture *f = *state;
+	struct cache_dir d;
+	struct cache *c;
+	char *path;
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		fill(f, 5, abc);
+		flip_file(f, "data.mdb", i == 0 ? 40 : 3 * 4096 + 20);
+		assert_int_equal(
+		    cache_look(&c, f->dir, check_key, &f->head), 1);
+		c = open_cache(f);
+		assert_int_equal(cache_dir(&d, c, 1, 5), 1);
+		cache_close(c);
+	}
+	fill(f, 5, abc);
+	remove_file(f, "sum");
+	c = open_cache(f);
+	assert_int_equal(cache_dir(&d, c, 1, 5), 0);
+	path = fs_join(f->dir, "unclosed");
+	assert_int_equal(access(path, F_OK), 0);
+	cache_close(c);
+	assert_int_equal(access(path, F_OK), -1);
+	remove_file(f, "sum");
+	assert_int_equal(fs_write_file(AT_FDCWD, path, "", 0, 0600, 0), 0);
+	free(path);
+	c = open_cache(f);
+	assert_int_equal(cache_dir(&d, c, 1, 5), 1);
+	cache_close(c);
+}
+
 /* Every flipped bit of every kind of record is noticed. */
 static void
 flips(void **state)
@@ -415,6 +502,8 @@ main(void)
 		other_binding_empties, setup, teardown),
 	    cmocka_unit_test_setup_teardown(
 		broken_environment_begins_anew, setup, teardown),
+	    cmocka_unit_test_setup_teardown(last_is_checked, setup, teardown),
+	    cmocka_unit_test_setup_teardown(pages_are_summed, setup, teardown),
 	    cmocka_unit_test_setup_teardown(crowd, setup, teardown),
 	    cmocka_unit_test_setup_teardown(look_only, setup, teardown),
 	    cmocka_unit_test(flips),
