@@ -25,6 +25,7 @@ struct keep {
 	struct account *account;
 	struct storemount mounts;
 	struct policy_terms terms;
+	int terms_lost; /* the store's policy is damaged */
 };
 
 static const char *
@@ -90,24 +91,35 @@ print_policy(
 	    policy_words(words, p));
 }
 
-/* The store's policy, and those of the directories that have their own. */
+/* One of them; one that is damaged is named, and counted. */
 static int
-show(const struct keep *k)
+show_one(unsigned *damaged, const struct keep *k, const uint8_t *mount)
 {
 	struct keep_policy p;
-	size_t i;
-	int rc = policy_read(&p, k->store_dir, NULL);
+	int rc = policy_read(&p, k->store_dir, mount);
 
+	if (rc == 1 && mount != NULL)
+		return 0;
 	if (rc >= 0)
-		rc = print_policy(k, NULL, &p);
-	for (i = 0; i < k->mounts.n && rc == 0; i++) {
-		rc = policy_read(&p, k->store_dir, k->mounts.items[i].mount);
-		if (rc == 0)
-			rc = print_policy(k, k->mounts.items[i].mount, &p);
-		else if (rc == 1)
-			rc = 0;
-	}
-	if (rc == 0 && !mode.json)
+		return print_policy(k, mount, &p);
+	if (rc != ERR_DAMAGED)
+		return rc;
+	log_warn(
+	    "%s: nothing is retired by it until it is set anew", err_text());
+	++*damaged;
+	return 0;
+}
+
+/* The store's policy, and those of the directories that have their own. */
+static int
+show(unsigned *damaged, const struct keep *k)
+{
+	size_t i;
+	int rc = show_one(damaged, k, NULL);
+
+	for (i = 0; i < k->mounts.n && rc == 0; i++)
+		rc = show_one(damaged, k, k->mounts.items[i].mount);
+	if (rc == 0 && !mode.json && !k->terms_lost)
 		log_info("no count retires what is younger than %u days; what "
 			 "is retired waits %u days",
 		    k->terms.floor_days, k->terms.grace_days);
@@ -189,24 +201,43 @@ set(struct keep *k)
 	return rc;
 }
 
+/* Nonzero when something is to be set, not only shown. */
+static int
+sets(const struct keep *k)
+{
+	return has_counts(k) || k->forever || k->reset || k->floor != ABSENT ||
+	       k->grace != ABSENT;
+}
+
 /* A file that is damaged can be set anew, but only as a whole. */
 static int
 read_terms(struct keep *k)
 {
 	int rc = policy_terms(&k->terms, k->store_dir);
 
-	if (rc != ERR_DAMAGED || k->mount != NULL ||
-	    (!has_counts(k) && !k->forever))
+	if (rc != ERR_DAMAGED)
 		return rc;
-	log_warn("%s; it is set anew", err_text());
 	k->terms.floor_days = POLICY_FLOOR_DAYS;
 	k->terms.grace_days = POLICY_GRACE_DAYS;
+	/* A directory's own policy has none. */
+	k->terms_lost = k->mount != NULL || !sets(k);
+	if (k->terms_lost)
+		return 0;
+	if (!has_counts(k) && !k->forever)
+		return err_set(ERR_DAMAGED,
+		    "%s/keep/default.json is damaged; it is set anew as a "
+		    "whole: give counts too, or --forever",
+		    k->store_dir);
+	log_warn("%s; it is set anew, with a floor of %u and a grace of %u "
+		 "days unless they are given",
+	    err_text(), k->terms.floor_days, k->terms.grace_days);
 	return 0;
 }
 
 static int
 run(struct keep *k)
 {
+	unsigned damaged = 0;
 	int rc = check(k);
 
 	if (rc == 0)
@@ -220,14 +251,18 @@ run(struct keep *k)
 	if (rc == 0)
 		rc = take_days(&k->terms.grace_days, k->grace, "grace",
 		    POLICY_GRACE_DAYS_MIN);
-	if (rc == 0 && (has_counts(k) || k->forever || k->reset ||
-			   k->floor != ABSENT || k->grace != ABSENT))
+	if (rc == 0 && sets(k))
 		rc = set(k);
 	else if (rc == 0 && k->mount != NULL)
 		rc = err_set(ERR_USAGE,
 		    "keep: --mount goes with counts, --forever or --reset");
 	if (rc == 0)
-		rc = show(k);
+		rc = show(&damaged, k);
+	/* Whoever set one has what he wanted. */
+	if (rc == 0 && damaged > 0 && !sets(k))
+		rc = err_set(ERR_DAMAGED,
+		    "a policy is damaged; set it anew with counts or "
+		    "--forever, and --mount M for a directory's own");
 	storemount_release(&k->mounts);
 	account_close(k->account);
 	return rc;

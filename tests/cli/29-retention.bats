@@ -306,3 +306,43 @@ local_store()
 	keep --last 1 --floor 0d
 	[ "$(fates)" = $'keep 3 4\nretire 1 2' ]
 }
+
+@test "a damaged policy is no obstacle to another, and is set anew" {
+	local_store
+	make 4
+	own=$(basename "$store"/mounts/*.json)
+	label=$(jq -r .label "$store/mounts/$own")
+	for harm in 'sed -i s/"floor_days"/"bloor_days"/' 'truncate -s 0' \
+	    'truncate -s +70000'; do
+		keep --last 3 --floor 0d
+		rm -f "$store/keep/$own"
+		$harm "$store/keep/default.json"
+		# A directory's own has nothing to do with it.
+		exits 0 shash keep --store_dir "$store" --mount "$label" \
+		    --last 2
+		says 'keep/default.json.*nothing is retired'
+		grep -q "^$label *last 2" out
+		exits 0 shash keep --store_dir "$store" --mount "$label" --reset
+		# Who looks hears of it; who wants a part of it must say all.
+		exits 13 shash keep --store_dir "$store"
+		says 'keep/default.json'
+		exits 13 shash keep --store_dir "$store" --floor 3d
+		says 'counts too'
+		exits 0 shash keep --store_dir "$store" --last 1 --grace 9d
+		says 'set anew'
+		exits 0 shash keep --store_dir "$store" --json
+		[ "$(jq -c '[.last, .floor_days, .grace_days]' out)" = \
+		    '[1,30,9]' ]
+		exits 0 shash verify --store_dir "$store"
+	done
+	# The other way round, and a folder in its place.
+	keep --last 3 --floor 0d
+	shash keep --store_dir "$store" --mount "$label" --last 2
+	rm "$store/keep/$own"
+	mkdir "$store/keep/$own"
+	exits 13 shash prune --store_dir "$store" --now
+	exits 0 shash keep --store_dir "$store" --forever
+	says "keep/$own.*nothing is retired"
+	exits 0 shash keep --store_dir "$store" --mount "$label" --last 2
+	exits 0 shash verify --store_dir "$store"
+}
