@@ -5,9 +5,11 @@
  *  1. the mount's key, and a new vault's master key, are written to the
  *     state directory (mount.key, pending.key);
  *  2. the store is asked; it gives the same answer to the same mount key;
- *  3. the master key goes to the keyring;
+ *  3. the master key goes to the keyring, and that of a new vault to
+ *     --recovery_file;
  *  4. config.json is written: the directory is registered;
- *  5. pending.key is removed.
+ *  5. pending.key is removed, at the latest by the next command that finds the
+ *     directory registered and the key in the keyring.
  * A "no" proves nothing, for whoever is on the wire can say it after the store
  * has said yes: pending.key stays until a store says yes.
  */
@@ -51,7 +53,7 @@ struct job {
 	enum enroll_mode mode;
 	int made; /* the master key, by this call */
 	int fresh; /* the master key is in nobody's hands yet */
-	int kept; /* --recovery_file holds the vault's key already */
+	int kept; /* --recovery_file holds the vault's key */
 	int turn; /* if the store lacks the pending vault, join the user's */
 	struct localstore local; /* a file:// store */
 	struct register_result answer;
@@ -293,6 +295,25 @@ ask(struct job *j)
 		       : vaultkey_check(&chunker, &j->answer.header, &j->keys);
 }
 
+/* A file that cannot be written is no reason to fail: the key is shown. */
+static void
+save_recovery(struct job *j)
+{
+	char text[RECOVERY_TEXT_BYTES + 1];
+	size_t len;
+
+	if (!j->fresh || j->kept || j->q->recovery_file == NULL)
+		return;
+	recovery_encode(text, j->keys.master);
+	len = strlen(text);
+	text[len] = '\n';
+	j->kept = fs_write_file(AT_FDCWD, j->q->recovery_file, text, len + 1,
+		      0600, FS_EXCLUSIVE) == 0;
+	if (!j->kept)
+		log_warn("%s", err_text());
+	hash_wipe(text, sizeof(text));
+}
+
 /* Steps 3 to 5. */
 static int
 keep(struct job *j)
@@ -300,6 +321,8 @@ keep(struct job *j)
 	int rc =
 	    keyring_save(j->keys.master, j->keys.vault, j->state.store_public);
 
+	if (rc == 0)
+		save_recovery(j);
 	if (rc == 0) {
 		memcpy(j->state.vault, j->keys.vault, sizeof(j->state.vault));
 		memcpy(j->state.mount, j->answer.mount, sizeof(j->state.mount));
@@ -310,29 +333,19 @@ keep(struct job *j)
 	return rc;
 }
 
-/* The recovery key of a new vault: to a file, or to the terminal. */
+/* The recovery key of a new vault, or where it is. */
 static void
 show_recovery(const struct job *j)
 {
-	char text[RECOVERY_TEXT_BYTES + 1];
-	const char *file = j->q->recovery_file;
-	size_t len;
+	char text[RECOVERY_TEXT_BYTES];
 
-	recovery_encode(text, j->keys.master);
-	len = strlen(text);
-	if (file != NULL) {
-		text[len] = '\n';
-		if (j->kept || fs_write_file(AT_FDCWD, file, text, len + 1,
-				   0600, FS_EXCLUSIVE) == 0) {
-			log_info("The recovery key is in %s: keep it away "
-				 "from this machine.",
-			    file);
-			hash_wipe(text, sizeof(text));
-			return;
-		}
-		log_warn("%s", err_text());
-		text[len] = '\0';
+	if (j->kept) {
+		log_info("The recovery key is in %s: keep it away from this "
+			 "machine.",
+		    j->q->recovery_file);
+		return;
 	}
+	recovery_encode(text, j->keys.master);
 	/* Whoever wants to hear little wants to lose nothing either. */
 	if (mode.quiet && !mode.json)
 		log_warn("recovery key of the new vault: %s", text);
@@ -419,6 +432,23 @@ set_label(struct job *j)
 	return j->state.label == NULL || j->state.url == NULL ? ERR_NOMEM : 0;
 }
 
+/* The directory is registered; whoever wants a recovery file lacks that. */
+static int
+refuse_again(const struct job *j)
+{
+	const char *file = j->q->recovery_file;
+
+	if (file != NULL && access(file, F_OK) != 0)
+		return err_set(ERR_REFUSED,
+		    "%s is registered already; for its recovery key: shash key "
+		    "--dir %s > %s",
+		    j->state.dir, j->q->dir, file);
+	return err_set(ERR_REFUSED,
+	    "%s is registered already; to register it anew, move %s away "
+	    "first",
+	    j->state.dir, j->state.path);
+}
+
 static int
 run(const struct request *q)
 {
@@ -429,11 +459,10 @@ run(const struct request *q)
 	j.q = q;
 	shamo_init(&j.state);
 	rc = shamo_locate(&j.state, q->dir, q->state_dir);
-	if (rc == 0 && shamo_exists(&j.state))
-		rc = err_set(ERR_REFUSED,
-		    "%s is registered already; to register it anew, move %s "
-		    "away first",
-		    j.state.dir, j.state.path);
+	if (rc == 0)
+		rc = shamo_exists(&j.state);
+	if (rc == 1)
+		rc = refuse_again(&j);
 	if (rc == 0)
 		rc = set_label(&j);
 	if (rc == 0)

@@ -160,6 +160,8 @@ connect_prepare(struct connect *c, const struct connect_options *o)
 		rc = keyring_need(master, c->state.vault);
 	if (rc != 0)
 		return rc;
+	/* A registration that was killed at its end may have left it. */
+	shamo_drop_pending(&c->state);
 	keys_derive(&c->keys, master, 0);
 	hash_wipe(master, sizeof(master));
 	return 0;

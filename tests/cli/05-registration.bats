@@ -275,6 +275,36 @@ liar()
 	exits 0 shash backup --dir work
 }
 
+@test "a registration that was killed gives its recovery file when repeated" {
+	local again=(shash register --dir work --url "file://$folder/local"
+	    --recovery-file secret)
+	"${CC:-cc}" -std=c17 -D_GNU_SOURCE -O2 -o killat \
+	    "$BATS_TEST_DIRNAME/../fault/killat.c"
+	again[0]=$SHASH
+	# Once to make the store, and once to see the calls.
+	"${again[@]}"
+	rm -r work/.shamo config secret
+	./killat calls 0 "${again[@]}"
+	rm secret
+	exits 12 "${again[@]}"
+	says 'registered already; .*shash key --dir work > secret'
+	# Before each call from the keyring on.
+	from=$(awk '/vault-[0-9a-f]*\.json/ { print $1; exit }' calls)
+	last=$(awk '$1 ~ /^[0-9]+$/ { n = $1 } END { print n }' calls)
+	[ "$((last - from))" -ge 10 ]
+	for ((n = from; n <= last; n++)); do
+		rm -rf work/.shamo config secret
+		exits 137 ./killat calls "$n" "${again[@]}"
+		rc=0
+		"${again[@]}" 2>err || rc=$?
+		[ "$rc" -eq 0 ] || [ "$rc" -eq 12 ]
+		[ "$(shash key --dir work)" = "$(cat secret)" ]
+		# Nor does the master key stay in the directory.
+		shash backup --dir work
+		[ ! -e work/.shamo/pending.key ]
+	done
+}
+
 # machine NAME COMMAND...: as on a machine that has nothing but the program
 machine()
 {
