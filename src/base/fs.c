@@ -42,6 +42,16 @@ io_code(int errnum)
 	return errnum == ENOSPC || errnum == EDQUOT ? ERR_NOSPACE : ERR_IO;
 }
 
+/* For one that reads: what is there is none of ours, or the disk lost it. */
+static int
+read_code(int errnum)
+{
+	return errnum == EIO || errnum == EISDIR || errnum == ELOOP ||
+		       errnum == ENXIO
+		   ? ERR_DAMAGED
+		   : ERR_IO;
+}
+
 int
 fs_pwrite_all(int fd, const void *p, size_t len, uint64_t offset)
 {
@@ -126,13 +136,14 @@ read_rest(struct buf *out, int fd, const char *path, size_t len_max)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			return err_errno(ERR_IO, "cannot read %s", path);
+			return err_errno(
+			    read_code(errno), "cannot read %s", path);
 		if (n == 0)
 			return 0;
 		out->len += (size_t)n;
 		if (out->len - start > len_max)
-			return err_set(ERR_LIMIT, "%s is longer than %zu bytes",
-			    path, len_max);
+			return err_set(ERR_DAMAGED,
+			    "%s is longer than %zu bytes", path, len_max);
 	}
 }
 
@@ -148,18 +159,18 @@ fs_read_file(struct buf *out, int dirfd, const char *path, size_t len_max)
 	if (fd < 0 && errno == ENOENT)
 		return 1;
 	if (fd < 0)
-		return err_errno(ERR_IO, "cannot open %s", path);
+		return err_errno(read_code(errno), "cannot open %s", path);
 	if (fstat(fd, &st) != 0) {
 		r = err_errno(ERR_IO, "cannot stat %s", path);
 		goto out;
 	}
 	if (!S_ISREG(st.st_mode)) {
-		r = err_set(ERR_IO, "%s is not a regular file", path);
+		r = err_set(ERR_DAMAGED, "%s is not a regular file", path);
 		goto out;
 	}
 	if ((uint64_t)st.st_size > len_max) {
 		r = err_set(
-		    ERR_LIMIT, "%s is longer than %zu bytes", path, len_max);
+		    ERR_DAMAGED, "%s is longer than %zu bytes", path, len_max);
 		goto out;
 	}
 	/*
@@ -279,9 +290,13 @@ publish(int dir, const char *temp, const char *name, const char *path,
 {
 	if ((flags & FS_EXCLUSIVE) != 0)
 		return publish_new(dir, temp, name, path);
-	if (renameat(dir, temp, dir, name) != 0)
-		return err_errno(io_code(errno), "cannot rename to %s", path);
-	return 0;
+	if (renameat(dir, temp, dir, name) == 0)
+		return 0;
+	/* A folder in its place, if it is empty, holds nothing. */
+	if (errno == EISDIR && unlinkat(dir, name, AT_REMOVEDIR) == 0 &&
+	    renameat(dir, temp, dir, name) == 0)
+		return 0;
+	return err_errno(io_code(errno), "cannot rename to %s", path);
 }
 
 int
@@ -407,7 +422,11 @@ fs_lock_file(int *out, const char *path)
 
 	fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
-		return err_errno(io_code(errno), "cannot open %s", path);
+		return err_errno(
+		    errno == EISDIR || errno == ELOOP || errno == ENXIO
+			? ERR_DAMAGED
+			: io_code(errno),
+		    "cannot open %s", path);
 	do {
 		r = flock(fd, LOCK_EX | LOCK_NB);
 	} while (r != 0 && errno == EINTR);

@@ -16,8 +16,9 @@
 
 /*
  * Read a whole regular file of at most `len_max` bytes, appended to `out`.
- * `dirfd` may be AT_FDCWD.  Returns 0; 1 when it does not exist; ERR_IO;
- * ERR_LIMIT; ERR_NOMEM.
+ * `dirfd` may be AT_FDCWD.  Returns 0; 1 when it does not exist; ERR_DAMAGED:
+ * it is longer, or something else than a file, or the disk does not give it;
+ * ERR_IO; ERR_NOMEM.
  */
 int fs_read_file(struct buf *out, int dirfd, const char *path, size_t len_max);
 
@@ -34,7 +35,8 @@ int fs_read_file(struct buf *out, int dirfd, const char *path, size_t len_max);
 /*
  * Write a file durably: a temporary name of its own in the same directory,
  * every return value checked, fsync, rename (link for FS_EXCLUSIVE), fsync of
- * the directory.  `mode` as for open().
+ * the directory.  `mode` as for open().  An empty directory in its place is
+ * removed.
  * Returns 0; ERR_EXIST; ERR_NOSPACE; ERR_IO: the old file or the new one is
  * there (the new one when only the directory's fsync failed), never a part.
  */
@@ -59,7 +61,7 @@ int fs_write_all(int fd, const void *p, size_t len);
 /*
  * Take the exclusive lock (flock) of the file `path`, made 0600 if absent.
  * Returns 0 and an open descriptor that holds it until closed; ERR_BUSY when
- * another process has it; ERR_IO.
+ * another process has it; ERR_DAMAGED: it is no file; ERR_IO.
  */
 int fs_lock_file(int *out, const char *path);
 

@@ -54,7 +54,7 @@ marker_check(const struct marker *m)
 	r = fs_read_file(&text, AT_FDCWD, m->path, OS_BOOT_ID_LEN);
 	if (r == 1)
 		r = 0;
-	else if (r == ERR_LIMIT)
+	else if (r == ERR_DAMAGED)
 		r = 1;
 	else if (r == 0)
 		/* Without an id nothing equals it: to rebuild is safe. */

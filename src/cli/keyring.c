@@ -26,18 +26,21 @@ struct ring {
 	size_t nstores;
 };
 
-static char *
-ring_dir(void)
+/* The caller frees it.  ERR_NOSTORE; ERR_NOMEM. */
+static int
+ring_dir(char **out)
 {
 	const char *base = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
 
 	if (base != NULL && base[0] == '/')
-		return fs_join(base, "hashstore");
-	if (home != NULL && home[0] == '/')
-		return fs_join(home, ".config/hashstore");
-	(void)err_set(ERR_NOSTORE,
-	    "neither HOME nor XDG_CONFIG_HOME says where the keyring is");
-	return NULL;
+		*out = fs_join(base, "hashstore");
+	else if (home != NULL && home[0] == '/')
+		*out = fs_join(home, ".config/hashstore");
+	else
+		return err_set(ERR_NOSTORE,
+		    "neither HOME nor XDG_CONFIG_HOME says where the keyring "
+		    "is");
+	return *out == NULL ? ERR_NOMEM : 0;
 }
 
 static char *
@@ -71,6 +74,20 @@ decode_ring(struct ring *r, const struct json *j)
 	return rc;
 }
 
+/* A file of the keyring cannot be read or used, as the message says. */
+static int
+unusable(int rc, const char *path)
+{
+	if (rc == ERR_NOMEM)
+		return rc;
+	if (rc != ERR_DAMAGED)
+		return err_prefix(ERR_NOSTORE, "keyring file %s", path);
+	return err_set(ERR_NOSTORE,
+	    "keyring file %s is damaged (%s); put it back from a copy, or take "
+	    "it away and register again with --recovery-key",
+	    path, err_text());
+}
+
 static int
 load_file(struct ring *r, const char *path)
 {
@@ -82,9 +99,9 @@ load_file(struct ring *r, const char *path)
 		rc = json_decode(&j, (const char *)text.data, text.len);
 		if (rc == 0)
 			rc = decode_ring(r, j);
-		if (rc != 0)
-			rc = err_prefix(ERR_NOSTORE, "keyring file %s", path);
 	}
+	if (rc < 0)
+		rc = unusable(rc, path);
 	json_free(j);
 	if (text.data != NULL)
 		hash_wipe(text.data, text.cap);
@@ -95,14 +112,14 @@ load_file(struct ring *r, const char *path)
 int
 keyring_load(uint8_t master[32], const uint8_t vault[16])
 {
-	char *dir = ring_dir(), *path = NULL;
+	char *dir = NULL, *path = NULL;
 	struct ring r;
 	struct keys k;
-	int rc;
+	int rc = ring_dir(&dir);
 
 	memset(&r, 0, sizeof(r));
-	if (dir == NULL)
-		return ERR_NOSTORE;
+	if (rc != 0)
+		return rc;
 	path = ring_file(dir, vault);
 	free(dir);
 	if (path == NULL)
@@ -181,12 +198,13 @@ match_file(
 int
 keyring_find(uint8_t vault[16], const uint8_t store_public[32])
 {
-	char *dir = ring_dir();
+	char *dir = NULL;
 	struct dirent **names = NULL;
-	int n, rc = 1;
+	int n, rc = ring_dir(&dir);
 
-	if (dir == NULL)
-		return ERR_NOSTORE;
+	if (rc != 0)
+		return rc;
+	rc = 1;
 	n = scandir(dir, &names, NULL, alphasort);
 	if (n < 0 && errno != ENOENT)
 		rc = err_errno(ERR_IO, "keyring %s", dir);
@@ -240,14 +258,14 @@ int
 keyring_save(const uint8_t master[32], const uint8_t vault[16],
     const uint8_t store_public[32])
 {
-	char *dir = ring_dir(), *path = NULL;
+	char *dir = NULL, *path = NULL;
 	struct buf text = BUF_INIT;
 	struct ring r;
-	int rc;
+	int rc = ring_dir(&dir);
 
 	memset(&r, 0, sizeof(r));
-	if (dir == NULL)
-		return ERR_NOSTORE;
+	if (rc != 0)
+		return rc;
 	path = ring_file(dir, vault);
 	rc = path == NULL ? ERR_NOMEM : fs_make_dirs(dir, 0700);
 	if (rc == 0)

@@ -12,7 +12,7 @@
 
 /*
  * Find the master key of `vault`.  Returns 0; 1 when the keyring has none;
- * ERR_NOSTORE when its file is damaged; ERR_IO; ERR_NOMEM.
+ * ERR_NOSTORE when its file cannot be used; ERR_NOMEM.
  */
 int keyring_load(uint8_t master[32], const uint8_t vault[16]);
 

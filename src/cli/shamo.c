@@ -63,10 +63,27 @@ int
 shamo_exists(const struct shamo *s)
 {
 	char *path = file_path(s, "config.json");
-	int found = path != NULL && access(path, F_OK) == 0;
+	int found;
 
+	if (path == NULL)
+		return ERR_NOMEM;
+	found = access(path, F_OK) == 0;
 	free(path);
 	return found;
+}
+
+/* A file of the state cannot be read or used, as the message says. */
+static int
+unusable(int rc, const struct shamo *s, const char *name)
+{
+	if (rc == ERR_NOMEM)
+		return rc;
+	if (rc != ERR_DAMAGED)
+		return err_prefix(ERR_NOSTORE, "%s/%s", s->path, name);
+	return err_set(ERR_NOSTORE,
+	    "%s/%s is damaged (%s); move %s away and register the directory "
+	    "again",
+	    s->path, name, err_text(), s->path);
 }
 
 static int
@@ -161,11 +178,10 @@ read_secret(
 			len--;
 		if (hex_decode(secret, SECRET_BYTES, (const char *)text.data,
 			len) != 0)
-			rc = err_set(ERR_NOSTORE,
-			    "%s/%s is damaged; move %s away and register the "
-			    "directory again",
-			    s->path, name, s->path);
+			rc = err_set(ERR_DAMAGED, "it is no key");
 	}
+	if (rc < 0)
+		rc = unusable(rc, s, name);
 	if (text.data != NULL)
 		hash_wipe(text.data, text.cap);
 	buf_release(&text);
@@ -258,7 +274,7 @@ shamo_load(struct shamo *s)
 	if (rc == 0)
 		rc = decode_config(s, j);
 	if (rc != 0) {
-		rc = err_prefix(ERR_NOSTORE, "%s/config.json", s->path);
+		rc = unusable(rc, s, "config.json");
 		goto out;
 	}
 	rc = shamo_load_seed(s);
@@ -266,8 +282,6 @@ shamo_load(struct shamo *s)
 		rc = err_set(ERR_NOSTORE,
 		    "%s/mount.key is missing; register the directory again",
 		    s->path);
-	else if (rc != 0)
-		rc = ERR_NOSTORE;
 out:
 	json_free(j);
 	buf_release(&text);
@@ -453,5 +467,7 @@ shamo_lock(int *fd, const struct shamo *s)
 		return err_set(ERR_BUSY,
 		    "another backup of %s is running; wait for its end",
 		    s->dir);
+	if (rc == ERR_DAMAGED)
+		return err_set(ERR_NOSTORE, "%s: take it away", err_text());
 	return rc;
 }

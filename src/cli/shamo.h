@@ -42,11 +42,11 @@ void shamo_release(struct shamo *s);
  */
 int shamo_locate(struct shamo *s, const char *dir, const char *state_dir);
 
-/* Nonzero when config.json is there. */
+/* Whether config.json is there: 1, 0; ERR_NOMEM. */
 int shamo_exists(const struct shamo *s);
 
 /* Read everything.  ERR_NOSTORE: not registered, or a state that cannot be
- * used, with what to do. */
+ * used, with what to do; ERR_NOMEM. */
 int shamo_load(struct shamo *s);
 
 /* Write the seed first: a repeated registration must use the same one. */
@@ -90,7 +90,7 @@ int shamo_save_head(const struct shamo *s, const struct shamo_head *h);
 
 /*
  * One backup at a time per directory: lock of the state directory, held
- * until the descriptor is closed.  ERR_BUSY.
+ * until the descriptor is closed.  ERR_BUSY; ERR_NOSTORE; ERR_IO.
  */
 int shamo_lock(int *fd, const struct shamo *s);
 

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /*
@@ -92,8 +93,11 @@ obtain_seed(uint8_t seed[SIGN_SEED_BYTES], const char *dir, int create)
 		sign_seed(seed);
 		r = fs_write_file(
 		    AT_FDCWD, path, seed, SIGN_SEED_BYTES, 0600, FS_EXCLUSIVE);
-	} else if (r == 1 || (r == 0 && b.len != SIGN_SEED_BYTES)) {
-		r = err_set(ERR_DAMAGED, "%s is not a key", path);
+	} else if (r == 1 || r == ERR_DAMAGED ||
+		   (r == 0 && b.len != SIGN_SEED_BYTES)) {
+		r = err_set(ERR_DAMAGED,
+		    "%s, the store's key, is %s; put it back from a copy", path,
+		    r == 1 ? "gone" : "damaged");
 	} else if (r == 0) {
 		memcpy(seed, b.data, SIGN_SEED_BYTES);
 	}
@@ -101,6 +105,15 @@ obtain_seed(uint8_t seed[SIGN_SEED_BYTES], const char *dir, int create)
 	buf_release(&b);
 	free(path);
 	return r;
+}
+
+/* Whatever it is: also a symlink that leads nowhere. */
+static int
+is_there(const char *path)
+{
+	struct stat st;
+
+	return lstat(path, &st) == 0;
 }
 
 static int
@@ -155,7 +168,7 @@ storeid_make(const char *dir)
 
 	if (path == NULL)
 		return ERR_NOMEM;
-	if (access(path, F_OK) == 0) {
+	if (is_there(path)) {
 		r = 0;
 		goto out;
 	}
@@ -167,7 +180,7 @@ storeid_make(const char *dir)
 		r = err_errno(ERR_IO, "%s", dir);
 		goto out;
 	}
-	if (access(path, F_OK) != 0)
+	if (!is_there(path))
 		r = make_content(dir, path);
 out:
 	if (fd >= 0)

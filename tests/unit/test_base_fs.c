@@ -119,8 +119,8 @@ test_read_file(void **state)
 	assert_int_equal(b.len, 6);
 	assert_memory_equal(b.data, "x12345", 6);
 	/* What fails leaves the content alone. */
-	assert_int_equal(fs_read_file(&b, f->fd, "a", 4), ERR_LIMIT);
-	assert_int_equal(fs_read_file(&b, f->fd, ".", 4), ERR_IO);
+	assert_int_equal(fs_read_file(&b, f->fd, "a", 4), ERR_DAMAGED);
+	assert_int_equal(fs_read_file(&b, f->fd, ".", 4), ERR_DAMAGED);
 	assert_int_equal(fs_read_file(&b, f->fd, "a/b", 4), ERR_IO);
 	assert_int_equal(b.len, 6);
 	assert_int_equal(fs_write_file(f->fd, "empty", NULL, 0, 0600, 0), 0);
@@ -136,7 +136,7 @@ test_read_file_does_not_hang(void **state)
 	struct buf b = BUF_INIT;
 
 	assert_int_equal(mkfifoat(f->fd, "fifo", 0600), 0);
-	assert_int_equal(fs_read_file(&b, f->fd, "fifo", 100), ERR_IO);
+	assert_int_equal(fs_read_file(&b, f->fd, "fifo", 100), ERR_DAMAGED);
 	buf_release(&b);
 }
 
@@ -152,7 +152,7 @@ test_read_file_of_unknown_length(void **state)
 	assert_true(b.len > 10);
 	buf_reset(&b);
 	assert_int_equal(
-	    fs_read_file(&b, AT_FDCWD, "/proc/self/status", 10), ERR_LIMIT);
+	    fs_read_file(&b, AT_FDCWD, "/proc/self/status", 10), ERR_DAMAGED);
 	assert_int_equal(b.len, 0);
 	buf_release(&b);
 }
@@ -278,7 +278,10 @@ test_write_bad_names(void **state)
 	assert_int_equal(fs_write_file(f->fd, "..", "x", 1, 0600, 0), ERR_IO);
 	assert_int_equal(fs_write_file(f->fd, "no/a", "x", 1, 0600, 0), ERR_IO);
 	assert_int_equal(mkdirat(f->fd, "d", 0700), 0);
+	assert_int_equal(mkdirat(f->fd, "d/d", 0700), 0);
 	assert_int_equal(fs_write_file(f->fd, "d", "x", 1, 0600, 0), ERR_IO);
+	/* But nothing is lost with an empty one. */
+	assert_int_equal(fs_write_file(f->fd, "d/d", "x", 1, 0600, 0), 0);
 	assert_int_equal(
 	    fs_write_file(f->fd, "d", "x", 1, 0600, FS_EXCLUSIVE), ERR_EXIST);
 	assert_int_equal(fs_write_file(f->fd, "d/a", "x", 1, 0600, 0), 0);
@@ -409,7 +412,7 @@ test_lock_that_cannot_be(void **state)
 	int fd = -1;
 
 	assert_int_equal(fs_lock_file(&fd, path), ERR_IO);
-	assert_int_equal(fs_lock_file(&fd, f->dir), ERR_IO);
+	assert_int_equal(fs_lock_file(&fd, f->dir), ERR_DAMAGED);
 	free(path);
 }
 
