@@ -1,8 +1,9 @@
 #!/usr/bin/env bats
 # Goal: every byte of three small stores flipped, and files of them damaged as
 # a whole, in full numbers; and a client's stat cache.  SEED= changes the
-# draw, COUNT= the number of damaged files; FLIPS= draws so many bytes instead of all, and PARTS=, PART=
-# take each PARTSth from PART on.  TMPDIR in memory spares the disk.
+# draw, COUNT= the number of damaged files; FLIPS= draws so many bytes instead
+# of all, and PARTS=, PART= take each PARTSth from PART on.  TMPDIR in memory
+# spares the disk.
 
 load ../lib/scenario
 
