@@ -197,28 +197,22 @@ copy_source(struct pack_writer *w, struct source *s)
 	return ret < 0 ? ret : damaged;
 }
 
-/* C2 and C3; frees `w`. */
-static int
-finish(struct compact *c, struct vault *v, struct pack_writer *w)
+int
+compact_finish(uint64_t *size, struct vault *v, struct pack_writer *w)
 {
-	uint64_t size = pack_writer_size(w);
+	uint64_t bytes = pack_writer_size(w);
 	struct index_txn t = {0};
 	struct idmap no_marks;
 	uint8_t name[HASH_BYTES];
 	struct survey s;
 	uint32_t i;
-	int ret;
+	int ret = pack_writer_commit(name, w);
 
-	if (pack_writer_count(w) == 0) {
-		pack_writer_abort(w);
-		return 0;
-	}
-	ret = pack_writer_commit(name, w);
 	if (ret < 0)
 		return ret;
 	idmap_init(&no_marks);
 	survey_init(&s);
-	ret = survey_pack(&s, v->backend, name, size, v->id, &no_marks);
+	ret = survey_pack(&s, v->backend, name, bytes, v->id, &no_marks);
 	for (i = 0; ret == 0 && i < s.n; i++)
 		s.items[i].replace = ADMIT_REPLACE;
 	if (ret == 0)
@@ -232,9 +226,28 @@ finish(struct compact *c, struct vault *v, struct pack_writer *w)
 	/* The pack is there: somebody has to tell the index. */
 	if (ret < 0)
 		vault_suspect(v);
+	else
+		*size = bytes;
+	return ret;
+}
+
+/* The new pack, if anything got into it; frees `w`. */
+static int
+finish(struct compact *c, struct vault *v, struct pack_writer *w)
+{
+	uint64_t size;
+	int ret;
+
+	if (pack_writer_count(w) == 0) {
+		pack_writer_abort(w);
+		return 0;
+	}
+	ret = compact_finish(&size, v, w);
+	if (ret < 0)
+		return ret;
 	c->made_packs++;
 	c->made_bytes += size;
-	return ret;
+	return 0;
 }
 
 /* Nonzero when all that is wanted of `s` fits. */

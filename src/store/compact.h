@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 struct mark;
+struct pack_writer;
 struct tally;
 struct vault;
 
@@ -44,5 +45,11 @@ int compact_choose(
  */
 int compact_step(
     struct buf *done, struct compact *c, struct vault *v, const struct mark *m);
+
+/*
+ * C2 and C3 of a pack that holds at least one record, of objects that other
+ * packs have; frees `w` in every case.  Returns 0 and its size; ERR_*.
+ */
+int compact_finish(uint64_t *size, struct vault *v, struct pack_writer *w);
 
 #endif

@@ -9,18 +9,12 @@
 
 #include <string.h>
 
-struct placed {
-	uint8_t id[INDEX_ID_BYTES];
-	struct index_object o;
-};
-
-/* The objects that the index places in pack `number`. */
-static int
-collect(struct buf *list, struct index_txn *t, uint32_t number)
+int
+footless_list(struct buf *out, struct index_txn *t, uint32_t number)
 {
+	struct footless_object p;
 	struct kv_slice key, value;
 	struct kv_cursor *c;
-	struct placed p;
 	int ret = kv_cursor_open(&c, t->kv, INDEX_OBJ);
 
 	if (ret < 0)
@@ -30,10 +24,10 @@ collect(struct buf *list, struct index_txn *t, uint32_t number)
 		ret = index_decode_object(&p.o, value);
 		if (ret < 0)
 			break;
-		if (p.o.pack != number || p.o.state == INDEX_DAMAGED)
+		if (p.o.pack != number || key.len != sizeof(p.id))
 			continue;
 		memcpy(p.id, key.data, sizeof(p.id));
-		ret = buf_append(list, &p, sizeof(p));
+		ret = buf_append(out, &p, sizeof(p));
 		if (ret < 0)
 			break;
 	}
@@ -44,7 +38,7 @@ collect(struct buf *list, struct index_txn *t, uint32_t number)
 /* Returns 0; 1 when its record is not there, or not whole; ERR_*. */
 static int
 look(struct buf *scratch, struct backend *b, const char *path,
-    const struct placed *p)
+    const struct footless_object *p)
 {
 	struct record r;
 	uint8_t *to;
@@ -63,32 +57,37 @@ look(struct buf *scratch, struct backend *b, const char *path,
 }
 
 int
-footless_check(struct vault *v, const uint8_t name[32],
+footless_check(uint64_t *placed, struct vault *v, const uint8_t name[32],
     int (*bad)(void *arg, const uint8_t id[INDEX_ID_BYTES],
 	const struct index_object *o),
     void *arg)
 {
 	struct buf list = BUF_INIT, scratch = BUF_INIT;
 	char path[PACK_PATH_BYTES];
-	const struct placed *p;
+	const struct footless_object *p;
 	struct index_pack known;
 	struct index_txn t;
-	size_t i;
+	size_t i, n;
 	int ret = index_begin(&t, v->index, 0);
 
 	if (ret < 0)
 		return ret;
 	ret = index_pack_named(&known, &t, name);
 	if (ret == 0)
-		ret = collect(&list, &t, known.number);
+		ret = footless_list(&list, &t, known.number);
 	index_abort(&t);
 	pack_path(path, name);
-	p = (const struct placed *)(const void *)list.data;
-	for (i = 0; i < list.len / sizeof(*p) && ret == 0; i++) {
+	p = (const struct footless_object *)(const void *)list.data;
+	n = list.len / sizeof(*p);
+	for (i = 0; i < n && ret >= 0; i++) {
+		if (p[i].o.state == INDEX_DAMAGED)
+			continue;
 		ret = look(&scratch, v->backend, path, p + i);
 		if (ret == 1)
 			ret = bad(arg, p[i].id, &p[i].o);
 	}
+	if (ret >= 0)
+		*placed = n;
 	buf_release(&scratch);
 	buf_release(&list);
 	return ret < 0 ? ret : 0;

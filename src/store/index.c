@@ -531,15 +531,11 @@ decode_pack(struct index_pack *out, uint32_t number, struct kv_slice v)
 }
 
 int
-index_add_pack(struct index_txn *t, struct index_pack *pack)
+index_set_pack(struct index_txn *t, const struct index_pack *pack)
 {
-	uint8_t p[PACK_ORIGIN_BYTES] = {0}, number[4];
+	uint8_t p[PACK_ORIGIN_BYTES] = {0};
 	size_t len = PACK_BYTES;
-	int ret;
 
-	if (t->next_pack == UINT32_MAX)
-		return err_set(ERR_LIMIT, "the index is full: run reindex");
-	pack->number = t->next_pack++;
 	memcpy(p, pack->name, 32);
 	bytes_put64(p + 32, pack->size);
 	bytes_put32(p + 40, pack->records);
@@ -549,7 +545,19 @@ index_add_pack(struct index_txn *t, struct index_pack *pack)
 		bytes_put64(p + 64, pack->after);
 		len = PACK_ORIGIN_BYTES;
 	}
-	ret = put_u32(t, INDEX_PACK, pack->number, p, len);
+	return put_u32(t, INDEX_PACK, pack->number, p, len);
+}
+
+int
+index_add_pack(struct index_txn *t, struct index_pack *pack)
+{
+	uint8_t number[4];
+	int ret;
+
+	if (t->next_pack == UINT32_MAX)
+		return err_set(ERR_LIMIT, "the index is full: run reindex");
+	pack->number = t->next_pack++;
+	ret = index_set_pack(t, pack);
 	if (ret < 0)
 		return ret;
 	bytes_put32(number, pack->number);

@@ -197,6 +197,9 @@ int index_add_file(struct index_txn *t, const uint8_t file_id[INDEX_ID_BYTES],
 
 /* Sets `p->number`. */
 int index_add_pack(struct index_txn *t, struct index_pack *p);
+/* Say something else of the pack with the number `p->number`; its name stays.
+ */
+int index_set_pack(struct index_txn *t, const struct index_pack *p);
 int index_remove_pack(struct index_txn *t, const struct index_pack *p);
 /*
  * index_step() amid the admission of pack `p`: before the commit it is noted

@@ -122,25 +122,36 @@ pack_writer_fits(const struct pack_writer *w, size_t len)
 		   LIMIT_PACK_BYTES;
 }
 
-int
-pack_writer_add(uint32_t *offset, struct pack_writer *w, const struct record *r)
+/* Append the footer's line of a record. */
+static int
+append_entry(struct buf *out, const struct record *r, uint32_t offset)
 {
 	uint8_t *e;
-	int ret;
+	int ret = buf_extend(&e, out, PACK_ENTRY_BYTES);
 
-	assert(r->class == w->class && pack_writer_fits(w, r->len));
-	ret = buf_extend(&e, &w->entries, PACK_ENTRY_BYTES);
 	if (ret < 0)
 		return ret;
 	memset(e, 0, PACK_ENTRY_BYTES);
 	memcpy(e, r->id, RECORD_ID_BYTES);
 	memcpy(e + 32, r->checksum, HASH_BYTES);
-	bytes_put32(e + 64, (uint32_t)w->end);
+	bytes_put32(e + 64, offset);
 	bytes_put32(e + 68, (uint32_t)r->len);
 	bytes_put32(e + 72, r->epoch);
 	bytes_put32(e + 76, r->nrefs);
 	bytes_put32(e + 80, r->nmembers);
 	e[84] = (uint8_t)r->class;
+	return 0;
+}
+
+int
+pack_writer_add(uint32_t *offset, struct pack_writer *w, const struct record *r)
+{
+	int ret;
+
+	assert(r->class == w->class && pack_writer_fits(w, r->len));
+	ret = append_entry(&w->entries, r, (uint32_t)w->end);
+	if (ret < 0)
+		return ret;
 	ret = w->backend->ops->put_write(w->put, r->bytes, r->len);
 	if (ret < 0)
 		return ret;
@@ -248,6 +259,20 @@ void
 pack_release(struct pack *p)
 {
 	buf_release(&p->footer);
+}
+
+int
+pack_note(struct pack *p, const struct record *r, uint32_t offset)
+{
+	int ret = append_entry(&p->footer, r, offset);
+
+	if (ret < 0)
+		return ret;
+	p->entries = p->footer.data;
+	p->class = r->class;
+	p->end = offset + (uint32_t)r->len;
+	p->count++;
+	return 0;
 }
 
 void

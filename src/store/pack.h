@@ -116,6 +116,11 @@ int pack_load(struct pack *out, struct backend *backend,
 int pack_decode(struct pack *out, const uint8_t name[HASH_BYTES],
     const uint8_t *p, size_t len, const uint8_t vault[PACK_VAULT_BYTES]);
 void pack_release(struct pack *p);
+/*
+ * For one that has no footer of its own, begun as PACK_INIT: list the parsed
+ * record that was found at `offset` as the next entry.  ERR_NOMEM.
+ */
+int pack_note(struct pack *p, const struct record *r, uint32_t offset);
 /* Entry `i` of `p->count`. */
 void pack_entry(struct pack_entry *out, const struct pack *p, uint32_t i);
 

@@ -5,6 +5,7 @@
 #include "store/backend.h"
 #include "store/footless.h"
 #include "store/index.h"
+#include "store/mend.h"
 #include "store/pack.h"
 #include "store/survey.h"
 #include "store/vault.h"
@@ -148,24 +149,43 @@ note_lost(void *arg, const uint8_t id[32], const struct index_object *o)
 	return vault_damaged(s->v, id, &place);
 }
 
+/* The frame of the pack is damaged, as the error's text says. */
+static int
+mend(struct scrub *s, const uint8_t name[32])
+{
+	char text[2 * ERR_TEXT_MAX], why[ERR_TEXT_MAX];
+	uint64_t placed;
+	int ret;
+
+	(void)snprintf(why, sizeof(why), "%s", err_text()); /* cut is fine */
+	memcpy(s->k.name, name, sizeof(s->k.name));
+	ret = footless_check(&placed, s->v, name, note_lost, s);
+	if (ret == 0)
+		ret = mend_pack(s->v, name);
+	(void)snprintf(text, sizeof(text), "%s; %s", why,
+	    ret < 0 ? err_text() : mend_text(ret)); /* the same */
+	say(s, text);
+	return ret < 0 ? ret : 0;
+}
+
 static int
 check_pack(struct scrub *s, const uint8_t name[32])
 {
 	struct pack_entry e;
 	uint32_t i;
-	int ret;
+	int ret, tries;
 
 	pack_path(s->path, name);
-	ret = pack_load(&s->k, s->v->backend, name, 0, s->v->id);
-	if (ret == ERR_NOENT)
-		vault_suspect(s->v);
-	if (ret == ERR_NOENT || ret == ERR_DAMAGED) {
+	for (tries = 0, ret = ERR_DAMAGED; tries < 2 && ret == ERR_DAMAGED;
+	     tries++)
+		ret = pack_load(&s->k, s->v->backend, name, 0, s->v->id);
+	if (ret == ERR_NOENT) {
 		say(s, err_text());
-		memcpy(s->k.name, name, sizeof(s->k.name));
-		return ret == ERR_NOENT
-			   ? 0
-			   : footless_check(s->v, name, note_lost, s);
+		vault_suspect(s->v);
+		return 0;
 	}
+	if (ret == ERR_DAMAGED)
+		return mend(s, name);
 	for (i = 0; ret == 0 && i < s->k.count; i++) {
 		pack_entry(&e, &s->k, i);
 		ret = check_record(s, &e);

@@ -6,8 +6,10 @@
  * can be checked without keys, beside sessions.  A damaged record is marked:
  * its object leaves `have` unless another record of it is whole, so that the
  * next backup of a client that has the data puts it again (store/vault.h).
- * Nothing is deleted or rewritten, and a healthy pack leaves no trace but the
- * position, which stands in the index: without it a round begins anew.
+ * What is whole of a pack whose frame is damaged is copied to another one
+ * (store/mend.h).  Nothing is deleted or rewritten, and a healthy pack leaves
+ * no trace but the position, which stands in the index: without it a round
+ * begins anew.
  *
  * Thread use: one at a time per vault, and not beside a sweep or a verify.
  */

@@ -2,13 +2,13 @@
 
 #include "base/bytes.h"
 #include "base/err.h"
-#include "base/limits.h"
 #include "hash/hash.h"
 #include "store/admit.h"
 #include "store/backend.h"
 #include "store/idmap.h"
 #include "store/pack.h"
 #include "store/record.h"
+#include "store/salvage.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -97,28 +97,21 @@ read_item(struct survey *s, struct backend *b, const char *path,
 	return add_ids(s, it, &r);
 }
 
+/* An item for each record that `k` lists. */
 static int
-read_footer(struct survey *s, struct backend *b, const struct pack *k,
-    const struct idmap *marks)
+list_items(struct survey *s, const struct pack *k, const struct idmap *marks)
 {
-	char path[PACK_PATH_BYTES];
-	struct buf scratch = BUF_INIT;
 	struct pack_entry e;
 	uint32_t i;
-	int ret = 0;
 
-	pack_path(path, k->name);
 	s->items = calloc((size_t)k->count + 1, sizeof(*s->items));
 	if (s->items == NULL)
 		return err_nomem(k->count * sizeof(*s->items));
 	s->n = k->count;
+	s->pack.size = k->size;
 	s->pack.records = k->count;
 	s->pack.class = (uint8_t)k->class;
-	if (k->origin != NULL) {
-		memcpy(s->pack.origin, k->origin, sizeof(s->pack.origin));
-		s->pack.after = k->after;
-	}
-	for (i = 0; i < k->count && ret == 0; i++) {
+	for (i = 0; i < k->count; i++) {
 		struct admit_item *it = s->items + i;
 
 		pack_entry(&e, k, i);
@@ -129,101 +122,82 @@ read_footer(struct survey *s, struct backend *b, const struct pack *k,
 		it->class = (uint8_t)e.class;
 		it->replace = ADMIT_LATER;
 		it->damaged = (uint8_t)is_marked(s, marks, e.offset);
-		if (!it->damaged)
-			ret = read_item(s, b, path, it, &e, &scratch);
+	}
+	return 0;
+}
+
+static int
+read_footer(struct survey *s, struct backend *b, const struct pack *k,
+    const struct idmap *marks)
+{
+	char path[PACK_PATH_BYTES];
+	struct buf scratch = BUF_INIT;
+	struct pack_entry e;
+	uint32_t i;
+	int ret = list_items(s, k, marks);
+
+	pack_path(path, k->name);
+	if (k->origin != NULL) {
+		memcpy(s->pack.origin, k->origin, sizeof(s->pack.origin));
+		s->pack.after = k->after;
+	}
+	for (i = 0; i < k->count && ret == 0; i++) {
+		pack_entry(&e, k, i);
+		if (!s->items[i].damaged)
+			ret = read_item(s, b, path, s->items + i, &e, &scratch);
 	}
 	buf_release(&scratch);
 	return ret;
 }
 
-/* Add a record that was found in a pack without a footer. */
+/* From what is whole in a pack whose footer cannot be used. */
 static int
-add_found(struct survey *s, uint32_t *cap, const struct record *r,
-    uint32_t offset, int damaged)
+read_salvaged(
+    struct survey *s, const struct salvage *found, const struct idmap *marks)
 {
-	struct admit_item *more, *it;
-	uint32_t want = *cap == 0 ? 256 : 2 * *cap;
-
-	if (s->n == *cap) {
-		more = realloc(s->items, want * sizeof(*more));
-		if (more == NULL)
-			return err_nomem(want * sizeof(*more));
-		s->items = more;
-		*cap = want;
-	}
-	it = s->items + s->n++;
-	memset(it, 0, sizeof(*it));
-	memcpy(it->id, r->id, 32);
-	it->offset = offset;
-	it->length = (uint32_t)r->len;
-	it->epoch = r->epoch;
-	it->class = (uint8_t)r->class;
-	it->replace = ADMIT_LATER;
-	it->damaged = (uint8_t)damaged;
-	s->pack.class = it->class;
-	return damaged ? 0 : add_ids(s, it, r);
-}
-
-/* Every good record in the whole file, wherever it begins. */
-static int
-salvage(
-    struct survey *s, const uint8_t *p, size_t len, const struct idmap *marks)
-{
-	size_t at = PACK_HEADER_BYTES;
-	const uint8_t *next;
+	struct pack_entry e;
 	struct record r;
-	uint32_t cap = 0;
+	uint32_t i;
 	int ret;
 
-	while (at < len && s->n < LIMIT_PACK_RECORDS) {
-		if (record_parse(&r, p + at, len - at) == 0 &&
-		    record_check(&r) == 0) {
-			ret = add_found(s, &cap, &r, (uint32_t)at,
-			    is_marked(s, marks, (uint32_t)at));
-			if (ret < 0)
-				return ret;
-			at += r.len;
-			continue;
-		}
-		next = memmem(p + at + 1, len - at - 1, "HSR1", 4);
-		if (next == NULL)
-			break;
-		at = (size_t)(next - p);
-	}
-	s->pack.records = s->n;
-	if (s->n == 0)
+	if (found->k.count == 0)
 		return err_set(ERR_DAMAGED, "no record can be used");
-	return 0;
+	ret = list_items(s, &found->k, marks);
+	for (i = 0; i < found->k.count && ret == 0; i++) {
+		if (s->items[i].damaged)
+			continue;
+		pack_entry(&e, &found->k, i);
+		salvage_record(&r, found, &e);
+		ret = add_ids(s, s->items + i, &r);
+	}
+	return ret;
 }
 
 int
 survey_pack(struct survey *s, struct backend *b, const uint8_t name[32],
     uint64_t size, const uint8_t vault[16], const struct idmap *marks)
 {
+	struct salvage found = SALVAGE_INIT;
 	struct pack k = PACK_INIT;
-	struct buf whole = BUF_INIT;
-	char path[PACK_PATH_BYTES];
-	uint8_t *to;
 	int ret;
 
 	survey_release(s);
 	memcpy(s->pack.name, name, 32);
-	s->pack.size = size;
 	ret = pack_load(&k, b, name, size, vault);
-	if (ret == 0) {
-		ret = read_footer(s, b, &k, marks);
-		pack_release(&k);
-		return ret;
+	if (ret == ERR_DAMAGED) {
+		s->salvaged = 1;
+		ret = salvage_pack(&found, b, name, vault);
+		if (ret == 0)
+			ret = read_salvaged(s, &found, marks);
+		salvage_release(&found);
+		if (ret != 1)
+			return ret;
+		/* That was a passing fault. */
+		s->salvaged = 0;
+		ret = pack_load(&k, b, name, 0, vault);
 	}
-	if (ret != ERR_DAMAGED || size == 0 || size > LIMIT_PACK_BYTES)
-		return ret;
-	s->salvaged = 1;
-	pack_path(path, name);
-	ret = buf_extend(&to, &whole, (size_t)size);
 	if (ret == 0)
-		ret = b->ops->get(b, path, to, (size_t)size, 0);
-	if (ret == 0)
-		ret = salvage(s, to, (size_t)size, marks);
-	buf_release(&whole);
+		ret = read_footer(s, b, &k, marks);
+	pack_release(&k);
 	return ret;
 }

@@ -233,7 +233,8 @@ readmit(struct vault *v, struct index_txn *t, struct survey *s,
 		ret = knows_all(v, t, p);
 		if (ret == 1)
 			return index_set_pending(t, p->number, 0);
-		if (ret == 0)
+		/* Without a footer its records tell. */
+		if (ret == 0 || ret == ERR_DAMAGED)
 			ret = 1;
 	}
 	if (ret > 0) {

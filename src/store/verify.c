@@ -10,6 +10,7 @@
 #include "store/footless.h"
 #include "store/heads.h"
 #include "store/index.h"
+#include "store/mend.h"
 #include "store/pack.h"
 #include "store/record.h"
 #include "store/retire.h"
@@ -35,6 +36,12 @@ struct bad {
 	struct vault_place place;
 };
 
+/* A pack whose frame is damaged, and how. */
+struct torn {
+	uint8_t name[32];
+	char what[256];
+};
+
 struct verify {
 	const struct verify_options *o;
 	struct vault *v;
@@ -48,6 +55,7 @@ struct verify {
 	uint64_t placed; /* objects of the index that lie where it says */
 	struct evict dead; /* numbers of damaged objects */
 	struct buf bad; /* struct bad */
+	struct buf torn; /* struct torn */
 	struct buf rows; /* struct row, at most ROWS_MAX */
 	struct buf tombs; /* struct tomb, of snapshots that are gone */
 };
@@ -357,6 +365,30 @@ note_lost(void *arg, const uint8_t id[32], const struct index_object *o)
 	return note_damage(arg, &e, o, 1);
 }
 
+/* The frame of the pack is damaged, as `what` says; that is told at the end,
+ * with what became of it. */
+static int
+note_torn(struct work *k, const struct listed *l, const char *what)
+{
+	struct verify *y = k->y;
+	struct torn torn;
+	uint64_t placed;
+	int ret;
+
+	memset(&torn, 0, sizeof(torn));
+	memcpy(torn.name, l->name, sizeof(torn.name));
+	(void)snprintf(
+	    torn.what, sizeof(torn.what), "%s", what); /* may be cut */
+	ret = footless_check(&placed, y->v, l->name, note_lost, k);
+	pool_lock_enter(&y->lock);
+	if (ret == 0) {
+		y->placed += placed;
+		ret = buf_append(&y->torn, &torn, sizeof(torn));
+	}
+	pool_lock_leave(&y->lock);
+	return ret;
+}
+
 static int
 check_pack(struct work *k, const struct listed *l)
 {
@@ -366,10 +398,8 @@ check_pack(struct work *k, const struct listed *l)
 
 	pack_path(k->path, l->name);
 	memcpy(k->k.name, l->name, sizeof(k->k.name));
-	if (l->size > LIMIT_PACK_BYTES) {
-		say(k->y, k->path, "is too long");
-		return footless_check(v, l->name, note_lost, k);
-	}
+	if (l->size > LIMIT_PACK_BYTES)
+		return note_torn(k, l, "is too long");
 	buf_reset(&k->whole);
 	ret = buf_extend(&to, &k->whole, (size_t)l->size);
 	if (ret == 0 && l->size > 0)
@@ -383,8 +413,7 @@ check_pack(struct work *k, const struct listed *l)
 		/* Unreadable is a finding too: the others still count. */
 		if (ret == ERR_NOMEM)
 			return ret;
-		say(k->y, k->path, "%s", err_text());
-		return footless_check(v, l->name, note_lost, k);
+		return note_torn(k, l, err_text());
 	}
 	ret = check_records(k);
 	pack_release(&k->k);
@@ -533,6 +562,11 @@ pass_tombs(const struct verify *y, struct chain *c,
 	return same;
 }
 
+/* What may need anything keeps all of it: docs/sweep.md 7. */
+static const char only_by_word[] =
+    "until it is put back from a copy, only shash sweep --give_up_lost frees "
+    "space";
+
 static void
 check_chain(struct verify *y, const char *path, struct chain *c,
     const struct heads_name *name, const struct envelope *e)
@@ -542,7 +576,8 @@ check_chain(struct verify *y, const char *path, struct chain *c,
 	same = pass_tombs(y, c, name, same);
 	/* A mount's first one has the number 1. */
 	if (name->seq != (same ? c->seq : 0) + 1)
-		say(y, path, "the snapshot before it is gone");
+		say(y, path, "the snapshot before it is gone; %s",
+		    only_by_word);
 	else if (same && c->known && e != NULL &&
 		 (e->client_seq != c->client_seq + 1 ||
 		     memcmp(e->previous, c->hash, HASH_BYTES) != 0))
@@ -600,7 +635,7 @@ check_snapshot(struct verify *y, struct chain *c, const struct heads_name *name,
 	y->n.snapshots++;
 	y->n.bytes += name->size;
 	if (ret < 0)
-		say(y, path, "%s", err_text());
+		say(y, path, "%s; %s", err_text(), only_by_word);
 	check_chain(y, path, c, name, ret < 0 ? NULL : &e);
 	if (ret < 0)
 		return 0;
@@ -655,6 +690,28 @@ mark_bad(struct verify *y)
 	return ret;
 }
 
+/* Tell of packs whose frame is damaged; with `mend` what is whole of them is
+ * copied before. */
+static int
+tell_torn(struct verify *y, int mend)
+{
+	const struct torn *p = (const void *)y->torn.data;
+	size_t i, n = y->torn.len / sizeof(*p);
+	char path[PACK_PATH_BYTES];
+	int ret = 0;
+
+	for (i = 0; i < n; i++) {
+		pack_path(path, p[i].name);
+		if (mend && ret >= 0)
+			ret = mend_pack(y->v, p[i].name);
+		if (mend && ret >= 0)
+			say(y, path, "%s; %s", p[i].what, mend_text(ret));
+		else
+			say(y, path, "%s", p[i].what);
+	}
+	return ret < 0 ? ret : 0;
+}
+
 static int
 mend_rows(struct verify *y)
 {
@@ -703,7 +760,7 @@ int
 verify_vault(struct verify_counts *out, const struct verify_options *o)
 {
 	struct verify y = {.o = o, .v = o->vault};
-	int ret;
+	int ret, torn;
 
 	pool_lock_init(&y.lock);
 	idmap_init(&y.names);
@@ -716,12 +773,16 @@ verify_vault(struct verify_counts *out, const struct verify_options *o)
 		ret = check_snapshots(&y);
 	if (ret == 0 && o->mark)
 		ret = mark_bad(&y);
+	torn = tell_torn(&y, ret == 0 && o->mark);
+	if (ret == 0)
+		ret = torn;
 	if (ret == 0 && o->mark)
 		ret = mend_rows(&y);
 	if (ret == 0)
 		*out = y.n;
 	evict_release(&y.dead);
 	buf_release(&y.bad);
+	buf_release(&y.torn);
 	buf_release(&y.rows);
 	buf_release(&y.tombs);
 	buf_release(&y.packs);

@@ -18,6 +18,7 @@
 
 #include <assert.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -605,11 +606,30 @@ verify(struct sweep_world *w)
 	return wrong;
 }
 
+/*
+ * Torn packs go: the rest of a round, and another one, find them; what stood
+ * in two of them needs a second turn.
+ */
+static unsigned
+mend(struct sweep_world *w)
+{
+	struct scrub_counts n;
+	unsigned wrong = 0, k;
+
+	for (k = 0; k < 3 && w->torn; k++) {
+		wrong += must(sw_scrub(w, &n, 0), "scrub");
+		wrong += must(sw_scrub(w, &n, 0), "scrub");
+		wrong += must(sw_sweep(w, NULL), "sweep");
+	}
+	return wrong;
+}
+
 unsigned
 sw_wrong_later(struct sweep_world *w)
 {
 	unsigned wrong = sw_wrong(w);
 
+	wrong += mend(w);
 	wrong += must(sw_sweep(w, NULL), "sweep");
 	wrong += sw_wrong(w);
 	wrong += verify(w);
@@ -703,6 +723,43 @@ sw_flip(struct sweep_world *w, uint64_t number)
 	pack_path(path, p.name);
 	ret = backend_mem_flip(w->b, path, o.offset + o.length - 1, 1);
 	assert(ret == 0);
+}
+
+struct frame {
+	unsigned n, wanted;
+	char *name;
+	uint64_t size;
+};
+
+static int
+pick_pack(void *arg, const char *name, uint64_t size)
+{
+	struct frame *f = arg;
+
+	if (f->n++ == f->wanted) {
+		memcpy(f->name, name, strlen(name) + 1);
+		f->size = size;
+	}
+	return 0;
+}
+
+int
+sw_frame(char name[BACKEND_NAME_MAX], uint64_t *offset, struct sweep_world *w)
+{
+	struct frame f = {.wanted = UINT_MAX, .name = name};
+	int ret = w->b->ops->list(w->b, "packs", pick_pack, &f);
+
+	if (ret < 0 || f.n == 0)
+		return 1;
+	f.wanted = sw_draw(w, f.n);
+	f.n = 0;
+	ret = w->b->ops->list(w->b, "packs", pick_pack, &f);
+	if (ret < 0 || f.n <= f.wanted)
+		return 1;
+	/* The smallest footer is longer than this. */
+	*offset = sw_draw(w, 2) ? sw_draw(w, PACK_HEADER_BYTES)
+				: f.size - 1 - sw_draw(w, 140);
+	return 0;
 }
 
 void

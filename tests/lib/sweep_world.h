@@ -9,12 +9,12 @@
  */
 
 #include "lib/store_fixture.h"
+#include "store/backend.h"
 #include "store/sweep.h"
 
 #include <stdint.h>
 
 struct account;
-struct backend;
 struct scrub_counts;
 struct session;
 struct storeclock;
@@ -52,6 +52,7 @@ struct sweep_world {
 	int hurt;
 #define SW_HURT 1
 #define SW_HURT_QUIET 2 /* and that is expected just now */
+	int torn; /* packs may have damaged frames, sw_frame() */
 	/* What sw_prune() needs, made by the first one. */
 	struct account *account;
 	struct storeclock *clock;
@@ -113,6 +114,13 @@ int sw_sweep_begin(struct sweep **out, struct sweep_world *w);
 void sw_flip(struct sweep_world *w, uint64_t number);
 /* The same, and let the store see it. */
 void sw_damage(struct sweep_world *w, uint64_t number);
+/*
+ * A byte of a pack's frame, at random: of the header, the footer or the
+ * trailer.  Whoever changes it on the disk damages the frame, and no record.
+ * Returns 0; 1 when there is no pack.
+ */
+int sw_frame(
+    char name[BACKEND_NAME_MAX], uint64_t *offset, struct sweep_world *w);
 /* An object of a state, at random. */
 uint64_t sw_pick(struct sweep_world *w, uint64_t state);
 

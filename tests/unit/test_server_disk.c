@@ -1,12 +1,13 @@
 /*
  * A whole store on a simulated disk: its identity, invitations, registrations,
- * policies and clock, and a vault in a directory with backups, prunes, sweeps
- * and scrubs.  The power goes at any call that changes a file, and again while
- * the store is opened; the index is kept, lost or an older one.  The store
- * opens by itself; who was registered is, with the vault's header; a used
- * invitation is good for nobody else; the policy is the last one that was set;
- * store time does not go back; and all snapshots are whole that were
- * acknowledged and not deleted.  SEED= and COUNT= choose other histories.
+ * policies and clock, and a vault in a directory with backups, prunes, sweeps,
+ * and scrubs that also meet packs with damaged frames.  The power goes at any
+ * call that changes a file, and again while the store is opened; the index is
+ * kept, lost or an older one.  The store opens by itself; who was registered
+ * is, with the vault's header; a used invitation is good for nobody else; the
+ * policy is the last one that was set; store time does not go back; and all
+ * snapshots are whole that were acknowledged and not deleted.  SEED= and COUNT=
+ * choose other histories.
  */
 
 #include "backend/dir.h"
@@ -26,12 +27,14 @@
 #include "store/scrub.h"
 #include "store/vault.h"
 
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -56,7 +59,7 @@ struct history {
 	char *root;
 	struct acked acked;
 	char invitation[SW_MOUNTS][ENROLL_UUID_LEN + 1]; /* empty: none */
-	uint64_t cuts, opening_cuts, lost, registered, commits;
+	uint64_t cuts, opening_cuts, lost, registered, commits, torn;
 };
 
 static void
@@ -176,6 +179,36 @@ save_clock(struct history *h)
 	return ret;
 }
 
+/* A byte of a pack's frame rots on the disk, and a scrub sees it. */
+static int
+tear(struct history *h)
+{
+	char name[BACKEND_NAME_MAX], *dir, *path;
+	struct scrub_counts n;
+	uint64_t at;
+	uint8_t byte;
+	int fd, ret;
+
+	if (sw_frame(name, &at, &h->w) != 0)
+		return 0;
+	dir = account_vault_dir(h->w.account, h->w.id);
+	path = fs_join(dir, name);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	assert_true(fd >= 0);
+	ret = fs_pread_all(fd, &byte, 1, at);
+	byte ^= 0x20;
+	if (ret == 0)
+		ret = fs_pwrite_all(fd, &byte, 1, at);
+	if (ret == 0 && fdatasync(fd) != 0)
+		ret = ERR_IO;
+	(void)close(fd); /* synced, or the power is gone */
+	free(path);
+	free(dir);
+	h->w.torn = 1;
+	h->torn++;
+	return ret == 0 ? sw_scrub(&h->w, &n, 0) : ret;
+}
+
 static int
 operation(struct history *h)
 {
@@ -184,7 +217,7 @@ operation(struct history *h)
 	struct scrub_counts n;
 	int ret;
 
-	switch (sw_draw(w, 12)) {
+	switch (sw_draw(w, 13)) {
 	case 0:
 		return sw_sweep(w, NULL);
 	case 1:
@@ -204,6 +237,8 @@ operation(struct history *h)
 	case 6:
 		sw_copy_index(w, 0);
 		return 0;
+	case 7:
+		return tear(h);
 	default:
 		ret = sw_backup(w, mount, sw_draw(w, SW_STATES),
 		    sw_draw(w, 4) ? SW_ASK : SW_TRUST);
@@ -384,14 +419,16 @@ test_power_cuts(void **state)
 		one_history(&h, seed + i);
 	print_message("%llu states in %llu histories from SEED=%llu: %llu cuts "
 		      "while opening, %llu sectors and names lost, %llu "
-		      "registrations, %llu snapshots\n",
+		      "registrations, %llu snapshots, %llu torn packs\n",
 	    (unsigned long long)(h.cuts + h.opening_cuts),
 	    (unsigned long long)n, (unsigned long long)seed,
 	    (unsigned long long)h.opening_cuts, (unsigned long long)h.lost,
-	    (unsigned long long)h.registered, (unsigned long long)h.commits);
+	    (unsigned long long)h.registered, (unsigned long long)h.commits,
+	    (unsigned long long)h.torn);
 	assert_true(
 	    n < COUNT || (h.cuts > n && h.opening_cuts > n / 2 && h.lost > n &&
-			     h.registered == SW_MOUNTS * n && h.commits > n));
+			     h.registered == SW_MOUNTS * n && h.commits > n &&
+			     h.torn > n / 2));
 }
 
 int

@@ -1,7 +1,8 @@
 /*
  * Random histories of backups, interrupted ones, deletions, prunes, what they
  * retire brought back, sweeps (whole and abandoned after any step, with their
- * compaction), damage that is healed, scrubs that find it, indexes made anew:
+ * compaction), damage that is healed, packs with damaged frames, scrubs that
+ * find them and copy what is whole, indexes made anew:
  * the power goes, or the process dies, at any step of the backend; the index
  * is kept, damaged, lost, or an older one; the power goes again, up to three
  * times, while the store opens; and some lives later once more.  The store
@@ -16,6 +17,7 @@
 #include "base/fs.h"
 #include "lib/seeded.h"
 #include "lib/sweep_world.h"
+#include "store/backend.h"
 #include "store/scrub.h"
 #include "store/session.h"
 #include "store/sweep.h"
@@ -61,6 +63,7 @@ enum event {
 	SCRUBS,
 	FOUND, /* damaged records, by a scrub */
 	HEALED,
+	TORN, /* frames of packs that were damaged */
 	REINDEXES,
 	EVENTS
 };
@@ -68,7 +71,7 @@ enum event {
 static const char *const event_names[EVENTS] = {"cuts", "cuts while opening",
     "of them power", "backups", "interrupted", "deletions", "prunes",
     "brought back", "sweeps", "abandoned", "packs copied", "packs freed",
-    "scrubs", "damage found by them", "heals", "reindexes"};
+    "scrubs", "damage found by them", "heals", "frames damaged", "reindexes"};
 
 struct history {
 	struct sweep_world w;
@@ -181,6 +184,26 @@ damage(struct history *h, unsigned mount)
 	return ret;
 }
 
+/* The frame of a pack rots; the store sees it at once, or later. */
+static int
+tear(struct history *h)
+{
+	char name[BACKEND_NAME_MAX];
+	struct scrub_counts n;
+	uint64_t at;
+
+	if (sw_frame(name, &at, &h->w) != 0 ||
+	    backend_mem_flip(
+		h->w.b, name, at, (uint8_t)(1 << sw_draw(&h->w, 8))) != 0)
+		return 0;
+	h->w.torn = 1;
+	count(h, TORN, 1);
+	if (sw_draw(&h->w, 2))
+		return 0;
+	count(h, SCRUBS, 1);
+	return sw_scrub(&h->w, &n, 0);
+}
+
 static int
 back_up(struct history *h, unsigned mount)
 {
@@ -207,7 +230,7 @@ static int
 operation(struct history *h)
 {
 	struct sweep_world *w = &h->w;
-	unsigned mount = sw_draw(w, SW_MOUNTS), kind = sw_draw(w, 20);
+	unsigned mount = sw_draw(w, SW_MOUNTS), kind = sw_draw(w, 21);
 	struct scrub_counts n;
 	uint64_t seq;
 
@@ -234,6 +257,8 @@ operation(struct history *h)
 	case 17:
 		return damage(h, mount);
 	case 18:
+		return tear(h);
+	case 19:
 		sw_close(w);
 		return sw_open(w);
 	default:
