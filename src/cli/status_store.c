@@ -125,7 +125,8 @@ print_text(
 		    cli_count(a, c->retired, "more is retired and waits for",
 			"more are retired and wait for"));
 	if (rc == 0 && c->damaged > 0)
-		rc = cli_print("           %s damaged: run shash verify",
+		rc = cli_print("           %s damaged, so no space is freed: "
+			       "run shash verify",
 		    cli_count(a, c->damaged, "of them is", "of them are"));
 	if (rc == 0)
 		rc = cli_print("stored     %s in %s",

@@ -92,7 +92,8 @@ refuse_unknown(const struct sweep *s, const struct mark *m)
 		return 0;
 	return err_set(ERR_DAMAGED,
 	    "nobody can tell what %llu damaged or lost thing%s need%s, so "
-	    "nothing is deleted; the first is %s",
+	    "nothing is deleted; the first is %s: back up, or put it back from "
+	    "a copy; --give_up_lost sweeps without",
 	    (unsigned long long)m->unknown, m->unknown == 1 ? "" : "s",
 	    m->unknown == 1 ? "s" : "", m->first);
 }
