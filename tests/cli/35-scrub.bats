@@ -184,6 +184,13 @@ moved='lies in other packs: a sweep removes it once no snapshot lacks anything'
 	scrub_now
 	grep -q "scrub: ${snapshot#store/}: is damaged" store.log
 	grep -Eq 'read through: [0-9]+ packs, 1 findings' store.log
+	# What follows from it, and what to do.
+	exits 13 shash verify --store_dir store
+	[ "$(grep -c 'only shash sweep --give_up_lost frees space' out)" -eq 1 ]
+	exits 13 shash sweep --store_dir store
+	says 'put it back from a copy; --give_up_lost sweeps without'
+	exits 0 shash status --store_dir store
+	grep -q 'damaged, so no space is freed: run shash verify' out
 }
 
 @test "verify, reindex, sweep and scrub leave a healthy store as it is" {
