@@ -196,11 +196,12 @@ test_faults(void **state)
 {
 	/* Which have_files, have or put fails, and how. */
 	static const unsigned faults[][3] = {
-	    {0, 0, 1}, {1, 0, 0}, {2, 0, 0}, {0, 1, 0}, {0, 2, 0}};
+	    {0, 0, 1}, {1, 0, 0}, {0, 1, 0}, {0, 2, 0}, {2, 0, 0}};
 	static const int codes[] = {
-	    ERR_UNREACHABLE, ERR_STALE, ERR_STALE, ERR_IO, ERR_NOSPACE};
+	    ERR_UNREACHABLE, ERR_STALE, ERR_IO, ERR_NOSPACE, ERR_STALE};
 	struct fixture *f = *state;
-	unsigned i;
+	unsigned i, done = 0;
+	int r;
 
 	source_tree_make(f->dir);
 	for (i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
@@ -209,13 +210,21 @@ test_faults(void **state)
 		f->v.fail_have = faults[i][1];
 		f->v.fail_put = faults[i][2];
 		f->v.fail_code = codes[i];
-		assert_int_equal(backup(f), codes[i]);
+		r = backup(f);
+		/* Questions are put together while an answer is on its way:
+		 * on a slow machine there is no second question. */
+		if (r == 0 && (f->v.asked_files < faults[i][0] ||
+				  f->v.asked < faults[i][1])) {
+			done++;
+			continue;
+		}
+		assert_int_equal(r, codes[i]);
 		assert_int_equal(f->v.commits, 0);
 	}
-	assert_int_equal(engine_vault_check(&f->v, f->dir), 0);
+	assert_int_equal(engine_vault_check(&f->v, f->dir), done);
 	engine_vault_again(&f->v);
 	assert_int_equal(backup(f), 0);
-	assert_int_equal(engine_vault_check(&f->v, f->dir), 1);
+	assert_int_equal(engine_vault_check(&f->v, f->dir), done + 1);
 }
 
 static void
