@@ -385,8 +385,9 @@ $(TESTS): $(BUILD)/tests/%: $(BUILD)/tests/%.o $(TEST_LIB_OBJS) $(LINK_DEPS)
 wrap = $(addprefix -Wl$(comma)--wrap=,$(1))
 FAILED := $(patsubst tests/%.c,$(BUILD)/tests/%,\
 	$(shell grep -ls '"fault/failing.h"' $(TEST_SRCS) /dev/null))
-$(FAILED): $(BUILD)/tests/fault/failing.o
-$(FAILED): WRAPPERS = $(BUILD)/tests/fault/failing.o
+FAILING_OBJS := $(BUILD)/tests/fault/failing.o $(BUILD)/tests/fault/callers.o
+$(FAILED): $(FAILING_OBJS)
+$(FAILED): WRAPPERS = $(FAILING_OBJS)
 $(FAILED): WRAPPED = $(call wrap,$(shell sed -n \
 	's/^[A-Z][A-Z]*.\([A-Z]*, \)*\([A-Za-z0-9_]*\).*/\2/p' \
 	tests/fault/calls.inc) free mdb_txn_commit buf_printf)
@@ -443,5 +444,5 @@ $(BUILD)/bench/%: bench/%.c $(LINK_DEPS)
 	$(TESTS:=.d) \
 	$(FUZZ_NAMES:%=$(BUILD)/tests/fuzz/fuzz_%.d) $(SEEDS_OBJS:.o=.d) \
 	$(BUILD)/tests/fuzz/replay.d \
-	$(BUILD)/tests/fault/failing.d $(BUILD)/tests/fault/sim_disk.d \
+	$(FAILING_OBJS:.o=.d) $(BUILD)/tests/fault/sim_disk.d \
 	$(TEST_LIB_OBJS:.o=.d) $(BENCHES:=.d)

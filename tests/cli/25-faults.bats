@@ -60,6 +60,10 @@ sweep()
 	sweep scan snapshots status status-store key verify reindex
 }
 
+@test "a call fails in what keeps a store" {
+	sweep invite keep prune unprune sweep
+}
+
 @test "a program that takes a failure for success is caught" {
 	"${CC:-cc}" "${options[@]}" -DFAULTS_LIE -o liar.so \
 	    "$fault/faults.c" -ldl

@@ -11,7 +11,7 @@
  * the function called and the innermost return addresses, so a loop fails
  * every call that an operation makes once, however often it makes it:
  *
- *	failing_start(FAILING_MEMORY | FAILING_FILES);
+ *	failing_start_ways(FAILING_MEMORY | FAILING_FILES);
  *	while (failing_more()) {
  *		world = ...;                    bring about what it needs
  *		failing_arm();
@@ -21,14 +21,22 @@
  *		...                             what must hold now; do it again
  *		assert_int_equal(failing_blocks(), 0);  all memory is back
  *	}
- *	assert_true(failing_count() > 10);      they did fire
+ *	failing_check_count(10);                they did fire
  *
  * From failing_arm() on, the first call at a place that has not failed yet
  * does; the loop ends after a pass in which none was left.  Passes must do the
- * same; threads may take turns as they like.
+ * same; threads may take turns as they like.  A pass that takes two minutes
+ * hangs, and ends the program.
  *
- * FAILING_SHOW=1 in the environment prints every place that failed, by the
- * names of functions and by offsets for `addr2line -f -e PROGRAM`.
+ * At its end the program prints how many faults fired.  In the environment,
+ * of loops that failing_start_ways() begins:
+ *
+ *   FAILING_WAYS=N     try one in N of all ways but the first (32); 1: each
+ *   FAILING_SEED=S     which those are (1)
+ *   FAILING_PART=I/N   the Ith of N parts of all that
+ *   FAILING_PLACE=HEX  one place alone, in each way, of every loop
+ *   FAILING_SHOW=1     print what failed: the function, the way, the place,
+ *                      and offsets for `addr2line -f -e PROGRAM`
  */
 
 enum {
@@ -42,6 +50,16 @@ enum {
 
 /* Begin a loop over calls of these kinds, each failing once. */
 void failing_start(unsigned kinds);
+/*
+ * Begin a loop over calls of these kinds, each failing in each way: with its
+ * own error, what sets errno also with EIO, ENOSPC, EMFILE and ENOMEM, reads
+ * and writes by doing half, all of them once and for ever; and what a signal
+ * can interrupt with EINTR, once.  The first way at all places, the others at
+ * some: see FAILING_WAYS above.
+ */
+void failing_start_ways(unsigned kinds);
+/* Whether each place is to fail in each way. */
+int failing_full(void);
 /* As failing_start(), and what fails goes on to: every call of the function,
  * from wherever, until failing_disarm(). */
 void failing_start_forever(unsigned kinds);
@@ -73,7 +91,9 @@ void failing_pause(int on);
 const char *failing_name(void);
 /* The kind of what failed in this pass; 0: none did. */
 unsigned failing_kind(void);
-/* How many places have failed since failing_start(). */
+/* Whether it went on to. */
+int failing_lasted(void);
+/* How many calls have failed since failing_start(), one in a pass. */
 unsigned failing_count(void);
 
 /*
@@ -91,7 +111,8 @@ int failing_blocks(void);
 int failing_descriptors(void);
 /* Fail the test when blocks leak, or not so many descriptors are open. */
 void failing_check_leaks(int descriptors);
-/* Fail the test when fewer places than this have failed. */
+/* Fail the test when fewer than this have failed; not when this is only a part
+ * of all. */
 void failing_check_count(unsigned least);
 
 #endif

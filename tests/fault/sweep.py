@@ -403,6 +403,55 @@ class Register(Command):
         w.intact("fresh", key)
 
 
+class Invite(Command):
+    """What it prints can be used."""
+
+    def __init__(self):
+        super().__init__("invite", "--store_dir", "served")
+
+    def check(self, w, rc, out, err):
+        if rc != 0:
+            out = w.well(*self.args)
+        if w.server is None and not w.serve():
+            raise Failure("no server")
+        w.drop("fresh")
+        os.mkdir(w.path("fresh"))
+        w.well("register", "--dir", "fresh", "--url", w.url, "--new_vault",
+               "--invitation", out.strip())
+        w.unserve()
+
+
+class Policy(Command):
+    """One that retires; the policy keeps two, and there are others."""
+
+    def __init__(self, *args, prepared=()):
+        super().__init__(*args, "--store_dir", "store")
+        self.top, self.prepared = "work", prepared
+
+    def before(self, w):
+        super().before(w)
+        w.well("keep", "--store_dir", "store", "--last", "2", "--floor", "0d")
+        for _ in range(3):
+            w.change("work")
+            w.well("backup", "--dir", "work")
+        if self.prepared:
+            w.well(*self.prepared, "--store_dir", "store")
+
+    def check(self, w, rc, out, err):
+        kinds = Counter(json.loads(line)["type"] for line in w.well(
+            "snapshots", "--dir", "work", "--json").splitlines())
+        if kinds["snapshot"] < 2:
+            raise Failure(f"snapshots are gone: {kinds}")
+        if rc == 0 and self.args[0] == "unprune" and kinds["retired"]:
+            raise Failure(f"success, and some are still retired: {kinds}")
+        if rc == 0 and self.args[0] == "prune" and kinds["snapshot"] != 2:
+            raise Failure(f"success, and some are not retired: {kinds}")
+        again = w.well(*self.args)
+        if rc == 0 and self.args[0] == "sweep" and \
+                "freed 0 packs" not in again:
+            raise Failure(f"success, and there was more: {again}")
+
+
 class Server(Command):
     """A server with a fault, and a backup, restore and stop that meet it."""
 
@@ -472,6 +521,13 @@ COMMANDS = {
     "verify": lambda: Command("verify", "--store_dir", "store"),
     "reindex": lambda: Command("reindex", "--store_dir", "store"),
     "key": lambda: Command("key", "--dir", "work"),
+    "invite": Invite,
+    "keep": lambda: Command("keep", "--store_dir", "store", "--last", "2",
+                            "--floor", "0d"),
+    "prune": lambda: Policy("prune"),
+    "prune-now": lambda: Policy("prune", "--now"),
+    "unprune": lambda: Policy("unprune", prepared=["prune"]),
+    "sweep": lambda: Policy("sweep", prepared=["prune", "--now"]),
 }
 
 

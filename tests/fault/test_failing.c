@@ -1,6 +1,6 @@
 /*
- * What lets calls fail does so: each place once, or for ever, or in half, and
- * what it counts is right.
+ * What lets calls fail does so: each place once, or for ever, or in half, or in
+ * every way, and what it counts is right.
  */
 
 #include "base/buf.h"
@@ -235,6 +235,66 @@ test_buf(void **state)
 	assert_int_equal(failing_count(), 3);
 }
 
+static ssize_t (*volatile read_some)(int, void *, size_t) = read;
+static int (*volatile unlink_it)(const char *) = unlink;
+
+/* Let one call fail in each way; count the errors, and [0] what does half. */
+static void
+each_way(unsigned seen[200], int moves)
+{
+	int fd = open("/dev/zero", O_RDONLY | O_CLOEXEC), got;
+	char text[8];
+
+	memset(seen, 0, 200 * sizeof(seen[0]));
+	assert_true(fd >= 0);
+	failing_start_ways(FAILING_FILES);
+	failing_tests_too();
+	while (failing_more()) {
+		failing_arm();
+		got = moves ? (int)read_some(fd, text, sizeof(text))
+			    : unlink_it("/nothing/there");
+		if (!failing_disarm())
+			continue;
+		assert_int_equal(got, got == 4 ? 4 : -1);
+		seen[got == 4 ? 0 : errno % 200]++;
+	}
+	close(fd);
+}
+
+static void
+test_every_way(void **state)
+{
+	static const int errnos[] = {EIO, ENOSPC, EMFILE, ENOMEM};
+	unsigned passes = 0, seen[200];
+	size_t i;
+	void *p;
+
+	(void)state;
+	/* Once and for ever. */
+	each_way(seen, 1);
+	for (i = 0; i < 4; i++)
+		assert_int_equal(seen[errnos[i]], 2);
+	assert_int_equal(seen[0], 2);
+	assert_int_equal(seen[EINTR], 1);
+	assert_int_equal(failing_count(), 11);
+	each_way(seen, 0);
+	for (i = 0; i < 4; i++)
+		assert_int_equal(seen[errnos[i]], 2);
+	assert_int_equal(failing_count(), 8);
+	/* Memory wants in one way only, once and for ever. */
+	failing_start_ways(FAILING_MEMORY);
+	failing_tests_too();
+	while (failing_more()) {
+		failing_arm();
+		p = allocate(1);
+		assert_int_equal(failing_disarm(), passes < 2);
+		assert_int_equal(p == NULL, passes < 2);
+		free(p);
+		passes++;
+	}
+	assert_int_equal(passes, 3);
+}
+
 int
 main(void)
 {
@@ -246,7 +306,12 @@ main(void)
 	    cmocka_unit_test(test_in_half),
 	    cmocka_unit_test(test_the_errno),
 	    cmocka_unit_test(test_buf),
+	    cmocka_unit_test(test_every_way),
 	};
 
+	/* All of them, whatever is wanted of the others. */
+	(void)setenv("FAILING_WAYS", "1", 1);
+	(void)unsetenv("FAILING_PART");
+	(void)unsetenv("FAILING_PLACE");
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -226,11 +226,11 @@ static void
 test_put(void **state)
 {
 	(void)state;
-	failing_start(KINDS);
+	failing_start_ways(KINDS);
 	each_place(0, put_large, 15);
-	failing_start(KINDS);
+	failing_start_ways(KINDS);
 	each_place(0, put_small, 15);
-	failing_start(KINDS);
+	failing_start_ways(KINDS);
 	each_place(1, put_large, 3);
 	failing_start_short();
 	each_place(0, put_large, 3);
@@ -261,9 +261,9 @@ static void
 test_open(void **state)
 {
 	(void)state;
-	failing_start(KINDS);
+	failing_start_ways(KINDS);
 	each_place(0, reopen, 5);
-	failing_start(KINDS);
+	failing_start_ways(KINDS);
 	each_place(0, reopen, 5);
 	/* Where nothing goes past the cache, it is used. */
 	failing_start_forever(FAILING_FILES);
@@ -325,9 +325,9 @@ static void
 test_look(void **state)
 {
 	(void)state;
-	failing_start(KINDS);
+	failing_start_ways(KINDS);
 	each_place(0, look, 10);
-	failing_start(KINDS);
+	failing_start_ways(KINDS);
 	each_place(1, look, 1);
 	failing_start_short();
 	each_place(0, look, 1);
@@ -358,9 +358,9 @@ static void
 test_remove(void **state)
 {
 	(void)state;
-	failing_start(KINDS);
+	failing_start_ways(KINDS);
 	each_place(0, put_and_remove, 10);
-	failing_start(KINDS);
+	failing_start_ways(KINDS);
 	each_place(1, put_and_remove, 2);
 }
 
@@ -401,7 +401,7 @@ static void
 test_unsure(void **state)
 {
 	(void)state;
-	failing_start(KINDS);
+	failing_start_ways(KINDS);
 	each_place(0, read_unsure, 10);
 	failing_start_short();
 	each_place(0, read_unsure, 1);

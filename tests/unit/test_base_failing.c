@@ -199,15 +199,15 @@ static void
 test_fs(void **state)
 {
 	(void)state;
-	failing_start(KINDS);
+	failing_start_ways(KINDS);
 	each_place(write_old, write_new, 8);
-	failing_start(KINDS);
+	failing_start_ways(KINDS);
 	each_place(write_old, write_exclusive, 8);
-	failing_start(KINDS);
+	failing_start_ways(KINDS);
 	each_place(write_old, read_it, 4);
-	failing_start(KINDS);
+	failing_start_ways(KINDS);
 	each_place(NULL, make_and_remove, 8);
-	failing_start(KINDS);
+	failing_start_ways(KINDS);
 	each_place(NULL, lock_and_sync, 5);
 	/* Half of it, or an interrupt, is gone on from. */
 	failing_start_short();
@@ -318,9 +318,9 @@ static void
 test_marker(void **state)
 {
 	(void)state;
-	failing_start(KINDS);
+	failing_start_ways(KINDS);
 	each_place(NULL, mark, 8);
-	failing_start(KINDS);
+	failing_start_ways(KINDS);
 	each_place(NULL, spoil, 4);
 }
 
@@ -355,7 +355,7 @@ static void
 test_ballast(void **state)
 {
 	(void)state;
-	failing_start(KINDS);
+	failing_start_ways(KINDS);
 	each_place(NULL, hold, 8);
 	/* Where blocks cannot be had without writing, they are written. */
 	failing_start_forever(FAILING_FILES);
@@ -453,7 +453,7 @@ static void
 test_json(void **state)
 {
 	(void)state;
-	failing_start(FAILING_MEMORY | FAILING_LIBRARIES);
+	failing_start_ways(FAILING_MEMORY | FAILING_LIBRARIES);
 	each_place(NULL, encode_and_decode, 15);
 }
 
@@ -602,9 +602,9 @@ static void
 test_kv(void **state)
 {
 	(void)state;
-	failing_start(KINDS | FAILING_LIBRARIES);
+	failing_start_ways(KINDS | FAILING_LIBRARIES);
 	each_place(NULL, use_env, 30);
-	failing_start(KINDS | FAILING_LIBRARIES);
+	failing_start_ways(KINDS | FAILING_LIBRARIES);
 	each_place(use_env_unsynced, use_env_unsynced, 30);
 	failing_start_forever(FAILING_LIBRARIES);
 	each_place(NULL, use_env, 15);
@@ -723,7 +723,7 @@ static void
 test_threads(void **state)
 {
 	(void)state;
-	failing_start(FAILING_MEMORY | FAILING_SYSTEM);
+	failing_start_ways(FAILING_MEMORY | FAILING_SYSTEM);
 	each_place(NULL, start_threads, 4);
 }
 
@@ -741,7 +741,7 @@ test_system(void **state)
 	fd = openat(p.fd, "f", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	assert_true(fd >= 0);
 	assert_int_equal(ftruncate(fd, 100000), 0);
-	failing_start(FAILING_ALL);
+	failing_start_ways(FAILING_ALL);
 	while (failing_more()) {
 		int told, ret;
 
@@ -763,7 +763,7 @@ test_system(void **state)
 			assert_int_equal(strlen(machine), OS_MACHINE_ID_LEN);
 		failing_disarm();
 	}
-	assert_true(failing_count() >= 6);
+	failing_check_count(6);
 	close(fd);
 	end(&p);
 }

@@ -153,9 +153,9 @@ static void
 test_tree(void **state)
 {
 	(void)state;
-	failing_start(FAILING_MEMORY);
+	failing_start_ways(FAILING_MEMORY);
 	each_place(write_tree, 20);
-	failing_start(FAILING_MEMORY);
+	failing_start_ways(FAILING_MEMORY);
 	each_place(write_and_read, 30);
 }
 
@@ -262,9 +262,9 @@ static void
 test_extents(void **state)
 {
 	(void)state;
-	failing_start(FAILING_MEMORY);
+	failing_start_ways(FAILING_MEMORY);
 	each_place(write_extents, 15);
-	failing_start(FAILING_MEMORY);
+	failing_start_ways(FAILING_MEMORY);
 	each_place(read_map, 8);
 }
 
@@ -307,7 +307,7 @@ static void
 test_bundle(void **state)
 {
 	(void)state;
-	failing_start(FAILING_MEMORY);
+	failing_start_ways(FAILING_MEMORY);
 	each_place(write_bundle, 6);
 }
 
@@ -342,7 +342,7 @@ static void
 test_xattrs(void **state)
 {
 	(void)state;
-	failing_start(FAILING_MEMORY);
+	failing_start_ways(FAILING_MEMORY);
 	each_place(write_xattrs, 5);
 }
 
@@ -408,7 +408,7 @@ static void
 test_snapshot(void **state)
 {
 	(void)state;
-	failing_start(FAILING_MEMORY);
+	failing_start_ways(FAILING_MEMORY);
 	each_place(write_snapshot, 15);
 }
 

@@ -106,7 +106,7 @@ static void
 test_backup(void **state)
 {
 	(void)state;
-	failing_start(KINDS);
+	failing_start_ways(KINDS);
 	each_place(NULL, back_up, 50);
 }
 
@@ -120,7 +120,7 @@ static void
 test_backup_trusting(void **state)
 {
 	(void)state;
-	failing_start(FAILING_MEMORY);
+	failing_start_ways(FAILING_MEMORY);
 	each_place(NULL, back_up_trusting, 20);
 }
 
@@ -135,7 +135,7 @@ static void
 test_open(void **state)
 {
 	(void)state;
-	failing_start(KINDS);
+	failing_start_ways(KINDS);
 	each_place(NULL, reopen, 30);
 }
 
@@ -150,7 +150,7 @@ static void
 test_open_without_index(void **state)
 {
 	(void)state;
-	failing_start(KINDS);
+	failing_start_ways(KINDS);
 	each_place(lose_index, reopen, 50);
 }
 
@@ -169,7 +169,7 @@ static void
 test_reindex(void **state)
 {
 	(void)state;
-	failing_start(KINDS);
+	failing_start_ways(KINDS);
 	each_place(NULL, reindex, 50);
 }
 
@@ -191,7 +191,7 @@ static void
 test_sweep(void **state)
 {
 	(void)state;
-	failing_start(KINDS);
+	failing_start_ways(KINDS);
 	each_place(delete_two, sweep, 50);
 }
 
@@ -217,7 +217,7 @@ static void
 test_retire(void **state)
 {
 	(void)state;
-	failing_start(KINDS);
+	failing_start_ways(KINDS);
 	each_place(NULL, retire, 10);
 }
 
@@ -256,7 +256,7 @@ static void
 test_verify(void **state)
 {
 	(void)state;
-	failing_start(KINDS);
+	failing_start_ways(KINDS);
 	each_place(NULL, verify, 30);
 }
 
@@ -313,7 +313,7 @@ static void
 test_verify_marks(void **state)
 {
 	(void)state;
-	failing_start(KINDS);
+	failing_start_ways(KINDS);
 	each_place_hurt(verify_and_mark, 30);
 }
 
@@ -329,7 +329,7 @@ static void
 test_scrub(void **state)
 {
 	(void)state;
-	failing_start(KINDS);
+	failing_start_ways(KINDS);
 	each_place_hurt(scrub, 20);
 }
 
@@ -358,7 +358,7 @@ static void
 test_read_damaged(void **state)
 {
 	(void)state;
-	failing_start(KINDS);
+	failing_start_ways(KINDS);
 	each_place_hurt(read_all, 20);
 }
 
@@ -438,7 +438,7 @@ static void
 test_local(void **state)
 {
 	(void)state;
-	failing_start(KINDS);
+	failing_start_ways(KINDS);
 	each_place(delete_one, ask_local, 20);
 }
 
