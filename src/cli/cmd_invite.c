@@ -8,6 +8,7 @@
 #include "cli/mode.h"
 #include "server/invitation.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -43,7 +44,7 @@ cmd_invite(int argc, char **argv)
 	if (ttl > 0)
 		expires_ns = clock_wall_ns() + ttl * NS_PER_SECOND;
 	key = fs_join(store_dir, "server.key");
-	made = key != NULL && access(key, F_OK) != 0;
+	made = key != NULL && access(key, F_OK) != 0 && errno == ENOENT;
 	free(key);
 	rc = invitation_make(uuid, store_dir, expires_ns);
 	if (rc == 0 && made)

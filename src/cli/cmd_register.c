@@ -245,9 +245,11 @@ check_recovery(struct job *j)
 	struct buf text = BUF_INIT;
 	int rc;
 
-	if (file == NULL || access(file, F_OK) != 0)
+	if (file == NULL)
 		return 0;
 	rc = fs_read_file(&text, AT_FDCWD, file, RECOVERY_FILE_BYTES);
+	if (rc == 1)
+		return 0; /* it is not there */
 	if (rc == 0)
 		rc = buf_append(&text, "", 1);
 	if (rc == 0) {
@@ -256,7 +258,7 @@ check_recovery(struct job *j)
 	}
 	j->kept =
 	    rc == 0 && memcmp(master, j->keys.master, sizeof(master)) == 0;
-	if (!j->kept)
+	if (!j->kept && rc != ERR_NOMEM)
 		rc = err_set(ERR_USAGE,
 		    "%s is there already and does not hold this vault's "
 		    "recovery key: give another --recovery_file",

@@ -8,6 +8,7 @@
 #include "base/limits.h"
 #include "hash/hash.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,13 +64,16 @@ int
 shamo_exists(const struct shamo *s)
 {
 	char *path = file_path(s, "config.json");
-	int found;
+	int rc = 1;
 
 	if (path == NULL)
 		return ERR_NOMEM;
-	found = access(path, F_OK) == 0;
+	if (access(path, F_OK) != 0)
+		rc = errno == ENOENT || errno == ENOTDIR
+			 ? 0
+			 : err_errno(ERR_IO, "cannot look for %s", path);
 	free(path);
-	return found;
+	return rc;
 }
 
 /* A file of the state cannot be read or used, as the message says. */

@@ -42,7 +42,7 @@ void shamo_release(struct shamo *s);
  */
 int shamo_locate(struct shamo *s, const char *dir, const char *state_dir);
 
-/* Whether config.json is there: 1, 0; ERR_NOMEM. */
+/* 1: config.json is there; 0: it is not; ERR_*: nobody knows. */
 int shamo_exists(const struct shamo *s);
 
 /* Read everything.  ERR_NOSTORE: not registered, or a state that cannot be

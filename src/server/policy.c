@@ -188,13 +188,21 @@ make_folder(const char *dir)
 	return rc;
 }
 
+static int
+put(const char *dir, const char *path, struct json *j)
+{
+	int rc = make_folder(dir);
+
+	return rc == 0 ? statefile_write(path, j, 0) : rc;
+}
+
 int
 policy_write(const char *dir, const uint8_t *mount, const struct keep_policy *p,
     const struct policy_terms *terms)
 {
 	char *path = path_of(dir, mount);
 	struct json *j = json_new_object();
-	int rc = path == NULL || j == NULL ? ERR_NOMEM : make_folder(dir), i;
+	int rc = path == NULL || j == NULL ? ERR_NOMEM : 0, i;
 
 	for (i = 0; i < KEEP_COUNTS && rc == 0; i++)
 		rc =
@@ -206,11 +214,11 @@ policy_write(const char *dir, const uint8_t *mount, const struct keep_policy *p,
 	if (rc == 0 && terms != NULL)
 		rc = json_set_int(j, "grace_days", terms->grace_days);
 	if (rc == 0)
-		rc = statefile_write(path, j, 0);
+		rc = put(dir, path, j);
 	/* Who wants less kept on a full disk must be able to say so. */
 	if (rc == ERR_NOSPACE) {
 		guard_spare(dir);
-		rc = statefile_write(path, j, 0);
+		rc = put(dir, path, j);
 	}
 	json_free(j);
 	free(path);
