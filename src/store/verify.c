@@ -640,9 +640,16 @@ check_snapshot(struct verify *y, struct chain *c, const struct heads_name *name,
 	if (ret < 0)
 		return 0;
 	if (y->o->key != NULL) {
-		if (y->o->key(y->o->arg, key, e.mount) != 0)
+		ret = y->o->key(y->o->arg, key, e.mount);
+		if (ret != 0 && ret != ERR_NOMEM)
 			say(y, path, "of an unknown directory");
-		else if (envelope_check_signature(&e, key) < 0)
+		if (ret == 0)
+			ret = envelope_check_signature(&e, key);
+		else if (ret != ERR_NOMEM)
+			ret = 0;
+		if (ret == ERR_NOMEM)
+			return ret;
+		if (ret < 0)
 			say(y, path, "%s", err_text());
 	}
 	return check_reach(y, path, &e, t);
