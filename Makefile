@@ -205,6 +205,7 @@ check-asan: ## unit tests and scenarios under ASan and UBSan
 # Codecs and ciphers know no threads, and their tests would take minutes.
 # What defines the calls that lock hides them from ThreadSanitizer.
 THREADED = $(filter-out $(BUILD)/tests/unit/test_store_sweep_between \
+	$(BUILD)/tests/unit/test_net_failing \
 	$(foreach l,chunk cli hash object proto seal sign,\
 	$(BUILD)/tests/unit/test_$l_%),\
 	$(filter $(BUILD)/tests/unit/%,$(TESTS)))
@@ -227,7 +228,7 @@ VALGRIND_NOT := chunk_chunker chunk_prf cli_damage client_wire engine_backup \
 	server_server store_crash store_members store_model store_sweep \
 	store_sweep_crash
 VALGRIND_NOT += backend_failing base_failing cli_cache cli_failing cli_members \
-	net_failing object_failing seal_failing store_failing
+	cli_lacking net_failing object_failing seal_failing store_failing
 VALGRIND_CLI := 01
 check-valgrind: all tests ## unit tests and a scenario under memcheck
 	@TEST_UNDER='$(abspath tools/memcheck)' \
