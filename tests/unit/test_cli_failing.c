@@ -455,7 +455,9 @@ compare(const struct operation *op, const struct printed *disturbed)
 	    strlen(disturbed->err) <= strlen(now.err))
 		failing_fail("%s: success with \"%s\" (%s), not \"%s\"",
 		    op->name, disturbed->out, disturbed->err, now.out);
-	if (op->same_err && strstr(disturbed->err, now.err) == NULL)
+	/* What is said goes through write(). */
+	if (op->same_err && strcmp(failing_name(), "write") != 0 &&
+	    strstr(disturbed->err, now.err) == NULL)
 		failing_fail("%s: success with \"%s\", not \"%s\"", op->name,
 		    disturbed->err, now.err);
 }
