@@ -28,6 +28,10 @@ read_tomb(struct tomb *t, uint8_t bytes[TOMB_BYTES], struct vault *v,
 
 	seqname_path(path, &kind, mount, seq);
 	ret = v->backend->ops->get(v->backend, path, bytes, TOMB_BYTES, 0);
+	/* A second try: without it its snapshot is not told as retired. */
+	if (ret == ERR_DAMAGED)
+		ret = v->backend->ops->get(
+		    v->backend, path, bytes, TOMB_BYTES, 0);
 	if (ret == 0)
 		ret = tomb_decode(t, bytes, TOMB_BYTES);
 	if (ret == ERR_NOENT || ret == ERR_DAMAGED)
