@@ -272,19 +272,21 @@ prune_now(struct vault *v, const struct prune_options *o)
 
 	if (rc == 0)
 		rc = meet(v, o->clock, 1);
-	if (rc == 0 && !o->dry_run)
+	if (rc == 0 && !o->dry_run) {
 		rc = prune_stamp(v, o->clock);
-	if (lend(&w, rc))
-		rc = prune_stamp(v, o->clock);
+		if (lend(&w, rc))
+			rc = prune_stamp(v, o->clock);
+	}
 	if (rc == 0)
 		rc = stamps_load(&w.stamps, v, NULL, NULL);
 	if (rc == 0)
 		rc = retire_roots(v, NULL, collect, &w);
 	w.now_ns = storeclock_now(o->clock);
-	if (rc == 0 && !o->dry_run)
+	if (rc == 0 && !o->dry_run) {
 		rc = storeclock_save(o->clock);
-	if (lend(&w, rc))
-		rc = storeclock_save(o->clock);
+		if (lend(&w, rc))
+			rc = storeclock_save(o->clock);
+	}
 	find_stamps(&w);
 	all = (struct one *)(void *)w.all.data;
 	n = w.all.len / sizeof(*all);
