@@ -63,15 +63,6 @@ sw_start(void)
 	       setenv("TMPDIR", "/dev/shm", 1) != 0;
 }
 
-uint64_t
-sw_number(const char *name, uint64_t otherwise)
-{
-	const char *text = getenv(name);
-
-	return text == NULL || *text == '\0' ? otherwise
-					     : strtoull(text, NULL, 10);
-}
-
 /* splitmix64 */
 unsigned
 sw_random(uint64_t *seed, unsigned below)

@@ -61,8 +61,6 @@ struct sweep_world {
 /* Call first in main(): temporary folders in memory where there is such a
  * place, for the index syncs a lot.  Returns 0, or what main() returns. */
 int sw_start(void);
-/* A number from the environment: SEED=, COUNT=. */
-uint64_t sw_number(const char *name, uint64_t otherwise);
 /* The next number of a seed, below `below`. */
 unsigned sw_random(uint64_t *seed, unsigned below);
 

@@ -10,7 +10,9 @@
  * COUNT: so many trials of both, drawn by SEED.
  */
 
+#include "lib/fill.h"
 #include "lib/same_tree.h"
+#include "lib/setting.h"
 #include "lib/small_stores.h"
 #include "lib/source_tree.h"
 
@@ -49,26 +51,14 @@
 #endif
 
 static struct small_store store;
-static uint64_t state, changes;
+static struct fill random_draws;
+static uint64_t changes;
 static unsigned deaths;
 
 static uint64_t
-number(const char *name, uint64_t otherwise)
-{
-	const char *text = getenv(name);
-
-	return text == NULL || *text == '\0' ? otherwise
-					     : strtoull(text, NULL, 10);
-}
-
-/* xorshift64* */
-static uint64_t
 draw(uint64_t below)
 {
-	state ^= state >> 12;
-	state ^= state << 25;
-	state ^= state >> 27;
-	return state * 2685821657736338717u % below;
+	return fill_below(&random_draws, (size_t)below);
 }
 
 /* ---- commands ---- */
@@ -169,7 +159,7 @@ setup(void **unused)
 	unsigned i;
 
 	(void)unused;
-	state = number("SEED", 1) * 0x9e3779b97f4a7c15u | 1;
+	fill_init(&random_draws, setting("SEED", 1));
 	small_store_make(&store, SMALL_TREE);
 	assert_int_equal(mkdir("many", 0755), 0);
 	for (i = 0; i < DIRS; i++) {
@@ -280,7 +270,7 @@ harm_cache(char what[128])
 static void
 test_closed(void **unused)
 {
-	uint64_t n = number("COUNT", DRAWS), i;
+	uint64_t n = setting("COUNT", DRAWS), i;
 	char what[128];
 
 	(void)unused;
@@ -296,7 +286,7 @@ test_closed(void **unused)
 static void
 test_not_closed(void **unused)
 {
-	uint64_t n = number("COUNT", DRAWS), i;
+	uint64_t n = setting("COUNT", DRAWS), i;
 	unsigned tries;
 	char what[128];
 	int code;

@@ -17,6 +17,7 @@
  * OUTCOMES=1 tells what came of each kind.
  */
 
+#include "lib/setting.h"
 #include "lib/small_stores.h"
 
 #include "base/fs.h"
@@ -42,15 +43,6 @@ static struct small_store stores[SMALL_KINDS];
 static uint64_t state;
 static int flipping; /* else whole files are damaged */
 static int telling; /* OUTCOMES */
-
-static uint64_t
-number(const char *name, uint64_t otherwise)
-{
-	const char *text = getenv(name);
-
-	return text == NULL || *text == '\0' ? otherwise
-					     : strtoull(text, NULL, 10);
-}
 
 /* xorshift64* */
 static uint64_t
@@ -274,8 +266,8 @@ flip(struct small_store *s, unsigned file, uint64_t at, uint8_t by)
 static void
 test_flips(void **unused)
 {
-	uint64_t count = number("COUNT", DRAWS), parts = number("PARTS", 0);
-	uint64_t part = number("PART", 0), n = 0, done = 0, at;
+	uint64_t count = setting("COUNT", DRAWS), parts = setting("PARTS", 0);
+	uint64_t part = setting("PART", 0), n = 0, done = 0, at;
 	struct small_store *s;
 	unsigned i, k;
 
@@ -444,7 +436,7 @@ harm_one(struct small_store *s)
 static void
 test_files(void **unused)
 {
-	uint64_t count = number("FILES", DRAWS), done;
+	uint64_t count = setting("FILES", DRAWS), done;
 	struct small_store *s;
 
 	(void)unused;
@@ -502,8 +494,8 @@ main(void)
 	unsigned k, i, j, f;
 	int rc;
 
-	telling = number("OUTCOMES", 0) != 0;
-	state = number("SEED", 1) * 0x9e3779b97f4a7c15u + 1;
+	telling = setting("OUTCOMES", 0) != 0;
+	state = setting("SEED", 1) * 0x9e3779b97f4a7c15u + 1;
 	for (k = 0; k < SMALL_KINDS; k++) {
 		small_store_make(&stores[k], (enum small_kind)k);
 		for (f = 0, i = 0; i < stores[k].nfiles; i++) {

@@ -17,6 +17,7 @@
 #include "fault/sim_disk.h"
 #include "lib/seeded.h"
 #include "lib/server_fixture.h"
+#include "lib/setting.h"
 #include "lib/sweep_world.h"
 #include "server/account.h"
 #include "server/invitation.h"
@@ -410,7 +411,7 @@ one_history(struct history *h, uint64_t seed)
 static void
 test_power_cuts(void **state)
 {
-	uint64_t seed = sw_number("SEED", 1), n = sw_number("COUNT", COUNT), i;
+	uint64_t seed = setting("SEED", 1), n = setting("COUNT", COUNT), i;
 	struct history h;
 
 	(void)state;

@@ -11,6 +11,7 @@
 #include "backend/mem.h"
 #include "base/err.h"
 #include "base/fs.h"
+#include "lib/setting.h"
 #include "lib/store_fixture.h"
 #include "lib/sweep_world.h"
 #include "server/policy.h"
@@ -403,7 +404,7 @@ history(uint64_t seed, int power)
 static void
 test_cuts(void **state)
 {
-	uint64_t seed = sw_number("SEED", 1), n = sw_number("COUNT", 12), i;
+	uint64_t seed = setting("SEED", 1), n = setting("COUNT", 12), i;
 	unsigned fired = 0;
 
 	(void)state;

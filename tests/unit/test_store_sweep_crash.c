@@ -16,6 +16,7 @@
 #include "base/err.h"
 #include "base/fs.h"
 #include "lib/seeded.h"
+#include "lib/setting.h"
 #include "lib/sweep_world.h"
 #include "store/backend.h"
 #include "store/scrub.h"
@@ -420,7 +421,7 @@ one_history(uint64_t *events, uint64_t seed, int told)
 static void
 test_cut_anywhere(void **state)
 {
-	uint64_t seed = sw_number("SEED", 1), n = sw_number("COUNT", COUNT), i;
+	uint64_t seed = setting("SEED", 1), n = setting("COUNT", COUNT), i;
 	uint64_t events[EVENTS] = {0};
 
 	(void)state;

@@ -12,6 +12,7 @@
 #include "base/err.h"
 #include "base/pool.h"
 #include "lib/seeded.h"
+#include "lib/setting.h"
 #include "lib/sweep_world.h"
 #include "store/scrub.h"
 #include "store/session.h"
@@ -316,7 +317,7 @@ one_schedule(struct stage *s, uint64_t seed)
 static void
 test_schedules(void **state)
 {
-	uint64_t seed = sw_number("SEED", 1), n = sw_number("COUNT", COUNT), i;
+	uint64_t seed = setting("SEED", 1), n = setting("COUNT", COUNT), i;
 	struct stage s;
 
 	(void)state;
