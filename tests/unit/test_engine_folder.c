@@ -485,12 +485,29 @@ static void
 test_no_cache(void **state)
 {
 	struct fixture *f = *state;
+	char *path = fs_join(f->state, "file/cache");
+
+	assert_non_null(path);
+	source_tree_make(f->dir);
+	source_tree_file(f->state, "file", 10, 1);
+	assert_int_equal(backup(f, path), 0);
+	assert_int_equal(f->warnings, 1);
+	assert_int_equal(engine_vault_check(&f->v, f->dir), 1);
+	free(path);
+}
+
+/* What stands in its place and is none is no loss. */
+static void
+test_file_for_cache(void **state)
+{
+	struct fixture *f = *state;
 
 	source_tree_make(f->dir);
 	source_tree_file(f->state, "cache", 10, 1);
-	assert_int_equal(backup(f, f->cache), 0);
-	assert_int_equal(f->warnings, 1);
-	assert_int_equal(engine_vault_check(&f->v, f->dir), 1);
+	backup_right(f);
+	assert_int_equal(f->warnings, 0);
+	backup_right(f);
+	assert_int_equal(f->warnings, 0);
 }
 
 #define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -509,6 +526,7 @@ main(void)
 	    CASE(test_sparse_bundle),
 	    CASE(test_old_chunks),
 	    CASE(test_no_cache),
+	    CASE(test_file_for_cache),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
