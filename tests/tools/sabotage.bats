@@ -4,6 +4,7 @@
 
 setup()
 {
+	unset RESULTS
 	top=$BATS_TEST_DIRNAME/../..
 	patches=$(mktemp -d)
 	run=$top/tests/sabotage/run
