@@ -5,6 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#if __has_include(<valgrind/memcheck.h>)
+#include <valgrind/memcheck.h>
+#else
+#define RUNNING_ON_VALGRIND 0
+#define VALGRIND_MAKE_MEM_DEFINED(p, len) ((void)0)
+#endif
+
 /* Where the program's code lies. */
 extern const char __executable_start[], etext[];
 
@@ -83,9 +90,15 @@ callers_trail(const char *name, const void *caller)
 		  len = (uintptr_t)etext - code;
 	uint64_t sum =
 	    add(add(14695981039346656037u, (uintptr_t)name), (uintptr_t)caller);
+	int watched = RUNNING_ON_VALGRIND != 0;
+	uintptr_t word;
 
-	for (; p < end; p++)
-		if (*p - code < len)
-			sum = add(sum, *p - code);
+	for (; p < end; p++) {
+		word = *p;
+		if (watched)
+			(void)VALGRIND_MAKE_MEM_DEFINED(&word, sizeof(word));
+		if (word - code < len)
+			sum = add(sum, word - code);
+	}
 	return sum + (sum == 0);
 }
