@@ -42,14 +42,18 @@ io_code(int errnum)
 	return errnum == ENOSPC || errnum == EDQUOT ? ERR_NOSPACE : ERR_IO;
 }
 
-/* For one that reads: what is there is none of ours, or the disk lost it. */
+/* What is there is no file: none of ours. */
+static int
+is_no_file(int errnum)
+{
+	return errnum == EISDIR || errnum == ELOOP || errnum == ENXIO;
+}
+
+/* For one that reads: the same, or the disk lost it. */
 static int
 read_code(int errnum)
 {
-	return errnum == EIO || errnum == EISDIR || errnum == ELOOP ||
-		       errnum == ENXIO
-		   ? ERR_DAMAGED
-		   : ERR_IO;
+	return errnum == EIO || is_no_file(errnum) ? ERR_DAMAGED : ERR_IO;
 }
 
 int
@@ -423,9 +427,7 @@ fs_lock_file(int *out, const char *path)
 	fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return err_errno(
-		    errno == EISDIR || errno == ELOOP || errno == ENXIO
-			? ERR_DAMAGED
-			: io_code(errno),
+		    is_no_file(errno) ? ERR_DAMAGED : io_code(errno),
 		    "cannot open %s", path);
 	do {
 		r = flock(fd, LOCK_EX | LOCK_NB);
