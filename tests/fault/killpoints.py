@@ -153,6 +153,14 @@ class World(Surroundings):
             f.seek(100000)
             f.write(bytes([byte[0] ^ 1]))
 
+    def lose(self):
+        """The newest that was acknowledged, as often as it is there."""
+        for row in self.rows("snapshots", "--dir", "work"):
+            if row.get("key") == self.acked[-1][0]:
+                os.unlink(glob.glob(self.path(
+                    "store/vaults/*/snapshots", row["mount"],
+                    "%010d.snap" % row["seq"]))[0])
+
     def packs(self):
         return glob.glob(self.path("store/vaults/*/packs/*/*.pack"))
 
@@ -439,7 +447,7 @@ def meet(w, history, options, n):
     if trace.killed is None and rc not in (history.code, None):
         raise Failure(f"not killed, and it ends with {rc}: {err}")
     if options.lose and trace.killed is not None:
-        os.unlink(max(glob.glob(w.path("store/vaults/*/snapshots/*/*"))))
+        w.lose()
     history.after(w, rc, out)
     w.sound(alone=not history.served or history.victim == "server")
     return trace
