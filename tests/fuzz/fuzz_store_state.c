@@ -11,7 +11,6 @@
 #include "hash/hash.h"
 #include "lib/planted.h"
 #include "server/invitation.h"
-#include "server/statefile.h"
 #include "server/storeid.h"
 #include "store/backend.h"
 #include "store/generation.h"
@@ -47,24 +46,6 @@ store(void)
 	check(account_open(&a, planted_dir(), ACCOUNT_CREATE) == 0);
 	planted_make("vaults/" ZERO_HEX "/mounts");
 	return a;
-}
-
-/* Write the file, its checksum made right if it is JSON. */
-static void
-plant(const char *name, unsigned raw, const uint8_t *p, size_t len)
-{
-	struct json *j = NULL;
-	char *path;
-
-	if (raw || json_decode(&j, (const char *)p, len) != 0) {
-		planted_write(name, p, len);
-		return;
-	}
-	path = planted_path(name);
-	/* Text that JSON cannot hold is refused: then there is no file. */
-	(void)statefile_write(path, j, 0);
-	json_free(j);
-	free(path);
 }
 
 /* A header that was taken has one form. */
@@ -104,7 +85,7 @@ identity(unsigned raw, const uint8_t *p, size_t len)
 
 	memcpy(public_key, account_public(store()), sizeof(public_key));
 	planted_read(&saved, STORE_JSON);
-	plant(STORE_JSON, raw, p, len);
+	planted_state(STORE_JSON, raw != 0, p, len);
 	if (storeid_read(is, seed, planted_dir()) == 0)
 		check(memcmp(is, public_key, sizeof(is)) == 0);
 	planted_write(STORE_JSON, saved.data, saved.len);
@@ -159,7 +140,7 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
 		generation(p + 1, len - 1);
 	if (which >= 5 || names[which] == NULL)
 		return 0;
-	plant(names[which], raw, p + 1, len - 1);
+	planted_state(names[which], raw != 0, p + 1, len - 1);
 	if (which == 2) /* a copy is asked for when the record is damaged */
 		planted_write(MOUNT_JSON, zero, 1);
 	if (which < 3) {

@@ -1,12 +1,13 @@
 /*
  * A word of the command line: which u8 (0 the key of a snapshot, 1 a duration,
- * 2 an invitation), the text.
+ * 2 an invitation, 3 the address of a server), the text.
  */
 
 #include "base/duration.h"
 #include "base/err.h"
 #include "engine/catalog.h"
 #include "fuzz/fuzz.h"
+#include "net/http_client.h"
 #include "proto/enroll.h"
 
 #include <stdio.h>
@@ -79,6 +80,23 @@ duration(const char *text)
 	check(strlen(duration_clock(words, seconds)) < sizeof(words));
 }
 
+/* Whoever is asked there, it is by HTTP. */
+static void
+address(const char *text)
+{
+	struct http_client *c;
+	int r = http_client_open(&c, text);
+
+	if (r != 0) {
+		check(r == ERR_USAGE);
+		return;
+	}
+	check(strncasecmp(text, "http://", 7) == 0 ||
+	      strncasecmp(text, "https://", 8) == 0);
+	check(strpbrk(text, "?# ") == NULL);
+	http_client_close(c);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
 {
@@ -93,6 +111,8 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
 		key(text);
 	else if (p[0] == 1)
 		duration(text);
+	else if (p[0] == 3)
+		address(text);
 	else if (enroll_keys(&k, text) == 0)
 		check(strlen(text) == ENROLL_UUID_LEN);
 	return 0;

@@ -19,6 +19,7 @@
 #include "proto/segment.h"
 #include "seal/frame.h"
 #include "store/backend.h"
+#include "store/index.h"
 #include "store/pack.h"
 #include "store/tomb.h"
 
@@ -467,6 +468,32 @@ cached(void)
 	tree_writer_free(w);
 }
 
+/* A row of each table, of the length that it must have. */
+static void
+rows(void)
+{
+	static const struct {
+		uint8_t table, key, value;
+	} lens[] = {{INDEX_OBJ, 32, 24}, {INDEX_REFS, 4, 8}, {INDEX_NUM, 4, 32},
+	    {INDEX_FILE, 32, 8}, {INDEX_PACK, 4, 48}, {INDEX_PACK, 4, 72},
+	    {INDEX_PACKNAME, 32, 4}, {INDEX_OPEN_IDS, 32, 0},
+	    {INDEX_HEAD, 16, 8}, {INDEX_PENDING, 4, 1}, {INDEX_OTHER, 40, 12},
+	    {INDEX_META, 10, 32}};
+	uint8_t all[sizeof(lens) / sizeof(lens[0]) * (3 + 40 + 72)] = {0};
+	size_t n = 0, i, begin;
+
+	for (i = 0; i < sizeof(lens) / sizeof(lens[0]); i++) {
+		begin = n;
+		memcpy(all + n, &lens[i], 3);
+		n += 3;
+		if (lens[i].table == INDEX_META)
+			memcpy(all + n, "generation", lens[i].key);
+		n += (size_t)lens[i].key + lens[i].value;
+		seeds_put("index", "", 0, all + begin, n - begin);
+	}
+	seeds_put("index", "", 0, all, n);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -490,6 +517,7 @@ main(int argc, char **argv)
 	cached();
 	tombs();
 	stamps();
+	rows();
 	seeds_text();
 	return 0;
 }

@@ -34,6 +34,47 @@ static const struct text texts[] = {
     {"words", 1, "2w3d4s"},
     {"words", 1, "0"},
     {"words", 2, "123e4567-e89b-42d3-a456-426614174000"},
+    {"words", 3, "http://localhost:7532/"},
+    {"words", 3, "https://user@[fe80::1%25eth0]:443/a/b//"},
+    {"words", 3, "HTTP://backup-host:99999/?q#f"},
+    {"server", 0, "GET /v1/hello HTTP/1.1\r\nHost: a\r\n\r\n"},
+    {"server", 0,
+	"POST /v1/register HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}"},
+    {"server", 0,
+	"POST /v1/login HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}"
+	"GET /v1/hello HTTP/1.1\r\nHost: a\r\n\r\n"},
+    {"server", 0,
+	"POST /v1/have HTTP/1.1\r\nHost: a\r\nContent-Length: 36\r\n"
+	"X-Hashstore-Session: " ZERO_HEX "\r\nX-Hashstore-Number: 12\r\n"
+	"\r\n" ZERO_HEX "0000"},
+    {"server", 0,
+	"PUT /v1/../hello?a=b%00 HTTP/1.0\r\nTransfer-Encoding: chunked\r\n"
+	"Content-Length: 00000000000000000000003\r\n\r\n1\r\na\r\n0\r\n\r\n"},
+    {"server", 0, "GET"},
+    {"server", 1, "status\n"},
+    {"server", 1, "sessions\n"},
+    {"server", 1, "verify\n"},
+    {"server", 1, "reindex\n"},
+    {"server", 1, "sweep 3\n"},
+    {"server", 1, "prune dry\n"},
+    {"server", 1, "unprune " ZERO_HEX " 18446744073709551615\n"},
+    {"server", 1, "a line of more than it takes: " KEY_HEX KEY_HEX "\n"},
+    {"answer", 0, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"},
+    {"answer", 0,
+	"HTTP/1.1 409 Conflict\r\nX-Hashstore-Proof: " KEY_HEX KEY_HEX "\r\n"
+	"Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n"},
+    {"answer", 0, "HTTP/1.1 301 Away\r\nLocation: /v1/hello\r\n\r\n"},
+    {"answer", 0, "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\r\nx"},
+    {"answer", 0, "no HTTP"},
+    {"answer", 1, "snapshot\t" ZERO_HEX "\t7\t5\t100\t0\t1\t0\ndone\n"},
+    {"answer", 1, "failed\t-9\tno luck\n"},
+    {"answer", 2, "swept\t1\t2\t3\t4\t5\t6\t7\t8\t9\t10\t11\t12\ndone\n"},
+    {"answer", 2, "failed\t-9\tno\tluck\n"},
+    {"answer", 3,
+	"progress\t1\t2\nfinding\tx\ty\naccount\t3\nvault\t1\t2\t3\t4\t5\n"
+	"done\n"},
+    {"answer", 4, "failed\t-9\tno luck\ndone\n"},
+    {"answer", 5, "running 7532\n"},
     {"recovery", 0,
 	"0000-0000-0000-0000-0000-0000-0000-0000-0000-0000-0000-0000-"
 	"0000-0000"},
@@ -68,6 +109,22 @@ static const struct text texts[] = {
 	"{\"client_key\":\"" KEY_HEX "\",\"server_key\":\"" KEY_HEX
 	"\",\"time_ns\":1,\"used_by\":\"" KEY_HEX "\"}"},
     {"store_state", 5, "thirty-two bytes of a generation"},
+    {"small_files", 0,
+	"{\"daily\":7,\"floor_days\":30,\"grace_days\":14,\"hourly\":0,"
+	"\"last\":3,\"monthly\":12,\"weekly\":4,\"within_s\":86400,"
+	"\"yearly\":1}"},
+    {"small_files", 0, "{\"grace_days\":-1,\"last\":4294967296}"},
+    {"small_files", 1, "{\"last\":3,\"within_s\":0}"},
+    {"small_files", 2,
+	"{\"boot\":\"01234567-89ab-cdef-0123-456789abcdef\",\"mono_ns\":1,"
+	"\"store_ns\":2,\"wall_ns\":3}"},
+    {"small_files", 2,
+	"{\"boot\":\"\",\"mono_ns\":0,\"store_ns\":9223372036854775807,"
+	"\"wall_ns\":0}"},
+    {"small_files", 3, "a store's key is of thirty-two b"},
+    {"small_files", 4, "packs/00\npacks/00/x\nstate"},
+    {"small_files", 5, "eight + an index and thirty-two of BLAKE"},
+    {"small_files", 6, "01234567-89ab-cdef-0123-456789abcdef"},
     {"client_state", 0,
 	"{\"format\":1,\"label\":\"home\",\"mount\":\"" ZERO_HEX
 	"\",\"store\":\"" KEY_HEX "\",\"url\":\"http://localhost:1\","
@@ -101,6 +158,15 @@ static const struct bytes bytes[] = {
 		  "1h30m\0-qv"),
     BYTES("args", "--json\0--quite\0--leven\0-x\0c\0d\0e\0f"),
     BYTES("args", "--retry=7d\0--verbose\0--level\0-5"),
+    BYTES("names", "snapshots/" ZERO_HEX "/0000000001.snap\0"
+		   "snapshots/" ZERO_HEX "/0000000000.snap\0"
+		   "retired/" ZERO_HEX "/9999999999.tomb\0"
+		   "state/damage." KEY_HEX ".0000ffff\0"
+		   "state/damage." KEY_HEX ".0000FFFF\0"
+		   "state/generation.0000000007\0state/generation.7"),
+    BYTES("names", "packs/00/" KEY_HEX ".pack\0packs/01/" KEY_HEX
+		   ".pack\0/v1/hello\0/v1/hello/"),
+    BYTES("names", "home\0abcdef01\0abcdef0103\0ABCDEF01\0" ZERO_HEX),
     BYTES("paths", "\2\0a/b\0src/main.c\0src/main.c"),
     BYTES("paths", "\2\2a/./b//\0src/*.[ch]\0src/main.c"),
     BYTES("paths", "\3\7**/x\0a/**\0[[:alpha:]]?\\*/z\0a/b/x"),

@@ -2,6 +2,7 @@
 
 #include "base/fs.h"
 #include "base/limits.h"
+#include "server/statefile.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -68,6 +69,23 @@ planted_write(const char *name, const uint8_t *p, size_t len)
 	check(f != NULL, path);
 	check(fwrite(p, 1, len, f) == len, path);
 	check(fclose(f) == 0, path);
+	free(path);
+}
+
+void
+planted_state(const char *name, int raw, const uint8_t *p, size_t len)
+{
+	struct json *j = NULL;
+	char *path;
+
+	if (raw || json_decode(&j, (const char *)p, len) != 0) {
+		planted_write(name, p, len);
+		return;
+	}
+	path = planted_path(name);
+	/* Text that JSON cannot hold is refused: then there is no file. */
+	(void)statefile_write(path, j, 0);
+	json_free(j);
 	free(path);
 }
 

@@ -201,6 +201,25 @@ compile()
 	echo 'int twig_decode(const char *p);' >src/base/twig.h
 	finds decoders 'src/base/twig.h:1: twig_decode() has no fuzz target'
 	echo 'x = twig_decode(p);' >tests/fuzz/fuzz_twig.c
+	echo 'seeds_put("twig");' >tests/fuzz/seeds.c
+	echo '| twigs | `src/base/twig.c` | `twig` |' >docs/testing.md
+	run tools/tidy decoders
+	[ "$status" -eq 0 ]
+}
+
+@test "decoders: the table of targets, each way" {
+	mkdir -p tests/fuzz
+	touch tests/fuzz/fuzz_twig.c
+	finds decoders 'fuzz_twig.c:1: docs/testing.md does not say what it tr'
+	finds decoders 'tests/fuzz/fuzz_twig.c:1: no seed'
+	echo 'seeds_put("twig");' >tests/fuzz/seeds.c
+	echo '| twigs | `src/base/twig.c` | `twig`, `leaf` |' >docs/testing.md
+	finds decoders 'docs/testing.md:1: there is no tests/fuzz/fuzz_leaf.c'
+	sed -i 's/, `leaf`//' docs/testing.md
+	printf 'int\nleaf(void)\n{\n\treturn sscanf(p, "x");\n}\n' \
+	    >src/base/leaf.c
+	finds decoders 'src/base/leaf.c:4: calls sscanf(), and docs/testing.md'
+	sed -i 's/sscanf/no_sscanf/' src/base/leaf.c
 	run tools/tidy decoders
 	[ "$status" -eq 0 ]
 }
