@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/log.h"
+#include "cli/asowner.h"
 #include "cli/cli.h"
 #include "cli/jsonl.h"
 #include "cli/mode.h"
@@ -39,6 +40,8 @@ cmd_invite(int argc, char **argv)
 	size_t operands;
 	int rc = args_parse(&operands, &command, argc, argv);
 
+	if (rc == 0)
+		rc = asowner_become(store_dir);
 	if (rc != 0)
 		return rc;
 	if (ttl > 0)

@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "base/log.h"
+#include "cli/asowner.h"
 #include "cli/cli.h"
 #include "cli/jsonl.h"
 #include "cli/mode.h"
@@ -316,5 +317,7 @@ cmd_keep(int argc, char **argv)
 		k.count[i] = ABSENT;
 	k.within = k.floor = k.grace = ABSENT;
 	rc = args_parse(&operands, &command, argc, argv);
+	if (rc == 0)
+		rc = asowner_become(k.store_dir);
 	return rc == 0 ? run(&k) : rc;
 }

@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "base/log.h"
+#include "cli/asowner.h"
 #include "cli/cli.h"
 #include "cli/localstore.h"
 #include "cli/mode.h"
@@ -92,6 +93,8 @@ cmd_prune(int argc, char **argv)
 	size_t operands;
 
 	rc = args_parse(&operands, &command, argc, argv);
+	if (rc == 0)
+		rc = asowner_become(store_dir);
 	if (rc != 0)
 		return rc;
 	rc = pruned_begin(&p, store_dir);

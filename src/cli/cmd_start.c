@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/os.h"
+#include "cli/asowner.h"
 #include "cli/cli.h"
 #include "cli/jsonl.h"
 #include "cli/mode.h"
@@ -59,6 +60,8 @@ cmd_start(int argc, char **argv)
 	size_t operands;
 
 	rc = args_parse(&operands, &command, argc, argv);
+	if (rc == 0)
+		rc = asowner_become(store_dir);
 	if (rc != 0)
 		return rc;
 	if (operands == 1 && strcmp(argv[1], "start") != 0)

@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "base/hex.h"
 #include "base/log.h"
+#include "cli/asowner.h"
 #include "cli/cli.h"
 #include "cli/connect.h"
 #include "cli/jsonl.h"
@@ -222,8 +223,10 @@ cmd_status(int argc, char **argv)
 		rc = args_parse(&operands, &command, argc, argv);
 	if (rc != 0)
 		return rc;
-	if (store_dir != NULL)
-		return status_store(store_dir);
+	if (store_dir != NULL) {
+		rc = asowner_become(store_dir);
+		return rc == 0 ? status_store(store_dir) : rc;
+	}
 	cli_catch_interrupts();
 	where.reads = 1;
 	return status_dir(&where);

@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "base/log.h"
+#include "cli/asowner.h"
 #include "cli/cli.h"
 #include "cli/jsonl.h"
 #include "cli/mode.h"
@@ -52,6 +53,8 @@ cmd_stop(int argc, char **argv)
 	size_t operands;
 
 	rc = args_parse(&operands, &command, argc, argv);
+	if (rc == 0)
+		rc = asowner_become(store_dir);
 	if (rc == 0 && port != 0)
 		rc = check_port(store_dir, port);
 	else if (rc != 0)

@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "base/hex.h"
 #include "base/log.h"
+#include "cli/asowner.h"
 #include "cli/cli.h"
 #include "cli/jsonl.h"
 #include "cli/localstore.h"
@@ -131,6 +132,8 @@ cmd_sweep(int argc, char **argv)
 	size_t operands;
 	int rc = args_parse(&operands, &command, argc, argv);
 
+	if (rc == 0)
+		rc = asowner_become(store_dir);
 	if (rc != 0)
 		return rc;
 	memset(&w, 0, sizeof(w));

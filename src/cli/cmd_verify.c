@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "base/hex.h"
 #include "base/log.h"
+#include "cli/asowner.h"
 #include "cli/cli.h"
 #include "cli/jsonl.h"
 #include "cli/localstore.h"
@@ -264,6 +265,8 @@ cmd_verify(int argc, char **argv)
 	size_t operands;
 	int rc = args_parse(&operands, &command, argc, argv);
 
+	if (rc == 0)
+		rc = asowner_become(store_dir);
 	if (rc != 0)
 		return rc;
 	memset(&c, 0, sizeof(c));

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # Goal: what no ordinary directory meets: trees too deep to be held in memory,
-# and directories on file systems of other machines.
+# and directories on file systems of other machines; and root, who looks after a
+# store that is another user's.
 
 load ../lib/scenario
 
@@ -101,4 +102,38 @@ elsewhere()
 	export XDG_CACHE_HOME=$folder/work/caches
 	exits 0 shash backup --dir work
 	says 'no stat cache, .* lies on a network file system too'
+}
+
+@test "root leaves nothing of its own in a store of another user" {
+	scenario_root
+	scenario_nobody true
+	install -d -o 65534 -g 65534 store
+	store=$folder/store
+	scenario_serve "$store" --listen 127.0.0.1
+	[ "$(stat -c %u /proc/"$server")" -eq 65534 ]
+	mkdir work
+	seq 1000 >work/file
+	shash register --dir work --url "$url" \
+	    --invitation "$(shash invite --store_dir "$store")"
+	shash backup --dir work
+	after()
+	{
+		for command in "keep --daily 7" "prune --dry-run" sweep verify \
+		    unprune status reindex; do
+			# shellcheck disable=SC2086 # several words
+			shash $command --store_dir "$store"
+		done
+		find store ! -user 65534 | tee left
+		[ ! -s left ]
+	}
+	after
+	shash stop --store_dir "$store"
+	wait "$server"
+	server=
+	after
+	scenario_nobody shash verify --store_dir "$store"
+	# Where nobody is to become, root does it as before.
+	install -d root
+	shash invite --store_dir root
+	[ "$(stat -c %u root/store.json)" -eq 0 ]
 }
