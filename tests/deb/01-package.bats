@@ -48,6 +48,72 @@ teardown()
 	    units/shash-backup@.timer)"
 }
 
+# allowed WORD...: the calls of a unit's SystemCallFilter, by name
+allowed()
+{
+	python3 - "$@" <<-'EOF'
+	import subprocess, sys
+	def calls(name):
+	    if not name.startswith("@"):
+	        return {name}
+	    out = subprocess.run(["systemd-analyze", "syscall-filter", name],
+	                         stdout=subprocess.PIPE, text=True, check=True)
+	    words = [w.strip() for w in out.stdout.splitlines()[1:]]
+	    return set().union(*(calls(w) for w in words
+	                         if w and not w.startswith("#")))
+	found = set()
+	for word in sys.argv[1:]:
+	    found = found - calls(word[1:]) if word[0] == "~" else \
+	        found | calls(word)
+	print("\n".join(sorted(found)))
+	EOF
+}
+
+# within UNIT TRACE: each call in the trace passes the unit's filter
+within()
+{
+	# shellcheck disable=SC2046 # several words
+	allowed $(sed -n 's/^SystemCallFilter=//p' "$units/$1") >filter
+	sed -nE 's/^[0-9]+ +([a-z0-9_]+)\(.*/\1/p' "$2" | sort -u >calls
+	[ "$(wc -l <filter)" -gt 200 ]
+	[ "$(wc -l <calls)" -gt 30 ]
+	LC_ALL=C.UTF-8 comm -13 <(sort filter) <(sort calls) | tee refused
+	[ ! -s refused ]
+}
+
+@test "the units' filters of system calls let pass what is called" {
+	port=$(scenario_free_port)
+	mkdir work store
+	seq 100000 >work/file
+	setfattr -n user.a -v b work/file
+	strace -f -qq -o server.trace shash start --store_dir store \
+	    --port "$port" --scrub_now 3>&- 2>log &
+	server=$!
+	scenario_wait scenario_listens "$port"
+	shash register --dir work --url "http://localhost:$port/" \
+	    --invitation "$(shash invite --store_dir store)"
+	strace -f -qq -o backup.trace shash backup --dir work
+	echo more >>work/file
+	strace -f -qq -o again.trace shash backup --dir work
+	shash restore --dir work --dest copy
+	for command in "keep --daily 7" prune sweep verify; do
+		# shellcheck disable=SC2086 # several words
+		shash $command --store_dir store
+	done
+	shash stop --store_dir store
+	wait "$server"
+	server=
+	within hashstore.service server.trace
+	cat again.trace >>backup.trace
+	within shash-backup@.service backup.trace
+	# A filter that is too narrow would be told.
+	sed 's/=@system-service/=@basic-io @file-system @network-io @process/' \
+	    "$units/hashstore.service" >hashstore.service
+	units=. run within hashstore.service server.trace
+	[ "$status" -ne 0 ]
+	[[ $output == *futex* ]]
+}
+
 @test "installed, started, used, removed and purged" {
 	cp "$package" package.deb
 	port=$(scenario_free_port)
@@ -92,21 +158,33 @@ teardown()
 	}
 	mkdir -p /srv/anna
 	echo hello >/srv/anna/file
+	# As root does it, who then leaves nothing of its own there.
 	shash register --dir /srv/anna --url "http://127.0.0.1:$2/" \
-	    --invitation "$(as shash invite --store_dir $store)"
+	    --invitation "$(shash invite --store_dir $store)"
+	shash keep --store_dir $store --daily 7
 	# The backup service's line, for the escaped path.
 	backup=/lib/systemd/system/shash-backup@.service
-	run=$(sed -n 's/^ExecStart=//p' $backup)
+	run=$(sed -n 's/^ExecStart=://p' $backup)
+	grep -x SuccessExitStatus=3 $backup
 	dir=/$(systemd-escape --unescape "$(systemd-escape -p /srv/anna)")
 	env -i PATH="$PATH" $(sed -n 's/^Environment=//p' $backup) \
 	    ${run//%f/$dir}
 	shash restore --dir /srv/anna --dest /tmp/copy
 	cmp /srv/anna/file /tmp/copy/file
-	as shash verify --store_dir $store
+	shash verify --store_dir $store
 	[ -z "$(find $store ! -user hashstore)" ]
 	# What systemd does at a stop.
 	kill "$server"
 	wait "$server"
+	shash verify --store_dir $store
+	serve "$@"
+	env -i PATH="$PATH" HOME=/root ${run//%f/$dir}
+	kill "$server"
+	wait "$server"
+	[ -z "$(find $store ! -user hashstore)" ]
+	systemctl enable hashstore.service shash-backup@srv-anna.timer
+	ls /etc/systemd/system/*.wants | grep shash-backup
+	mkdir -p /var/cache/hashstore/x
 
 	dpkg -r hashstore
 	[ ! -e /usr/bin/shash ]
