@@ -129,7 +129,7 @@ control(const uint8_t *p, size_t len)
 	size_t n;
 
 	/* What ends the server ends this program. */
-	if (len >= 5 && memcmp(p, "stop\n", 5) == 0)
+	if (len >= 4 && memcmp(p, "stop", 4) == 0)
 		return;
 	(void)converse(out, sizeof(out), connect_control(), p, len);
 	n = converse(out, sizeof(out), connect_control(), "status\n", 7);
