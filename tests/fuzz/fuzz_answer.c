@@ -160,9 +160,8 @@ http(void)
 	check(r == 0 || r == ERR_UNREACHABLE ||
 	      (r == ERR_LIMIT && heard.bytes > 1000));
 	check(memchr(call.value, '\0', sizeof(call.value)) != NULL);
-	/* Whatever libcurl makes of the number, 200 is 200. */
-	if (r == 0 && call.status == 200)
-		check(memmem(answer, answer_len, "200", 3) != NULL);
+	/* The status may be any: libcurl takes a line that only begins like
+	 * one of HTTP for one with 200.  What counts is in signed bodies. */
 }
 
 static int
