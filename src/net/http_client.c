@@ -12,8 +12,14 @@
 /* The largest that the library takes for reading. */
 #define BUFFER_BYTES (512l << 10)
 
+/*
+ * Each call has a handle of its own, for one that is used again would keep the
+ * last answer's last header when that is freed: libcurl before 8.1.0 writes
+ * there when the next answer begins with a line that is folded.
+ */
 struct http_client {
-	CURL *curl;
+	CURLSH *kept; /* from call to call: the connection, names, TLS */
+	CURL *curl; /* of the call under way */
 	char *url; /* without slashes at its end */
 	char error[CURL_ERROR_SIZE];
 	/* Of the call under way. */
@@ -47,6 +53,21 @@ check_url(const char *url)
 			 url);
 }
 
+/* No locks: a client is used by one thread at a time. */
+static int
+keep(CURLSH *kept)
+{
+	static const curl_lock_data what[] = {CURL_LOCK_DATA_CONNECT,
+	    CURL_LOCK_DATA_DNS, CURL_LOCK_DATA_SSL_SESSION};
+	size_t i;
+
+	for (i = 0; i < sizeof(what) / sizeof(what[0]); i++)
+		if (curl_share_setopt(kept, CURLSHOPT_SHARE, what[i]) !=
+		    CURLSHE_OK)
+			return 1;
+	return 0;
+}
+
 int
 http_client_open(struct http_client **out, const char *url)
 {
@@ -68,8 +89,8 @@ http_client_open(struct http_client **out, const char *url)
 		return err_set(ERR_FAIL, "cannot start libcurl");
 	}
 	c->url = fs_printf("%.*s", (int)len, url);
-	c->curl = curl_easy_init();
-	if (c->url == NULL || c->curl == NULL) {
+	c->kept = curl_share_init();
+	if (c->url == NULL || c->kept == NULL || keep(c->kept) != 0) {
 		http_client_close(c);
 		return err_nomem(len);
 	}
@@ -82,8 +103,8 @@ http_client_close(struct http_client *c)
 {
 	if (c == NULL)
 		return;
-	if (c->curl != NULL)
-		curl_easy_cleanup(c->curl);
+	if (c->kept != NULL)
+		(void)curl_share_cleanup(c->kept); /* nobody uses it */
 	free(c->url);
 	free(c);
 	curl_global_cleanup();
@@ -183,7 +204,6 @@ on_progress(void *arg, curl_off_t down_total, curl_off_t down,
 	return atomic_load(call->cancel) != 0;
 }
 
-/* All options anew: nothing is left of the last call but the connection. */
 static int
 set_options(struct http_client *c, const char *url,
     const struct http_client_call *call, struct curl_slist *headers)
@@ -195,9 +215,9 @@ set_options(struct http_client *c, const char *url,
 
 	for (i = 0; i < HTTP_CLIENT_PARTS; i++)
 		len += call->part_len[i];
-	curl_easy_reset(h);
 #define SET(option, value) \
 	(r = r != CURLE_OK ? r : curl_easy_setopt(h, option, value))
+	SET(CURLOPT_SHARE, c->kept);
 	SET(CURLOPT_URL, url);
 	SET(CURLOPT_PATH_AS_IS, 1L);
 	SET(CURLOPT_PROTOCOLS_STR, "http,https");
@@ -267,6 +287,9 @@ http_client_do(struct http_client *c, struct http_client_call *call)
 	for (i = 0; i < HTTP_CLIENT_HEADERS && r == 0; i++)
 		if (call->headers[i] != NULL)
 			r = add_header(&headers, call->headers[i]);
+	c->curl = r == 0 ? curl_easy_init() : NULL;
+	if (r == 0 && c->curl == NULL)
+		r = err_nomem(sizeof(*c));
 	if (r == 0)
 		r = set_options(c, url, call, headers);
 	if (r < 0)
@@ -295,6 +318,9 @@ http_client_do(struct http_client *c, struct http_client_call *call)
 		    "%s: the connection ended within an answer", c->url);
 	c->call = NULL;
 out:
+	if (c->curl != NULL)
+		curl_easy_cleanup(c->curl);
+	c->curl = NULL;
 	curl_slist_free_all(headers);
 	free(url);
 	return r;
