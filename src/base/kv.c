@@ -3,6 +3,7 @@
 #include "base/ballast.h"
 #include "base/err.h"
 #include "base/fs.h"
+#include "base/kvpages.h"
 #include "base/marker.h"
 #include "base/os.h"
 #include "base/pool.h"
@@ -44,6 +45,7 @@
 /* Read transactions at one moment, of all processes. */
 #define READERS_MAX 1022
 #define LOCK_BYTES 65536 /* of their slots, written through a map */
+#define LOCK_NAME "lock.mdb"
 
 /* A file of at least two pages of LMDB's smallest common size. */
 #define FILE_BYTES_MIN 8192
@@ -373,49 +375,17 @@ kv_abort(struct kv_txn *txn)
 	free(txn);
 }
 
-/*
- * Count the free pages from page `first` on.  Returns 0 or the library's
- * error.
- */
 static int
-count_free_pages(size_t *out, MDB_env *env, size_t first)
+check_pages(const struct kv *kv)
 {
-	const MDB_dbi free_table = 0; /* as mdb_stat knows it */
-	MDB_cursor *cursor = NULL;
-	size_t count, page, i, n = 0;
-	MDB_val key, value;
-	MDB_txn *txn;
-	int rc;
+	char *data = fs_join(kv->path, KV_DATA_NAME);
+	int r;
 
-	rc = mdb_txn_begin(env, NULL, MDB_RDONLY, &txn);
-	if (rc != 0)
-		return rc;
-	rc = mdb_cursor_open(txn, free_table, &cursor);
-	while (rc == 0) {
-		rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
-		if (rc != 0)
-			break;
-		/* A number of pages, then the pages. */
-		count = 0;
-		if (value.mv_size >= sizeof(count))
-			memcpy(&count, value.mv_data, sizeof(count));
-		if (count >= value.mv_size / sizeof(page)) {
-			rc = MDB_CORRUPTED;
-			break;
-		}
-		for (i = 1; i <= count; i++) {
-			memcpy(&page, (char *)value.mv_data + i * sizeof(page),
-			    sizeof(page));
-			n += page >= first;
-		}
-	}
-	if (cursor != NULL)
-		mdb_cursor_close(cursor);
-	mdb_txn_abort(txn);
-	if (rc != MDB_NOTFOUND)
-		return rc;
-	*out = n;
-	return 0;
+	if (data == NULL)
+		return ERR_NOMEM;
+	r = kvpages_check(data);
+	free(data);
+	return r;
 }
 
 /*
@@ -427,71 +397,76 @@ static int
 check_length(struct kv *kv)
 {
 	MDB_txn *txn = NULL;
-	size_t used, room, pages, nfree = 0;
+	size_t used, room;
 	mdb_filehandle_t fd;
 	struct stat st;
-	int rc, r = 0;
+	int rc, r;
 
 	rc = mdb_env_get_fd(kv->env, &fd);
 	if (rc != 0)
 		return fail(kv, rc, "cannot open");
-	/* The write transaction keeps other processes from growing it. */
 	measure(&used, &room, kv);
 	if (fstat(fd, &st) == 0 && (uint64_t)st.st_size >= used)
 		return 0;
+	/* The write transaction keeps other processes from growing it. */
 	rc = mdb_txn_begin(kv->env, NULL, 0, &txn);
 	if (rc != 0)
 		return fail(kv, rc, "cannot open");
 	measure(&used, &room, kv);
-	if (fstat(fd, &st) != 0) {
+	r = check_pages(kv);
+	if (r == 0 && fstat(fd, &st) != 0)
 		r = err_errno(ERR_IO, "%s: cannot stat", kv->path);
-		goto out;
-	}
-	if ((uint64_t)st.st_size >= used)
-		goto out;
-	if (ftruncate(fd, (off_t)used) != 0) {
+	else if (r == 0 && (uint64_t)st.st_size < used &&
+		 ftruncate(fd, (off_t)used) != 0)
 		r = err_errno(ERR_IO, "%s: cannot lengthen", kv->path);
-		goto out;
-	}
-	pages = (size_t)st.st_size / kv->page_bytes;
-	rc = count_free_pages(&nfree, kv->env, pages);
-	if (rc == 0 && nfree == used / kv->page_bytes - pages)
-		goto out;
-	r = err_set(ERR_DAMAGED, "%s: the file is cut off", kv->path);
-	/* As it was, so that the next one who opens it sees it too. */
-	if (ftruncate(fd, st.st_size) != 0)
-		r = err_errno(ERR_IO, "%s: cannot shorten", kv->path);
-out:
 	mdb_txn_abort(txn);
 	return r;
+}
+
+/* 0: a file; 1: nothing; ERR_DAMAGED: what can be neither; ERR_*. */
+static int
+look_at(uint64_t *size, const struct kv *kv, const char *name)
+{
+	char *path = fs_join(kv->path, name);
+	struct stat st;
+	int r;
+
+	if (path == NULL)
+		return ERR_NOMEM;
+	r = stat(path, &st);
+	free(path);
+	if (r != 0 && errno == ENOENT)
+		return 1;
+	if (r != 0 && errno != ELOOP && errno != ENOTDIR)
+		return err_errno(ERR_IO, "%s: cannot stat", kv->path);
+	if (r != 0 || !S_ISREG(st.st_mode))
+		return err_set(
+		    ERR_DAMAGED, "%s/%s: is no file", kv->path, name);
+	*size = (uint64_t)st.st_size;
+	return 0;
 }
 
 /* What can be seen before the library maps the file. */
 static int
 check_before_open(struct kv *kv)
 {
-	char *data = fs_join(kv->path, KV_DATA_NAME);
-	struct stat st;
-	int r;
+	uint64_t size;
+	/* It holds nothing that lasts, but must be one. */
+	int r = look_at(&size, kv, LOCK_NAME);
 
-	if (data == NULL)
-		return ERR_NOMEM;
-	r = stat(data, &st);
-	free(data);
-	if (r != 0) {
-		if (errno != ENOENT)
-			return err_errno(ERR_IO, "%s: cannot stat", kv->path);
-		if ((kv->flags & KV_CREATE) == 0)
-			return err_set(ERR_NOENT, "%s: not there", kv->path);
-		return 0;
-	}
-	if (!S_ISREG(st.st_mode) || st.st_size < FILE_BYTES_MIN)
+	if (r >= 0)
+		r = look_at(&size, kv, KV_DATA_NAME);
+	if (r == 1 && (kv->flags & KV_CREATE) == 0)
+		return err_set(ERR_NOENT, "%s: not there", kv->path);
+	if (r != 0)
+		return r < 0 ? r : 0;
+	if (size < FILE_BYTES_MIN)
 		return err_set(
 		    ERR_DAMAGED, "%s: the file is cut off", kv->path);
 	r = marker_check(kv->marker);
 	if (r == 1)
 		return err_set(ERR_DAMAGED, "%s: never synced", kv->path);
-	return r;
+	return r == 0 && (kv->flags & KV_CHECK) != 0 ? check_pages(kv) : r;
 }
 
 /* Open the library's environment with a map that fits. */
@@ -503,7 +478,7 @@ open_env(struct kv *kv)
 	struct stat st;
 	MDB_stat stat_env;
 	char *data;
-	int rc = ballast_blocks(kv->path, KV_LOCK_NAME, LOCK_BYTES);
+	int rc = ballast_blocks(kv->path, LOCK_NAME, LOCK_BYTES);
 
 	if (rc < 0)
 		return rc;
@@ -536,7 +511,7 @@ static int
 open_tables(struct kv *kv, const char *const *names,
     const unsigned *table_flags, int write)
 {
-	unsigned i, flags;
+	unsigned i, flags, is;
 	MDB_txn *txn;
 	int rc;
 
@@ -544,10 +519,16 @@ open_tables(struct kv *kv, const char *const *names,
 	if (rc != 0)
 		return fail(kv, rc, "cannot begin a transaction");
 	for (i = 0; i < kv->ntables; i++) {
-		flags = write ? MDB_CREATE : 0;
+		flags = 0;
 		if (table_flags != NULL && (table_flags[i] & KV_INTKEY) != 0)
-			flags |= MDB_INTEGERKEY;
-		rc = mdb_dbi_open(txn, names[i], flags, &kv->tables[i]);
+			flags = MDB_INTEGERKEY;
+		rc = mdb_dbi_open(txn, names[i],
+		    flags | (write ? MDB_CREATE : 0), &kv->tables[i]);
+		/* One that is there keeps its flags without a word. */
+		if (rc == 0)
+			rc = mdb_dbi_flags(txn, kv->tables[i], &is);
+		if (rc == 0 && is != flags)
+			rc = MDB_INCOMPATIBLE;
 		if (rc != 0) {
 			mdb_txn_abort(txn);
 			return rc == MDB_NOTFOUND

@@ -23,7 +23,6 @@ struct kv_txn;
 struct kv_cursor;
 
 #define KV_DATA_NAME "data.mdb" /* the file of an environment's data */
-#define KV_LOCK_NAME "lock.mdb"
 #define KV_TABLES_MAX 16
 #define KV_KEY_BYTES_MAX 511
 
@@ -33,6 +32,8 @@ struct kv_cursor;
 #define KV_NOSYNC 2u
 /* For tests: begin with a map of 1 MiB, so that its growing shows. */
 #define KV_TINY_MAP 4u
+/* Look at every page before the library does (base/kvpages.h). */
+#define KV_CHECK 8u
 
 /* Flags of a table. */
 #define KV_INTKEY 1u /* keys are native uint32_t or uint64_t, ordered as such */
@@ -53,7 +54,7 @@ struct kv_slice {
  * (fs_remove_tree()) and opens it anew.  A process that dies does no harm.
  *
  * Returns 0; ERR_NOENT (absent, without KV_CREATE); ERR_IO; ERR_DAMAGED (not
- * an environment, or a broken one); ERR_NOMEM; ERR_BUSY.
+ * an environment, one with other tables, or a broken one); ERR_NOMEM; ERR_BUSY.
  */
 int kv_open(struct kv **out, const char *path, const char *const *names,
     const unsigned *table_flags, unsigned ntables, unsigned flags);

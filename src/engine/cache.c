@@ -7,9 +7,7 @@
 #include "base/kv.h"
 #include "base/limits.h"
 #include "engine/cache_last.h"
-#include "store/indexsum.h"
 
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,8 +34,6 @@ static const char *const table_names[TABLES] = {
 struct cache {
 	char *path;
 	struct kv *kv;
-	int summed; /* nothing was written since it was compared */
-	atomic_int broken; /* LMDB came upon what cannot be */
 	struct kv_txn *view; /* as it was when the run began */
 	struct kv_txn *seen; /* the same, for who writes */
 	struct kv_cursor *seen_leaves;
@@ -110,34 +106,13 @@ write_head(struct cache *c, struct kv_txn *txn)
 	    c->value.data, c->value.len);
 }
 
-/* kv_begin() to write, which makes the sum untrue. */
-static int
-begin_write(struct kv_txn **out, struct cache *c)
-{
-	int rc = c->summed ? indexsum_forget(c->path) : 0;
-
-	if (rc != 0)
-		return rc;
-	c->summed = 0;
-	return kv_begin(out, c->kv, 1);
-}
-
-/* The code of a call of base/kv.h: a spoilt page is met only once. */
-static int
-met(struct cache *c, int rc)
-{
-	if (rc == ERR_DAMAGED)
-		atomic_store(&c->broken, 1);
-	return rc;
-}
-
 /* Begin anew for this run's binding, with no snapshot. */
 static int
 empty(struct cache *c)
 {
 	struct cache_head wanted = c->head;
 	struct kv_txn *txn;
-	int rc = begin_write(&txn, c);
+	int rc = kv_begin(&txn, c->kv, 1);
 
 	if (rc != 0)
 		return rc;
@@ -192,15 +167,10 @@ bind(struct cache *c)
 static int
 open_environment(struct cache *c)
 {
-	int rc = c->looking ? indexsum_look(c->path) : indexsum_check(c->path);
+	int rc = kv_open(&c->kv, c->path, table_names, NULL, TABLES,
+	    KV_NOSYNC | KV_CHECK | (c->looking ? 0 : KV_CREATE));
 
-	c->summed = rc == 0;
-	if (rc >= 0)
-		rc = kv_open(&c->kv, c->path, table_names, NULL, TABLES,
-		    KV_NOSYNC | (c->looking ? 0 : KV_CREATE));
-	if (rc == 0)
-		rc = bind(c);
-	return rc;
+	return rc == 0 ? bind(c) : rc;
 }
 
 /* NULL for want of memory. */
@@ -214,7 +184,6 @@ new_cache(const char *path, const uint8_t check_key[HASH_BYTES],
 		(void)err_nomem(sizeof(*c)); /* the caller sees NULL */
 		return NULL;
 	}
-	atomic_init(&c->broken, 0);
 	c->path = fs_printf("%s", path);
 	if (c->path == NULL) {
 		free(c);
@@ -239,8 +208,7 @@ cache_open(struct cache **out, const char *path,
 		/* A cache may be lost at any time: begin anew. */
 		kv_abort(c->view);
 		c->view = NULL;
-		if (c->kv != NULL)
-			kv_close(c->kv);
+		kv_close(c->kv);
 		c->kv = NULL;
 		rc = fs_remove_tree(path);
 		if (rc == 0)
@@ -274,36 +242,16 @@ cache_look(struct cache **out, const char *path,
 	return 0;
 }
 
-/* Say what the tables are from now on. */
-static void
-close_tables(struct cache *c, int used)
-{
-	int failed = kv_failed(c->kv);
-
-	kv_close(c->kv);
-	if (!used || c->looking)
-		return;
-	if (atomic_load(&c->broken))
-		indexsum_spoil(c->path);
-	else if (!c->summed && !failed)
-		/* Without a sum it is one that was not closed. */
-		(void)indexsum_note(c->path);
-}
-
 void
 cache_close(struct cache *c)
 {
-	int used;
-
 	if (c == NULL)
 		return;
-	used = c->view != NULL;
 	kv_cursor_close(c->seen_leaves);
 	kv_abort(c->seen);
 	kv_abort(c->write);
 	kv_abort(c->view);
-	if (c->kv != NULL)
-		close_tables(c, used);
+	kv_close(c->kv);
 	buf_release(&c->value);
 	buf_release(&c->visited);
 	free(c->path);
@@ -323,7 +271,7 @@ cache_dir(struct cache_dir *out, struct cache *c, uint64_t fs, uint64_t ino)
 	uint8_t key[DIR_KEY_BYTES];
 	struct kv_slice v;
 	size_t len = make_key(key, fs, ino, NULL, 0);
-	int rc = met(c, kv_get(&v, c->view, TABLE_DIR, key, len));
+	int rc = kv_get(&v, c->view, TABLE_DIR, key, len);
 
 	if (rc != 0)
 		return rc;
@@ -343,7 +291,7 @@ cache_leaf(struct cache_leaf *out, struct cache *c, uint64_t fs, uint64_t ino,
 	int rc = kv_cursor_open(&cursor, c->view, TABLE_LEAF);
 
 	if (rc == 0)
-		rc = met(c, kv_cursor_seek(&k, &v, cursor, key, len));
+		rc = kv_cursor_seek(&k, &v, cursor, key, len);
 	if (rc == 0 &&
 	    (k.len < DIR_KEY_BYTES || memcmp(k.data, key, DIR_KEY_BYTES) != 0))
 		rc = 1; /* the next directory's */
@@ -360,7 +308,7 @@ begin_batch(struct cache *c)
 	if (c->write != NULL)
 		return 0;
 	c->begun_ns = clock_mono_ns();
-	return begin_write(&c->write, c);
+	return kv_begin(&c->write, c->kv, 1);
 }
 
 static int
@@ -370,7 +318,7 @@ commit_batch(struct cache *c)
 
 	c->write = NULL;
 	c->written = 0;
-	return txn == NULL ? 0 : met(c, kv_commit(txn));
+	return txn == NULL ? 0 : kv_commit(txn);
 }
 
 /* So many bytes were written: commit when it is time. */
@@ -394,7 +342,7 @@ mark_changed(struct cache *c, struct cache_edit *e)
 
 	if (rc != 0 || e->changed)
 		return rc;
-	rc = met(c, kv_del(c->write, TABLE_DIR, key, len));
+	rc = kv_del(c->write, TABLE_DIR, key, len);
 	if (rc < 0)
 		return rc;
 	e->changed = 1;
@@ -454,7 +402,7 @@ remove_between(
 		rc = kv_cursor_del(cursor);
 	}
 	kv_cursor_close(cursor);
-	return rc < 0 ? met(c, rc) : 0;
+	return rc < 0 ? rc : 0;
 }
 
 static void
@@ -500,8 +448,8 @@ cache_edit_leaf(struct cache *c, struct cache_edit *e,
 	len = make_key(key, e->fs, e->ino, last_name, last_name_len);
 	rc = cache_record_leaf_encode(&c->value, leaf, c->check_key, key, len);
 	if (rc == 0)
-		rc = met(c, kv_put(c->write, TABLE_LEAF, key, len,
-				c->value.data, c->value.len));
+		rc = kv_put(c->write, TABLE_LEAF, key, len, c->value.data,
+		    c->value.len);
 	if (rc != 0)
 		return rc;
 	step(e, last_name, last_name_len);
@@ -561,7 +509,7 @@ cache_edit_end(
 	if (rc != 0)
 		return rc;
 	if (!e->changed) {
-		rc = met(c, kv_get(&v, c->write, TABLE_DIR, key, len));
+		rc = kv_get(&v, c->write, TABLE_DIR, key, len);
 		if (rc == 0 &&
 		    cache_record_dir_decode(
 			&was, c->check_key, key, len, v.data, v.len) == 0 &&
@@ -572,8 +520,8 @@ cache_edit_end(
 	}
 	rc = cache_record_dir_encode(&c->value, dir, c->check_key, key, len);
 	if (rc == 0)
-		rc = met(c, kv_put(c->write, TABLE_DIR, key, len, c->value.data,
-				c->value.len));
+		rc = kv_put(
+		    c->write, TABLE_DIR, key, len, c->value.data, c->value.len);
 	return rc == 0 ? end_write(c, c->value.len) : rc;
 }
 
@@ -606,7 +554,7 @@ cache_bundles(struct cache *c, cache_bundle_fn *found, void *arg)
 			rc = kv_cursor_next(&k, &v, cursor);
 	}
 	kv_cursor_close(cursor);
-	return rc < 0 ? met(c, rc) : 0;
+	return rc < 0 ? rc : 0;
 }
 
 int
@@ -721,7 +669,7 @@ int
 cache_finish(struct cache *c, const uint8_t snapshot[HASH_BYTES],
     const uint8_t root[HASH_BYTES], const uint8_t generation[32])
 {
-	int rc = met(c, count_records(c));
+	int rc = count_records(c);
 
 	memcpy(c->head.snapshot, snapshot, HASH_BYTES);
 	memcpy(c->head.root, root, HASH_BYTES);

@@ -25,8 +25,10 @@
  * Records of directories that are gone stay until they are most of all; then
  * the next run notes which ones it visits and removes the others at its end.
  *
- * The environment is disposable: one that is broken is begun anew, as one that
- * is not what it was when it was closed (store/indexsum.h) before LMDB uses it.
+ * The environment is disposable: one that is broken is begun anew.  Whoever
+ * opens it looks at all of its pages before LMDB does (KV_CHECK), however the
+ * last run ended: what page and record say is checked, so that damage costs
+ * time.  What the disk spoils during a run may end that run, not the next.
  * Writes are committed in batches of bounded size, so memory does not grow; a
  * run that finds all as it was writes none.
  *

@@ -3,10 +3,9 @@
 
 /*
  * The snapshot that a stat cache was finished with, in a small file `last`
- * beside its tables: a backup that finds all as it was writes this alone, so
- * the sum of the tables (store/indexsum.h) stays true and need not be taken
- * anew.  It has the bytes of a head (cache_record.h) and, as each record, a
- * keyed checksum.
+ * beside its tables: a backup that finds all as it was writes this alone and
+ * needs no transaction, which would have to be synced.  It has the bytes of a
+ * head (cache_record.h) and, as each record, a keyed checksum.
  *
  * It is not synced: one that is lost costs a question to the store.
  */

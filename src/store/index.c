@@ -157,10 +157,10 @@ index_clear(struct index *ix)
 }
 
 static int
-open_kv(struct index *ix)
+open_kv(struct index *ix, unsigned flags)
 {
 	return kv_open(&ix->kv, ix->path, table_names, table_flags,
-	    INDEX_TABLES, KV_CREATE);
+	    INDEX_TABLES, KV_CREATE | flags);
 }
 
 /* Open what is there, if it can be used, else a new one. */
@@ -171,12 +171,12 @@ open_data(struct index *ix)
 
 	ix->summed = ret == 0;
 	if (ret >= 0)
-		ret = open_kv(ix);
+		ret = open_kv(ix, ret == 0 ? 0 : KV_CHECK);
 	if (ret != ERR_DAMAGED)
 		return ret;
 	ix->summed = 0;
 	ret = fs_remove_tree(ix->path);
-	return ret < 0 ? ret : open_kv(ix);
+	return ret < 0 ? ret : open_kv(ix, 0);
 }
 
 int

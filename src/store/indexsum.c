@@ -11,39 +11,11 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define HEAD_BYTES (8 + HASH_BYTES)
 #define SUM_BYTES (HEAD_BYTES + HASH_BYTES)
-#define UNCLOSED "unclosed"
 #define PIECE_BYTES ((size_t)1 << 20)
-
-static int
-remove_file(const char *dir, const char *name)
-{
-	char *path = fs_join(dir, name);
-	int ret = 0;
-
-	if (path == NULL)
-		return ERR_NOMEM;
-	if (unlink(path) != 0 && errno != ENOENT)
-		ret = err_errno(ERR_IO, "%s: cannot remove", path);
-	free(path);
-	return ret;
-}
-
-static int
-write_file(const char *dir, const char *name, const void *p, size_t len)
-{
-	char *path = fs_join(dir, name);
-	int ret = ERR_NOMEM;
-
-	if (path != NULL)
-		ret = fs_write_file(AT_FDCWD, path, p, len, 0600, FS_NOSYNC);
-	free(path);
-	return ret;
-}
 
 static void
 hash_zeros(struct hash *h, uint64_t n)
@@ -144,103 +116,47 @@ read_sum(uint8_t head[HEAD_BYTES], const char *dir)
 	return ret;
 }
 
-/* There is no sum.  Returns 1, or ERR_DAMAGED the second time. */
-static int
-check_unclosed(const char *dir)
-{
-	char *path = fs_join(dir, UNCLOSED);
-	int there;
-
-	if (path == NULL)
-		return ERR_NOMEM;
-	there = access(path, F_OK) == 0;
-	free(path);
-	return !there ? 1
-		      : err_set(
-			    ERR_DAMAGED, "%s: not closed, twice in a row", dir);
-}
-
-/* LMDB's other file holds nothing, but must be one. */
-static int
-check_lock(const char *dir)
-{
-	char *path = fs_join(dir, KV_LOCK_NAME);
-	struct stat st;
-	int bad;
-
-	if (path == NULL)
-		return ERR_NOMEM;
-	bad = lstat(path, &st) == 0 && !S_ISREG(st.st_mode);
-	if (bad)
-		(void)err_set(ERR_DAMAGED, "%s: is no file", path); /* below */
-	free(path);
-	return bad ? ERR_DAMAGED : 0;
-}
-
-/* As indexsum_look(); `*unclosed` when it was not closed. */
-static int
-compare(int *unclosed, const char *dir)
+int
+indexsum_check(const char *dir)
 {
 	uint8_t want[HEAD_BYTES], is[HEAD_BYTES];
-	int ret = check_lock(dir);
+	int ret = read_sum(want, dir);
 
-	*unclosed = 0;
 	if (ret == 0)
 		ret = measure(is, dir);
-	if (ret != 0)
-		return ret;
-	ret = read_sum(want, dir);
-	if (ret == 1) {
-		*unclosed = 1;
-		return check_unclosed(dir);
-	}
 	if (ret == 0 && memcmp(want, is, HEAD_BYTES) != 0)
 		ret = err_set(ERR_DAMAGED, "%s: is not what was closed", dir);
 	return ret;
 }
 
 int
-indexsum_look(const char *dir)
-{
-	int unclosed;
-
-	return compare(&unclosed, dir);
-}
-
-int
-indexsum_check(const char *dir)
-{
-	int unclosed, ret = compare(&unclosed, dir);
-
-	/* Where it cannot be written the next one tries again. */
-	if (ret == 1 && unclosed)
-		(void)write_file(dir, UNCLOSED, "", 0);
-	return ret;
-}
-
-int
 indexsum_forget(const char *dir)
 {
-	return remove_file(dir, "sum");
+	char *path = fs_join(dir, "sum");
+	int ret = 0;
+
+	if (path == NULL)
+		return ERR_NOMEM;
+	if (unlink(path) != 0 && errno != ENOENT)
+		ret = err_errno(ERR_IO, "%s: cannot remove", path);
+	free(path);
+	return ret;
 }
 
 int
 indexsum_note(const char *dir)
 {
 	uint8_t sum[SUM_BYTES];
+	char *path;
 	int ret = measure(sum, dir);
 
 	if (ret != 0)
 		return ret < 0 ? ret : 0;
 	hash_bytes(sum + HEAD_BYTES, sum, HEAD_BYTES);
-	ret = write_file(dir, "sum", sum, sizeof(sum));
-	return ret == 0 ? remove_file(dir, UNCLOSED) : ret;
-}
-
-void
-indexsum_spoil(const char *dir)
-{
-	/* What cannot be written either is met again, and spoilt again. */
-	(void)remove_file(dir, "sum");
-	(void)write_file(dir, UNCLOSED, "", 0);
+	path = fs_join(dir, "sum");
+	if (path == NULL)
+		return ERR_NOMEM;
+	ret = fs_write_file(AT_FDCWD, path, sum, sizeof(sum), 0600, FS_NOSYNC);
+	free(path);
+	return ret;
 }

@@ -7,14 +7,12 @@
  * data and trusts it: a page that the disk spoilt ends the process, or lets it
  * answer wrongly, and wrong answers let a client skip an upload and a sweep
  * delete what is needed.  So nothing of an index that was closed is used
- * before it was compared.  A client's stat cache has such a sum, too: its
- * records are checked one by one, but a spoilt page would end each backup.
+ * before it was compared.
  *
  *   no sum --(closed)--> sum --(first write)--> no sum
  *
- * A process that is killed leaves no sum.  Its index is used as it is, once;
- * when that ends without a closing too, it is made anew: perhaps it was what
- * ended both.  A file `unclosed` says that.
+ * A process that is killed leaves no sum: store/index.h has what is looked at
+ * instead.
  *
  *   sum: length u64, BLAKE3 of the data, BLAKE3 of these 40 bytes
  *
@@ -28,16 +26,11 @@
  * ERR_IO; ERR_NOMEM.
  */
 int indexsum_check(const char *dir);
-/* The same for who only looks: nothing is written. */
-int indexsum_look(const char *dir);
 
 /* Before the first write. */
 int indexsum_forget(const char *dir);
 
 /* After it was closed.  An error leaves it as one that was not. */
 int indexsum_note(const char *dir);
-
-/* It was used, and is damaged: the next indexsum_check() says so. */
-void indexsum_spoil(const char *dir);
 
 #endif

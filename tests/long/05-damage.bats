@@ -42,6 +42,5 @@ teardown()
 		SEED=$((from + i)) COUNT=20 "$programs/test_cli_cache" \
 		    >log 2>err ||
 		    { echo "SEED=$((from + i))"; tail -50 log err; false; }
-		echo "# SEED=$((from + i)) $(grep deaths log)" >&3
 	done
 }
