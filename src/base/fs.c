@@ -297,9 +297,15 @@ publish(int dir, const char *temp, const char *name, const char *path,
 	if (renameat(dir, temp, dir, name) == 0)
 		return 0;
 	/* A folder in its place, if it is empty, holds nothing. */
-	if (errno == EISDIR && unlinkat(dir, name, AT_REMOVEDIR) == 0 &&
-	    renameat(dir, temp, dir, name) == 0)
-		return 0;
+	if (errno == EISDIR) {
+		if (unlinkat(dir, name, AT_REMOVEDIR) == 0 &&
+		    renameat(dir, temp, dir, name) == 0)
+			return 0;
+		if (errno == ENOTEMPTY || errno == EEXIST)
+			return err_set(ERR_DAMAGED,
+			    "%s is a folder with something in it: move it away",
+			    path);
+	}
 	return err_errno(io_code(errno), "cannot rename to %s", path);
 }
 
@@ -422,13 +428,22 @@ fs_make_dirs(const char *path, unsigned mode)
 int
 fs_lock_file(int *out, const char *path)
 {
+	struct stat st;
 	int fd, r;
 
-	fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	/* O_NONBLOCK: neither a FIFO nor a device makes us wait. */
+	fd = open(path,
+	    O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC,
+	    0600);
 	if (fd < 0)
 		return err_errno(
 		    is_no_file(errno) ? ERR_DAMAGED : io_code(errno),
 		    "cannot open %s", path);
+	/* Another kind of file may be locked by strangers, or go unnoticed. */
+	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
+		(void)close(fd); /* nothing was written */
+		return err_set(ERR_DAMAGED, "%s is no file", path);
+	}
 	do {
 		r = flock(fd, LOCK_EX | LOCK_NB);
 	} while (r != 0 && errno == EINTR);

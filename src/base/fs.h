@@ -37,8 +37,9 @@ int fs_read_file(struct buf *out, int dirfd, const char *path, size_t len_max);
  * every return value checked, fsync, rename (link for FS_EXCLUSIVE), fsync of
  * the directory.  `mode` as for open().  An empty directory in its place is
  * removed.
- * Returns 0; ERR_EXIST; ERR_NOSPACE; ERR_IO: the old file or the new one is
- * there (the new one when only the directory's fsync failed), never a part.
+ * Returns 0; ERR_EXIST; ERR_DAMAGED: a directory with something in it has its
+ * place; ERR_NOSPACE; ERR_IO: the old file or the new one is there (the new one
+ * when only the directory's fsync failed), never a part.
  */
 int fs_write_file(int dirfd, const char *path, const void *p, size_t len,
     unsigned mode, unsigned flags);

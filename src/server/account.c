@@ -519,7 +519,8 @@ audit_vault(const struct account *a, const uint8_t id[IDENT_BYTES],
 	else if (r == 1 || r == ERR_DAMAGED)
 		tell(found, arg, "vaults", id, "/vault.json",
 		    "is damaged or lost, and there is no copy; register one "
-		    "of its directories again with a new invitation");
+		    "of its directories again with a new invitation (or move "
+		    "away what stands in its place)");
 	return r == 1 || r == ERR_DAMAGED ? 0 : r;
 }
 
@@ -540,7 +541,8 @@ audit_mount(const struct account *a, const uint8_t id[IDENT_BYTES],
 	tell(found, arg, "mounts", id, ".json",
 	    r == 0 ? "was damaged; put back from a copy"
 		   : "is damaged, and there is no copy; register that "
-		     "directory again with a new invitation");
+		     "directory again with a new invitation (or move away "
+		     "what stands in its place)");
 	return 0;
 }
 

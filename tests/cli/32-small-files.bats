@@ -88,7 +88,22 @@ one_line()
 		exits 0 shash restore --dir work --dest copy
 		scenario_same work copy
 	done
-	for harm in folder loop; do
+	# A folder with something in it is nobody's to remove.
+	for file in store/mounts/*.json store/vaults/*/vault.json; do
+		afresh
+		rm "$file"
+		mkdir "$file"
+		echo mine >"$file/file"
+		exits 13 shash verify --store_dir store
+		grep -q "${file#store/}: .*move away" out
+		exits 13 shash backup --dir work
+		one_line "${file##*/}"
+		[ "$(cat "$file/file")" = mine ]
+		rm "$file/file"
+		exits 13 shash verify --store_dir store
+		exits 0 shash verify --store_dir store
+	done
+	for harm in folder loop fifo; do
 		afresh
 		$harm store/lock
 		exits 13 shash backup --dir work
@@ -107,7 +122,7 @@ one_line()
 			exits 10 shash snapshots --dir work
 		done
 	done
-	for harm in folder loop; do
+	for harm in folder loop fifo; do
 		afresh
 		$harm work/.shamo/lock
 		exits 10 shash backup --dir work
@@ -118,7 +133,7 @@ one_line()
 		afresh
 		$harm work/.shamo/head.json
 		exits 0 shash backup --dir work
-		for file in sum last data.mdb; do
+		for file in last data.mdb; do
 			$harm "work/.shamo/cache/$file"
 			exits 0 shash backup --dir work
 		done

@@ -14,8 +14,10 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -279,7 +281,9 @@ test_write_bad_names(void **state)
 	assert_int_equal(fs_write_file(f->fd, "no/a", "x", 1, 0600, 0), ERR_IO);
 	assert_int_equal(mkdirat(f->fd, "d", 0700), 0);
 	assert_int_equal(mkdirat(f->fd, "d/d", 0700), 0);
-	assert_int_equal(fs_write_file(f->fd, "d", "x", 1, 0600, 0), ERR_IO);
+	assert_int_equal(
+	    fs_write_file(f->fd, "d", "x", 1, 0600, 0), ERR_DAMAGED);
+	assert_non_null(strstr(err_text(), "move it away"));
 	/* But nothing is lost with an empty one. */
 	assert_int_equal(fs_write_file(f->fd, "d/d", "x", 1, 0600, 0), 0);
 	assert_int_equal(
@@ -408,12 +412,26 @@ static void
 test_lock_that_cannot_be(void **state)
 {
 	struct fixture *f = *state;
+	struct sockaddr_un a = {.sun_family = AF_UNIX};
+	int fd = -1, sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	char *path = fs_join(f->dir, "no/lock");
-	int fd = -1;
 
 	assert_int_equal(fs_lock_file(&fd, path), ERR_IO);
 	assert_int_equal(fs_lock_file(&fd, f->dir), ERR_DAMAGED);
 	free(path);
+	/* What is no file is no lock, whoever could lock it. */
+	path = fs_join(f->dir, "lock");
+	assert_int_equal(mkfifo(path, 0600), 0);
+	assert_int_equal(fs_lock_file(&fd, path), ERR_DAMAGED);
+	assert_int_equal(unlink(path), 0);
+	memcpy(a.sun_path, path, strlen(path) + 1);
+	assert_true(sock >= 0);
+	assert_int_equal(bind(sock, (struct sockaddr *)&a, sizeof(a)), 0);
+	assert_int_equal(fs_lock_file(&fd, path), ERR_DAMAGED);
+	close(sock);
+	free(path);
+	assert_int_equal(fs_lock_file(&fd, "/dev/null"), ERR_DAMAGED);
+	assert_int_equal(fd, -1);
 }
 
 static void
