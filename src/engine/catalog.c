@@ -229,6 +229,36 @@ tomb_found(void *arg, const struct store_snapshot *s)
 	return 0;
 }
 
+/*
+ * Nonzero when `e` follows one that is older than the one before: the store
+ * could not read that when `e` was made.  Nothing is missing then
+ * (store/chain.h).
+ */
+static int
+follows_older(const struct catalog *c, const struct catalog_entry *e)
+{
+	const struct catalog_entry *old = e;
+	size_t i;
+
+	while (old > c->entries && old[-1].mount == e->mount) {
+		old--;
+		if (old->damage == NULL && old->server_seq < e->server_seq &&
+		    old->client_seq + 1 == e->client_seq &&
+		    memcmp(old->hash, e->info.previous, HASH_BYTES) == 0)
+			return 1;
+	}
+	for (i = 0; i < c->nretired; i++) {
+		if (c->retired[i].mount == e->mount &&
+		    c->retired[i].t.server_seq < e->server_seq &&
+		    c->retired[i].t.client_seq + 1 == e->client_seq &&
+		    memcmp(c->retired[i].t.hash, e->info.previous,
+			HASH_BYTES) == 0)
+			return 1;
+	}
+	return e->client_seq == 1 &&
+	       bytes_are_zero(e->info.previous, HASH_BYTES);
+}
+
 /* Do tombstones tell of all that is missing before `e`? */
 static enum catalog_chain
 explain(const struct catalog *c, const struct catalog_entry *before,
@@ -282,10 +312,15 @@ check_chains(struct load *l)
 		if (before != NULL && before->mount != e->mount)
 			before = NULL;
 		e->chain = chain_of(before, e);
-		if (e->chain == CATALOG_CHAIN_GAP)
+		if (e->chain == CATALOG_CHAIN_GAP ||
+		    e->chain == CATALOG_CHAIN_BROKEN)
 			rc = load_tombs(l);
 		if (e->chain == CATALOG_CHAIN_GAP)
 			e->chain = explain(l->c, before, e);
+		if (e->chain == CATALOG_CHAIN_BROKEN && before != NULL &&
+		    e->server_seq > before->server_seq &&
+		    follows_older(l->c, e))
+			e->chain = CATALOG_CHAIN_OK;
 		if (e->chain == CATALOG_CHAIN_GAP)
 			warn(l, e, "snapshots before it are not listed");
 		if (e->chain == CATALOG_CHAIN_BROKEN)

@@ -13,10 +13,10 @@
 #include "store/tomb.h"
 
 enum catalog_chain {
-	CATALOG_CHAIN_OK,
+	CATALOG_CHAIN_OK, /* it follows the one before, or an older one */
 	CATALOG_CHAIN_PRUNED, /* those before it were, says the store */
 	CATALOG_CHAIN_GAP, /* snapshots before this one are not listed */
-	CATALOG_CHAIN_BROKEN /* it does not follow the one before */
+	CATALOG_CHAIN_BROKEN /* it follows none of those before */
 };
 
 struct catalog_mount {

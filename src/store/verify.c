@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "base/pool.h"
 #include "store/backend.h"
+#include "store/chain.h"
 #include "store/envelope.h"
 #include "store/evict.h"
 #include "store/footless.h"
@@ -58,6 +59,7 @@ struct verify {
 	struct buf torn; /* struct torn */
 	struct buf rows; /* struct row, at most ROWS_MAX */
 	struct buf tombs; /* struct tomb, of snapshots that are gone */
+	size_t tomb; /* the next one to look at */
 };
 
 /* A file id of a closed bundle that the index does not name. */
@@ -526,37 +528,26 @@ read_tombs(struct verify *y)
 	return ret;
 }
 
-/* What the snapshot before, of the same mount, says of this one. */
-struct chain {
-	uint8_t mount[16];
-	uint64_t seq, client_seq;
-	uint8_t hash[HASH_BYTES];
-	int known; /* its content is */
-	size_t tomb; /* the next one to look at */
-};
-
-/* Tombstones of the same mount take the places of those that are gone. */
+/* Tombstones of the same mount take the places of those that are gone.
+ * Nonzero when the last one was of the mount; ERR_NOMEM. */
 static int
-pass_tombs(const struct verify *y, struct chain *c,
-    const struct heads_name *name, int same)
+pass_tombs(
+    struct verify *y, struct chain *c, const struct heads_name *name, int same)
 {
-	const struct tomb *t = (const void *)y->tombs.data;
+	const struct tomb *t = (const struct tomb *)y->tombs.data + y->tomb;
 	size_t n = y->tombs.len / sizeof(*t);
-	int order;
+	int order, ret;
 
-	for (; c->tomb < n; c->tomb++) {
-		order = memcmp(t[c->tomb].mount, name->mount, 16);
-		if (order > 0 ||
-		    (order == 0 && t[c->tomb].server_seq >= name->seq))
+	for (; y->tomb < n; y->tomb++, t++) {
+		order = memcmp(t->mount, name->mount, 16);
+		if (order > 0 || (order == 0 && t->server_seq >= name->seq))
 			break;
-		if (order < 0 ||
-		    t[c->tomb].server_seq != (same ? c->seq : 0) + 1)
+		if (order < 0 || t->server_seq != (same ? c->seq : 0) + 1)
 			continue;
-		memcpy(c->mount, name->mount, 16);
-		c->seq = t[c->tomb].server_seq;
-		c->client_seq = t[c->tomb].client_seq;
-		memcpy(c->hash, t[c->tomb].hash, sizeof(c->hash));
-		c->known = 1;
+		ret = chain_add(
+		    c, t->mount, t->server_seq, t->client_seq, t->hash);
+		if (ret < 0)
+			return ret;
 		same = 1;
 	}
 	return same;
@@ -567,28 +558,26 @@ static const char only_by_word[] =
     "until it is put back from a copy, only shash sweep --give_up_lost frees "
     "space";
 
-static void
+static int
 check_chain(struct verify *y, const char *path, struct chain *c,
     const struct heads_name *name, const struct envelope *e)
 {
 	int same = c->seq != 0 && memcmp(c->mount, name->mount, 16) == 0;
+	uint8_t hash[HASH_BYTES];
 
 	same = pass_tombs(y, c, name, same);
+	if (same < 0)
+		return same;
 	/* A mount's first one has the number 1. */
 	if (name->seq != (same ? c->seq : 0) + 1)
 		say(y, path, "the snapshot before it is gone; %s",
 		    only_by_word);
-	else if (same && c->known && e != NULL &&
-		 (e->client_seq != c->client_seq + 1 ||
-		     memcmp(e->previous, c->hash, HASH_BYTES) != 0))
+	else if (same && c->known && e != NULL && !chain_takes(c, e))
 		say(y, path, "does not follow the snapshot before it");
-	memcpy(c->mount, name->mount, 16);
-	c->seq = name->seq;
-	c->known = e != NULL;
-	if (e != NULL) {
-		c->client_seq = e->client_seq;
-		envelope_hash(c->hash, e);
-	}
+	if (e == NULL)
+		return chain_add(c, name->mount, name->seq, 0, NULL);
+	envelope_hash(hash, e);
+	return chain_add(c, name->mount, name->seq, e->client_seq, hash);
 }
 
 /* What a snapshot needs is closed and, as far as it was read, undamaged. */
@@ -619,7 +608,7 @@ check_snapshot(struct verify *y, struct chain *c, const struct heads_name *name,
 	char path[HEADS_PATH_BYTES];
 	uint8_t key[32];
 	struct envelope e;
-	int ret;
+	int ret, known;
 
 	heads_path(path, name->mount, name->seq);
 	buf_reset(file);
@@ -636,9 +625,10 @@ check_snapshot(struct verify *y, struct chain *c, const struct heads_name *name,
 	y->n.bytes += name->size;
 	if (ret < 0)
 		say(y, path, "%s; %s", err_text(), only_by_word);
-	check_chain(y, path, c, name, ret < 0 ? NULL : &e);
-	if (ret < 0)
-		return 0;
+	known = ret == 0;
+	ret = check_chain(y, path, c, name, known ? &e : NULL);
+	if (ret < 0 || !known)
+		return ret;
 	if (y->o->key != NULL) {
 		ret = y->o->key(y->o->arg, key, e.mount);
 		if (ret != 0 && ret != ERR_NOMEM)
@@ -660,7 +650,7 @@ check_snapshots(struct verify *y)
 {
 	struct buf list = BUF_INIT, file = BUF_INIT;
 	const struct heads_name *names;
-	struct chain c = {0};
+	struct chain c = CHAIN_INIT;
 	struct index_txn t;
 	size_t i, n;
 	int ret = heads_list(&list, y->v->backend, NULL);
@@ -680,6 +670,7 @@ check_snapshots(struct verify *y)
 			ret = check_snapshot(y, &c, names + i, &file, &t);
 		index_abort(&t);
 	}
+	chain_release(&c);
 	buf_release(&list);
 	buf_release(&file);
 	return ret;

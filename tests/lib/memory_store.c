@@ -342,7 +342,7 @@ memory_store_commit(struct memory_store *m, struct snapshot_info *info)
 	struct object o;
 
 	memcpy(info->mount, m->store.info.mount, STORE_NAME_BYTES);
-	info->client_seq = n + 1;
+	info->client_seq = n + 1 - m->passed_over;
 	memcpy(info->previous, m->last_hash, HASH_BYTES);
 	object_init(&o, OBJECT_SNAPSHOT);
 	assert_int_equal(0, snapshot_info_encode(&o, info));

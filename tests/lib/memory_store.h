@@ -19,7 +19,8 @@ struct memory_store {
 	uint8_t mount_public[32];
 	struct buf records; /* of struct memory_record */
 	struct buf snapshots; /* of struct buf, by age */
-	uint8_t last_hash[32];
+	uint8_t last_hash[32]; /* what the next one follows */
+	uint64_t passed_over; /* and so many before it does not count */
 	_Atomic unsigned gets; /* requests, of any thread */
 	unsigned reports;
 	uint8_t reported[32];

@@ -308,6 +308,29 @@ breaks_of_the_chain(void **state)
 	buf_release(&keep);
 }
 
+/* While the store could not read the second, another followed the first; now
+ * it shows both, and nothing is missing. */
+static void
+two_follow_one(void **state)
+{
+	struct fixture *f = *state;
+	struct buf *s;
+
+	commit(f, "a");
+	commit(f, "b");
+	s = memory_store_snapshot(f->m, 0);
+	hash_bytes(
+	    f->m->last_hash, s[0].data, s[0].len - SNAPSHOT_SERVER_BYTES);
+	f->m->passed_over = 1;
+	commit(f, "c");
+	commit(f, "d");
+	load(f);
+	assert_int_equal(4, f->c->nentries);
+	assert_int_equal(CATALOG_CHAIN_OK, f->c->entries[2].chain);
+	assert_int_equal(CATALOG_CHAIN_OK, f->c->entries[3].chain);
+	assert_string_equal("", f->warnings);
+}
+
 static void
 mounts_by_name(void **state)
 {
@@ -340,6 +363,7 @@ main(void)
 	    TEST(changed_and_sealed_again),
 	    TEST(strangers),
 	    TEST(breaks_of_the_chain),
+	    TEST(two_follow_one),
 	    TEST(mounts_by_name),
 	};
 

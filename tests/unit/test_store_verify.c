@@ -477,6 +477,33 @@ test_chain(void **state)
 	assert_int_equal(findings(w, 0), 3);
 }
 
+/* While the newest one could not be read another followed the one before; when
+ * it is there again nothing is missing. */
+static void
+test_chain_of_a_bad_disk(void **state)
+{
+	struct world *w = *state;
+	struct fixture_mount before = w->m;
+	struct names k = {.n = 0};
+	unsigned i;
+
+	backup(w, 20);
+	assert_int_equal(w->b->ops->list(w->b, "snapshots", note_name, &k), 0);
+	for (i = 0; strstr(k.name[i], "0000000003.snap") == NULL;)
+		assert_true(++i < k.n);
+	assert_int_equal(backend_mem_flip(w->b, k.name[i], 100, 1), 0);
+	vault_close(w->v);
+	open_vault(w);
+	w->m = before;
+	backup(w, 21);
+	backup(w, 20);
+	assert_true(findings(w, 0) > 0);
+	assert_int_equal(backend_mem_flip(w->b, k.name[i], 100, 1), 0);
+	w->last[0] = '\0';
+	(void)findings(w, 0); /* below */
+	assert_string_equal(w->last, "");
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 /* Two records of one object that need different things. */
@@ -515,6 +542,7 @@ main(void)
 	    TEST(test_first_snapshot),
 	    TEST(test_last_snapshot),
 	    TEST(test_chain),
+	    TEST(test_chain_of_a_bad_disk),
 	    TEST(test_records_that_disagree),
 	};
 
