@@ -400,7 +400,8 @@ $(FAILED): WRAPPED = $(call wrap,$(shell sed -n \
 # comes again with its seed.  The files of DISKED lie on a simulated disk.
 DISKED := $(BUILD)/tests/unit/test_server_disk
 SEEDED := $(BUILD)/tests/unit/test_store_sweep_crash \
-	$(BUILD)/tests/unit/test_store_sweep_turns $(DISKED)
+	$(BUILD)/tests/unit/test_store_sweep_turns \
+	$(BUILD)/tests/unit/test_server_sessions $(DISKED)
 $(SEEDED): ALL_LDFLAGS += \
 	$(call wrap,random_bytes clock_wall_ns clock_mono_ns)
 $(BUILD)/tests/unit/test_store_leave: ALL_LDFLAGS += $(call wrap,kv_begin)

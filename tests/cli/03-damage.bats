@@ -197,7 +197,7 @@ flipped_everywhere()
 @test "damage in one file leaves the others" {
 	# The large file's chunks are the largest records there are.
 	pack=$(find store -name '*.pack' -size +300k | head -1)
-	scenario_flip "$pack" 60000
+	scenario_flip "$pack" "$(scenario_middle "$pack")"
 	exits 13 shash restore --dir work --dest copy
 	says 'large'
 	[ ! -e copy/large ] || cmp work/large copy/large
@@ -252,7 +252,7 @@ flipped_everywhere()
 
 @test "what a store lost, the next backup puts again" {
 	pack=$(find store -name '*.pack' -size +300k | head -1)
-	scenario_flip "$pack" 60000
+	scenario_flip "$pack" "$(scenario_middle "$pack")"
 	exits 13 shash verify --store_dir store
 	exits 13 shash restore --dir work --dest copy
 	rm -rf copy

@@ -125,13 +125,13 @@ liar()
 	exits 0 shash invite --store_dir store --ttl 1s --json
 	invitation=$(jq -r .invitation out)
 	expires=$(jq .expires_ns out)
-	used=$(shash invite --store_dir store --ttl 20s)
+	used=$(shash invite --store_dir store --ttl 20m)
 	shash register --dir work --url "$url" --invitation "$used"
 	scenario_wait eval '[ "$(date +%s%N)" -gt "$expires" ]'
 	mkdir late
 	exits 12 shash register --dir late --url "$url" \
 	    --invitation "$invitation"
-	says 'expired [0-9]+ seconds? ago; ask for a new one'
+	says 'expired [0-9]+ (second|minute)s? ago; ask for a new one'
 	# Those who have it already lost nothing, and so does who comes again.
 	shash backup --dir work
 	invitation=$(shash invite --store_dir store --ttl 0)
@@ -141,7 +141,7 @@ liar()
 	exits 0 shash invite --store_dir store --json
 	week=$((7 * 86400 - ($(jq .expires_ns out) / 1000000000 - \
 	    $(date +%s))))
-	[ "${week#-}" -lt 60 ]
+	[ "${week#-}" -lt 3600 ]
 	exits 2 shash invite --store_dir store --ttl 7
 	says '7d'
 }

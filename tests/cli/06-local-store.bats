@@ -114,5 +114,5 @@ teardown()
 		[ -s err ]
 		return 0
 	}
-	timeout 60 shash backup --dir work >out 2>err || [ $? -lt 124 ]
+	timeout 600 shash backup --dir work >out 2>err || [ $? -lt 124 ]
 }

@@ -147,7 +147,8 @@ stored()
 	kill "$server"
 	wait "$server"
 	server=
-	[ $((SECONDS - start)) -lt 15 ]
+	# It does not wait for a peer as long as it waits for a silent one.
+	[ $((SECONDS - start)) -lt 50 ]
 	release
 	rc=0
 	wait "$client" || rc=$?
@@ -160,7 +161,7 @@ stored()
 @test "the client is interrupted" {
 	begin $((12 * MIB))
 	kill -TERM "$client"
-	sleep 0.3
+	scenario_wait scenario_signalled "$client"
 	release
 	rc=0
 	wait "$client" || rc=$?
@@ -286,12 +287,16 @@ moved()
 	shash register --dir work --url "$proxy_url" \
 	    --invitation "$(shash invite --store_dir store)"
 	acknowledged=$(shash backup --dir work)
+	# It waits for the large files when it is killed.
+	hold 2400
 	shash restore --dir work --dest copy 2>/dev/null 3>&- &
 	client=$!
+	scenario_wait test -e wire.reached
 	scenario_wait test -e copy
 	kill -9 "$client"
 	wait "$client" || true
 	client=
+	release
 	rm -rf copy
 	shash restore --dir work --dest copy
 	scenario_same work copy

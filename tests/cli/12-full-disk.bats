@@ -29,7 +29,7 @@ begin_served='
 	shash start --store_dir disk/store --port "$1" >log 2>&1 &
 	server=$!
 	trap "kill $server; wait $server" EXIT
-	for i in $(seq 400); do
+	for i in $(seq 2400); do
 		(: <"/dev/tcp/127.0.0.1/$1") 2>/dev/null && break
 		sleep 0.05
 	done

@@ -63,6 +63,7 @@ steps()
 meet()
 {
 	local what=$1 call n rc key hit=0 missed=0
+	RANDOM=${KILLS_SEED:-1}
 	shash register --dir work --url "file://$folder/store" 2>/dev/null
 	key=$(shash backup --dir work 2>/dev/null)
 	for call in $calls; do
@@ -94,9 +95,8 @@ meet()
 # tests/fault/killpoints.py says what holds at each, KILLS_SEED which.
 kill_points()
 {
-	local list=$1 name options=(--points 2)
+	local list=$1 name options=(--points 2 --seed "${KILLS_SEED:-1}")
 	shift
-	[ -z "${KILLS_SEED:-}" ] || options+=(--seed "$KILLS_SEED")
 	for name in $list; do
 		options+=(--history "$name")
 	done

@@ -254,14 +254,14 @@ hashes()
 	# Not through a symlink, which may lead anywhere; and nothing hangs.
 	echo '*' >all
 	ln -sf ../all work/.shashignore
-	exits 3 timeout 20 shash scan --dir work
+	exits 3 timeout 200 shash scan --dir work
 	says '\.shashignore'
 	rm work/.shashignore
 	mkfifo work/.shashignore
-	exits 3 timeout 20 shash scan --dir work
+	exits 3 timeout 200 shash scan --dir work
 	rm work/.shashignore
 	mkdir work/.shashignore
-	exits 3 timeout 20 shash scan --dir work
+	exits 3 timeout 200 shash scan --dir work
 	rmdir work/.shashignore
 	yes 'x*' | head -c 1100000 >work/.shashignore
 	exits 3 shash scan --dir work

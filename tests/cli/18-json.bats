@@ -112,8 +112,7 @@ harmless()
 	head -c 300000 /dev/urandom >work/large
 	shash backup --dir work 2>err
 	pack=$(find store/vaults -name '*.pack' -size +200k)
-	printf '\xff\xff\xff\xff' |
-	    dd of="$pack" bs=1 seek=100000 conv=notrunc status=none
+	scenario_flip "$pack" "$(scenario_middle "$pack")"
 	exits 13 shash verify --store_dir store --json
 	objects finding finding verify error
 	[ "$(jq -r 'select(.type == "finding").where' out | head -n 1)" = \

@@ -44,13 +44,15 @@ same()
 	grep -q 'opened a new vault, [0-9a-f]* (chunker: private)' err
 	[ "$(header chunker)" -eq 2 ]
 	same 20500000
-	# A chunk has 1 MiB at most; two may change.
+	# A chunk has 1 MiB at most.  Mostly one or two change; behind those that
+	# have the most, which end where no content says so, more: six at most
+	# in all but one of 10^10 vaults.
 	printf x | dd of=work/large bs=1 seek=5000000 conv=notrunc
-	same 2200000
+	same 6500000
 	{ head -c 9000000 work/large; echo insert; tail -c +9000001 \
 	    work/large; } >next
 	mv next work/large
-	same 2200000
+	same 6500000
 	exits 0 shash verify --store_dir store
 	exits 0 shash status --dir work --verbose
 	grep -Eqx 'chunker +private, 256 KiB on average' out

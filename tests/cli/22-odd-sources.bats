@@ -148,25 +148,14 @@ deep()
 	[ "$(shash scan --dir copy)" = "$key" ]
 }
 
-# while_reading CALL WHEN FILE COMMAND...: back up work; after the system call
-# CALL has touched FILE, for the time that WHEN says (1: the first, 1+: each),
-# the backup waits, and COMMAND runs.  Sets $rc.
+# while_reading CALLS HOW FILE COMMAND...: back up work; after one of the system
+# calls CALLS on FILE, once or each time as HOW says, COMMAND runs before the
+# backup goes on.  Sets $rc.
 while_reading()
 {
-	local call=$1 when=$2 file=$3 pid
+	local calls=$1 how=$2 file=$3
 	shift 3
-	# A canary: the call must be seen before the command runs.
-	rm -f trace
-	ASAN_OPTIONS=detect_leaks=0 strace -f -qq -o trace -P "$file" \
-	    -P "$folder/work/$file" -e trace="$call" \
-	    -e inject="$call":delay_exit=1500000:when="$when" \
-	    "${run[@]}" >out 2>err 3>&- &
-	pid=$!
-	scenario_wait grep -qE "(${call//,/|})\\(" trace
-	"$@"
-	rc=0
-	wait "$pid" || rc=$?
-	cat err
+	scenario_meanwhile "$calls" "$how" "$folder/work/$file" "$file" "$@"
 }
 
 # The other file is there, and the next backup is whole.
@@ -186,7 +175,7 @@ rest_is_right()
 		rm -rf copy
 		head -c 9000 /dev/urandom >work/victim
 		echo "$change" >work/other
-		while_reading read 1 victim eval "$change"
+		while_reading read once victim eval "$change"
 		# It held still when it was read again.
 		[ "$rc" -eq 0 ]
 		exits 0 shash restore --dir work --dest copy
@@ -201,14 +190,8 @@ rest_is_right()
 	for size in 9000 3000000; do
 		rm -rf copy
 		head -c "$size" /dev/urandom >work/victim
-		again()
-		{
-			while kill -0 "$pid" 2>/dev/null; do
-				echo more >>work/victim
-				sleep 0.2
-			done
-		}
-		while_reading read,pread64 1+ victim again
+		while_reading read,pread64 each victim \
+		    eval 'echo more >>work/victim'
 		[ "$rc" -eq 3 ]
 		says 'victim.*chang'
 		rest_is_right
@@ -226,7 +209,7 @@ rest_is_right()
 			rm work/victim
 			eval "$change"
 		}
-		while_reading newfstatat 1 victim replace
+		while_reading newfstatat once victim replace
 		[ "$rc" -eq 3 ]
 		says 'victim'
 		rest_is_right
@@ -241,7 +224,7 @@ rest_is_right()
 	[ "$EUID" -ne 0 ] || chown -R 65534:65534 work config nobody
 	[ "$EUID" -ne 0 ] || run=(setpriv --reuid 65534 --regid 65534
 		--clear-groups "${run[@]}")
-	while_reading newfstatat 1 victim chmod 000 work/victim
+	while_reading newfstatat once victim chmod 000 work/victim
 	[ "$rc" -eq 3 ]
 	says 'victim.*permission'
 	chmod 600 work/victim

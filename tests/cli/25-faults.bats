@@ -30,8 +30,8 @@ teardown()
 # sweep COMMAND...: each fires at least one fault, or the sweep fails
 sweep()
 {
-	local command options=(--points "${FAULTS_POINTS:-$points}")
-	[ -z "${FAULTS_SEED:-}" ] || options+=(--seed "$FAULTS_SEED")
+	local command options=(--points "${FAULTS_POINTS:-$points}"
+		--seed "${FAULTS_SEED:-1}")
 	for command; do
 		TEST_TMP=$folder "$fault/sweep.py" "${options[@]}" \
 		    --command "$command" "$SHASH" faults.so >sweep.out ||
@@ -67,7 +67,8 @@ sweep()
 @test "a program that takes a failure for success is caught" {
 	"${CC:-cc}" "${options[@]}" -DFAULTS_LIE -o liar.so \
 	    "$fault/faults.c" -ldl
-	TEST_TMP=$folder run "$fault/sweep.py" --points 20 --command backup \
+	TEST_TMP=$folder run "$fault/sweep.py" --points 60 --first \
+	    --command backup --seed "${FAULTS_SEED:-1}" \
 	    "$SHASH" liar.so
 	echo "$output"
 	[ "$status" -ne 0 ]

@@ -17,7 +17,7 @@ teardown()
 }
 
 @test "disks of 16 sizes" {
-	run timeout 250 unshare --mount bash "$tests_lib/full_disk.sh" \
+	run timeout 900 unshare --mount bash "$tests_lib/full_disk.sh" \
 	    300 517 16 3>&-
 	echo "$output"
 	[ "$status" -eq 0 ]
@@ -25,7 +25,7 @@ teardown()
 }
 
 @test "disks on which few files can be made" {
-	run timeout 250 unshare --mount bash "$tests_lib/full_disk.sh" \
+	run timeout 900 unshare --mount bash "$tests_lib/full_disk.sh" \
 	    24 9 8 inodes 3>&-
 	echo "$output"
 	[ "$status" -eq 0 ]
@@ -70,7 +70,7 @@ teardown()
 	shash start --store_dir disk/store --port "$1" >log 2>&1 &
 	server=$!
 	trap "kill $server; wait $server" EXIT
-	for i in $(seq 400); do
+	for i in $(seq 2400); do
 		(: <"/dev/tcp/127.0.0.1/$1") 2>/dev/null && break
 		sleep 0.05
 	done

@@ -112,7 +112,7 @@ restores()
 flip()
 {
 	pack=$(find store/vaults -name '*.pack' -size +200k | head -1)
-	scenario_flip "$pack" 150000
+	scenario_flip "$pack" "$(scenario_middle "$pack")"
 }
 
 @test "what was under way is read again, and what is bad asked for again" {

@@ -116,12 +116,11 @@ pack_bytes()
 	# decided, half of the time, that the damaged one stayed for ever.
 	for i in 1 2 3 4 5 6; do
 		head -c 200000 /dev/urandom >work/stays
-		touch before
+		find store/vaults -name '*.pack' -size +100k | sort >before
 		shash backup --dir work
-		pack=$(find store/vaults -name '*.pack' -newer before \
-		    -size +100k)
-		printf X | dd of="$pack" bs=1 seek=100000 conv=notrunc \
-		    status=none
+		pack=$(find store/vaults -name '*.pack' -size +100k | sort |
+		    comm -13 before -)
+		scenario_flip "$pack" "$(scenario_middle "$pack")"
 		exits 13 shash verify --store_dir store
 		shash backup --dir work
 		exits 0 shash verify --store_dir store

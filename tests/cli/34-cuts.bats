@@ -15,7 +15,7 @@ teardown()
 }
 
 @test "register, backup and restore, disturbed at 100 bytes" {
-	local seed=${CUTS_SEED:-$RANDOM}
+	local seed=${CUTS_SEED:-1}
 	echo "# CUTS_SEED=$seed" >&3
 	mkdir rounds
 	"$tests_lib/cuts.py" "$SHASH" "$folder/rounds" 100 "$seed" \

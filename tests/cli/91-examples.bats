@@ -74,7 +74,7 @@ play()
 		PS4='> '
 		set -x
 	END
-	timeout 300 bash play 3>&- </dev/null
+	timeout 900 bash play 3>&- </dev/null
 }
 
 # before PAGE: what its reader has done already

@@ -144,7 +144,7 @@ within()
 		    --no-new-privs --bounding-set=-all \
 		    bash -c "umask 077; exec $line" >/tmp/log 2>&1 &
 		server=$!
-		for i in $(seq 400); do
+		for i in $(seq 2400); do
 			(: <"/dev/tcp/127.0.0.1/$2") 2>/dev/null && break
 			sleep 0.05
 		done
@@ -229,7 +229,7 @@ within()
 	cat ../../left
 	[ ! -s ../../left ]
 	EOF
-	env -u XDG_CONFIG_HOME timeout 300 unshare --mount --pid --fork \
+	env -u XDG_CONFIG_HOME timeout 900 unshare --mount --pid --fork \
 	    --mount-proc bash outside "$port" 3>&-
 	! [ -e /usr/bin/shash ]
 }

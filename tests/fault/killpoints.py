@@ -11,7 +11,8 @@ that it talks to, dies before its Nth call.  After each kill
   - the store verifies, and its snapshots are listed.
 
   --history NAME   only this one (may be repeated)
-  --points N       only N of each, chosen by the seed (default: all)
+  --points N       only N of each, chosen by the seed (default: all); instead
+                   of one that is missed, an earlier one
   --seed N         (default: the time, printed)
   --at N           only the Nth call
   --seconds S      stop after so many
@@ -496,18 +497,21 @@ def hits(options, worlds, name):
         points = sorted(rng.sample(points, options.points))
     if options.at:
         points = [options.at]
-    for n in points:
+    while points:
         if time.monotonic() > options.end:
             break
+        n = points.pop()
         w = worlds.get(history.served)
         try:
             killed = meet(w, history, options, n).killed
             if options.verbose:
                 print(f"{name} {n}: {killed}", flush=True)
-            if killed is None:
-                missed += 1
-            else:
+            if killed is not None:
                 hit[killed.split(" ")[0]] += 1
+            elif options.points and n > 1 and not options.at:
+                points.append(n * 3 // 4)
+            else:
+                missed += 1
         except Failure as e:
             failed += 1
             said = Trace(w.path("trace")).killed

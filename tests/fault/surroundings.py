@@ -4,10 +4,10 @@ A folder in which shash runs, with clocks of its own when CLOCK says so:
 +10y, -10y or frozen.  facts() is what a restored directory is compared by.
 """
 
+import fcntl
 import hashlib
 import json
 import os
-import random
 import shutil
 import signal
 import socket
@@ -60,6 +60,43 @@ def listens(port):
         return s.connect_ex(("127.0.0.1", port)) == 0
 
 
+class Ports:
+    """Ports of this process, as scenario_own_ports of tests/lib/scenario.bash
+    has them: no other test takes one, also not while nobody listens on it."""
+
+    EACH, SLOTS, FIRST = 40, 300, 20000
+    lock = None  # until the process ends
+
+    @classmethod
+    def next(cls):
+        if cls.lock is None:
+            cls.take_slot()
+        for _ in range(cls.EACH):
+            cls.last = (cls.last + 1) % cls.EACH
+            port = cls.first + cls.last
+            if not listens(port):
+                break
+        cls.lock.seek(0)
+        cls.lock.truncate()
+        print(cls.last, file=cls.lock, flush=True)
+        return port
+
+    @classmethod
+    def take_slot(cls):
+        places = f"/tmp/shash-ports.{os.geteuid()}"
+        os.makedirs(places, mode=0o700, exist_ok=True)
+        for slot in range(cls.SLOTS):
+            cls.lock = open(f"{places}/{slot}", "a+", encoding="ascii")
+            try:
+                fcntl.flock(cls.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                cls.lock.close()
+        cls.first = cls.FIRST + cls.EACH * slot
+        cls.lock.seek(0)
+        cls.last = int(cls.lock.read() or 0)
+
+
 def clocks_of(how):
     """What the file of tests/fault/clock.c says for +10y, -10y, frozen, or
     nothing."""
@@ -95,11 +132,7 @@ class Surroundings:
             self.env["CLOCKS"] = self.path("clocks")
             self.set_clocks("")
         self.server = None
-        # Not one that the system gives to those who connect.
-        while True:
-            self.port = random.SystemRandom().randrange(12000, 20000)
-            if not listens(self.port):
-                break
+        self.port = Ports.next()
         self.url = f"http://127.0.0.1:{self.port}/"
 
     def path(self, *names):

@@ -16,7 +16,9 @@ place is), and looks whether
   --how WORDS      once or forever; alone (each call has an error of its own),
                    or after short, eio, enospc, eintr, emfile, enomem and a
                    comma; may be repeated, all: each (default: once)
-  --points N       try N places, chosen by the seed (default: all)
+  --points N       until a fault fired at N places, chosen by the seed
+                   (default: try all)
+  --first          the first failure is enough
   --part I/N       only the Ith of N parts, of what the seed has shuffled
   --seconds S      stop after so many; as SIGTERM does, it still counts
   --seed N         (default: the time, printed)
@@ -39,7 +41,6 @@ import random
 import re
 import shutil
 import signal
-import socket
 import struct
 import subprocess
 import sys
@@ -47,7 +48,7 @@ import tempfile
 import time
 from collections import Counter
 
-from surroundings import Failure, clocks_of
+from surroundings import Failure, Ports, clocks_of, listens
 
 SLOT = struct.Struct("<QII6I24s")
 EXITS = {0, 1, 3, 10, 11, 12, 13, 14}
@@ -163,22 +164,10 @@ class World:
         for _ in range(3000):
             if self.server.poll() is not None:
                 return False
-            if self.listens():
+            if listens(self.port):
                 return True
             time.sleep(0.02)
         raise Failure("the server does not come up")
-
-    def listens(self):
-        with socket.socket() as s:
-            return s.connect_ex(("127.0.0.1", self.port)) == 0
-
-    def choose_port(self):
-        # Not one that the system gives to those who connect.
-        while True:
-            self.port = random.SystemRandom().randrange(12000, 20000)
-            with socket.socket() as s:
-                if s.connect_ex(("127.0.0.1", self.port)) != 0:
-                    return
 
     def unserve(self):
         """End the server; its exit code."""
@@ -214,7 +203,7 @@ class World:
                         ignore=lambda d, n: ["pipe"] if "pipe" in n else [])
         self.well("register", "--dir", "work", "--url",
                   "file://" + self.path("store"))
-        self.choose_port()
+        self.port = Ports.next()
         if not self.serve():
             raise Failure("no server")
         self.url = f"http://127.0.0.1:{self.port}/"
@@ -628,11 +617,10 @@ def sweep(options, name):
         random.Random(options.seed).shuffle(chosen)
         if options.place:
             chosen = [c for c in chosen if c[0] == int(options.place, 16)]
-        if options.points:
-            chosen = chosen[:options.points]
         chosen = chosen[options.part[0] - 1::options.part[1]]
         for place, how in chosen:
-            if time.monotonic() > options.end:
+            if time.monotonic() > options.end or \
+                    counts[0] + counts[2] == (options.points or -1):
                 break
             try:
                 call = met[place][3]
@@ -652,6 +640,8 @@ def sweep(options, name):
                 w.end(options.keep)
                 w = World(options.shash, options.faults, options.clock)
                 w.make()
+                if options.first:
+                    break
         tidy_up(w, command)
         print(f"{name}: {len(met)} places, {len(chosen)} to try, {counts[0]}"
               f" faults fired, {counts[1]} missed, {counts[2]} failed;"
@@ -668,6 +658,7 @@ def main():
     parser.add_argument("--part", default="1/1", type=lambda text: tuple(
         int(n) for n in text.split("/")))
     parser.add_argument("--points", type=int)
+    parser.add_argument("--first", action="store_true")
     parser.add_argument("--seconds", type=float, default=1e9)
     parser.add_argument("--seed", type=int, default=int(time.time()))
     parser.add_argument("--place")

@@ -47,7 +47,7 @@ RC
 # An exit trap would also run in the process that zpty starts.
 {
 	zpty -b complete "ZDOTDIR=${(q)work} exec zsh -d -i"
-	for ((i = 0; i < 1200; i++)); do
+	for ((i = 0; i < 6000; i++)); do
 		zpty -r complete screen
 		[[ ! -e $work/end ]] || break
 		sleep 0.05

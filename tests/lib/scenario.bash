@@ -15,6 +15,7 @@ scenario_begin()
 	url=
 	proxy=
 	export LC_ALL=C.UTF-8 XDG_CONFIG_HOME=$folder/config
+	scenario_own_ports
 	# Servers that are down here mostly stay so.
 	export SHASH_RETRY=2s
 	PATH=${SHASH%/*}:$PATH
@@ -27,7 +28,27 @@ scenario_end()
 	for pid in $server $proxy; do
 		! kill "$pid" 2>/dev/null || wait "$pid" || true
 	done
+	[ -z "${ports_lock:-}" ] || exec {ports_lock}>&-
 	cd / && chmod -R u+rwX "$folder" && rm -rf "$folder"
+}
+
+# scenario_own_ports: 40 ports that no other test of this machine takes, also
+# not while nobody listens on them, between two servers of a test.  The lock is
+# held until the test and whatever it started have ended; the file says which
+# port came last, so that they come in turn.  tests/fault/surroundings.py has the
+# same.
+scenario_own_ports()
+{
+	local places=/tmp/shash-ports.$EUID slot
+	mkdir -p "$places"
+	for ((slot = 0; slot < 300; slot++)); do
+		ports_file=$places/$slot
+		exec {ports_lock}<>"$ports_file"
+		! flock -n "$ports_lock" || break
+		exec {ports_lock}>&-
+	done
+	# Below those that the system gives to whoever connects.
+	ports_first=$((20000 + 40 * slot))
 }
 
 # Whether somebody listens on a port of this machine.
@@ -47,7 +68,7 @@ scenario_serve_at()
 	shash start --store_dir "$store" --port "$port" "$@" \
 	    >>"$store.log" 2>&1 3>&- &
 	server=$!
-	for ((i = 0; i < 400; i++)); do
+	for ((i = 0; i < 2400; i++)); do
 		kill -0 "$server" 2>/dev/null || break
 		if scenario_listens "$port"; then
 			url=http://127.0.0.1:$port/
@@ -74,13 +95,18 @@ scenario_serve()
 	return 1
 }
 
-# scenario_free_port: print a port on which nobody listens
+# scenario_free_port: print the next of the test's own ports on which nobody
+# listens
 scenario_free_port()
 {
-	local port
-	while port=$((20000 + RANDOM % 12000)); do
+	local n port tries
+	n=$(<"$ports_file")
+	for ((tries = 0; tries < 40; tries++)); do
+		n=$(((${n:-0} + 1) % 40))
+		port=$((ports_first + n))
 		scenario_listens "$port" || break
 	done
+	echo "$n" >"$ports_file"
 	echo "$port"
 }
 
@@ -93,7 +119,7 @@ scenario_proxy()
 	"$tests_lib/countproxy.py" --to "$port" --log "$folder/$name" "$@" \
 	    3>&- &
 	proxy=$!
-	for ((i = 0; i < 200; i++)); do
+	for ((i = 0; i < 2400; i++)); do
 		[ ! -e "$folder/$name.port" ] || break
 		sleep 0.05
 	done
@@ -128,11 +154,12 @@ scenario_strace()
 	return "$rc"
 }
 
-# scenario_wait COMMAND...: until it succeeds, 30 s at most
+# scenario_wait COMMAND...: until it succeeds; two minutes of pauses at most,
+# which only a machine that stands still, or a bug, takes
 scenario_wait()
 {
 	local i
-	for ((i = 0; i < 600; i++)); do
+	for ((i = 0; i < 2400; i++)); do
 		! "$@" || return 0
 		sleep 0.05
 	done
@@ -149,6 +176,72 @@ scenario_flip()
 	# shellcheck disable=SC2059 # the format is the byte
 	printf "\\$(printf %03o $((byte ^ 1 << $2 % 8)))" |
 	    dd of="$1" bs=1 seek="$2" conv=notrunc status=none
+}
+
+# scenario_middle PACK: an offset in the sealed bytes of its largest record, in
+# their middle.  A fixed one meets, once in a while, what is between two records:
+# where a content is cut follows from the vault's key.
+scenario_middle()
+{
+	python3 - "$1" <<-'END'
+	import struct, sys
+	data = open(sys.argv[1], "rb").read()
+	at, best = 48, (0, 0)
+	while data[at:at + 4] == b"HSR1":
+	    refs, members, sealed = struct.unpack_from("<III", data, at + 12)
+	    begin = at + 72 + 32 * (refs + members)
+	    best = max(best, (sealed, begin + sealed // 2))
+	    at = begin + sealed + 32
+	print(best[1])
+	END
+}
+
+# scenario_meanwhile CALLS HOW PATH NAME COMMAND...: run what is in ${run[@]}.
+# After it has made one of the system calls CALLS (with commas between) on PATH
+# or NAME it is stopped, COMMAND runs, and it goes on: the first time (HOW is
+# once), or each time.  No clock decides who comes first.  Its stdout goes to
+# ./out, its stderr to ./err; sets $rc.
+scenario_meanwhile()
+{
+	local calls=$1 how=$2 path=$3 name=$4 pid stops=0 ran=
+	shift 4
+	rm -f trace
+	# shellcheck disable=SC2154 # the scenario sets it
+	ASAN_OPTIONS=detect_leaks=0 strace -f -qq -o trace -P "$name" \
+	    -P "$path" -e trace="$calls" \
+	    -e inject="$calls":signal=SIGSTOP:when=1+ \
+	    "${run[@]}" >out 2>err 3>&- &
+	pid=$!
+	while scenario_wait scenario_stopped "$stops" "$pid" &&
+	    kill -0 "$pid" 2>/dev/null; do
+		stops=$(grep -c -e '--- SIGSTOP {' trace)
+		if [ "$how" != once ] || [ -z "$ran" ]; then
+			"$@"
+		fi
+		ran=1
+		# Any of its threads will do; it may be at its end.
+		kill -CONT "$(awk '/SIGSTOP [{]/ { print $1; exit }' trace)" ||
+		    true
+	done
+	rc=0
+	wait "$pid" || rc=$?
+	cat err
+	# The canary.
+	[ -n "$ran" ]
+}
+
+# scenario_stopped N PID: a program that strace PID runs was stopped more than N
+# times, or has ended
+scenario_stopped()
+{
+	! kill -0 "$2" 2>/dev/null ||
+	    { [ -e trace ] && [ "$(grep -c -e '--- SIGSTOP {' trace)" -gt "$1" ]; }
+}
+
+# scenario_signalled PID: no signal waits any more for the process to take it
+scenario_signalled()
+{
+	! grep -Eq '^(Shd|Sig)Pnd:.*[1-9a-f]' "/proc/$1/status" 2>/dev/null
 }
 
 # scenario_store_bytes STORE: what is durable in it

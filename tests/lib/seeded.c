@@ -30,6 +30,12 @@ seeded_move_wall(int64_t ns)
 	wall_offset_ns += ns;
 }
 
+void
+seeded_pass(int64_t ns)
+{
+	__atomic_add_fetch(&mono_ns, ns, __ATOMIC_RELAXED);
+}
+
 /* splitmix64.  Threads that take turns see one sequence; others only need it
  * to be whole. */
 void

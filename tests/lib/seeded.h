@@ -13,5 +13,7 @@
 void seeded_start(uint64_t seed);
 /* Move the wall clock, forth or back; the monotonic one does not jump. */
 void seeded_move_wall(int64_t ns);
+/* Time goes by, on both clocks. */
+void seeded_pass(int64_t ns);
 
 #endif

@@ -14,9 +14,9 @@
 
 const struct channel_policy server_fixture_policy = {
     .retry = {.for_ms = 0, .pause_ms = 1, .pause_ms_max = 1},
-    .connect_ms = 2000,
-    .stall_seconds = 5,
-    .commit_stall_seconds = 5,
+    .connect_ms = 30000,
+    .stall_seconds = 30,
+    .commit_stall_seconds = 30,
 };
 
 void

@@ -55,7 +55,7 @@ seed()
 	seed 06 '0123456789abcdef' '0123456789abcdfe' unit/test_base_hex
 	sed -i 's/^-.*0123.*/-gone/' "$patches/06-seeded.patch"
 	rc=0
-	PATCHES=$patches timeout 200 "$run" 1 2 3 4 5 6 >"$patches/out" 2>&1 ||
+	PATCHES=$patches timeout 900 "$run" 1 2 3 4 5 6 >"$patches/out" 2>&1 ||
 	    rc=$?
 	cat "$patches/out"
 	[ "$rc" -eq 1 ]

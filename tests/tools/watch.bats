@@ -58,11 +58,11 @@ os.execv("tools/watch", ["tools/watch"])' >out 2>&1 3>&- &
 	watch=$!
 }
 
-# comes N LINE: the N-th line that is LINE is there, within two minutes
+# comes N LINE: the N-th line that is LINE is there, within minutes
 comes()
 {
 	local i
-	for ((i = 0; i < 1200; i++)); do
+	for ((i = 0; i < 3600; i++)); do
 		[ "$(grep -cxF -e "$2" out)" -lt "$1" ] || return 0
 		sleep 0.1
 	done

@@ -21,10 +21,24 @@
 /* Tampered lengths make the client wait: not for long. */
 static const struct channel_policy impatient = {
     .retry = {.for_ms = 0, .pause_ms = 1, .pause_ms_max = 1},
-    .connect_ms = 2000,
+    .connect_ms = 60000,
     .stall_seconds = 1,
     .commit_stall_seconds = 1,
 };
+
+/* What nobody disturbs succeeds, unless the machine stands still for as long
+ * as the client waits. */
+#define SUCCEEDS(again, call) \
+	do { \
+		int tries_ = 0; \
+\
+		for (;;) { \
+			again; \
+			if ((call) == 0) \
+				break; \
+			assert_true(++tries_ < 10); \
+		} \
+	} while (0)
 
 struct scene {
 	struct server_fixture f;
@@ -49,13 +63,12 @@ open_scene(struct scene *x, const struct channel_policy *p)
 	    tamper_port(x->t)); /* it fits */
 	x->o.url = x->url;
 	x->o.policy = p;
-	assert_int_equal(remote_open(&x->s, &x->o), 0);
+	SUCCEEDS(, remote_open(&x->s, &x->o));
 	for (i = 0; i < OBJECTS; i++)
 		stub_record(&x->records, x->ids + 32 * i, i, 60);
 	/* The last one stays absent. */
-	assert_int_equal(x->s->ops->put(x->s, x->records.data,
-			     x->records.len / OBJECTS * (OBJECTS - 1)),
-	    0);
+	SUCCEEDS(, x->s->ops->put(x->s, x->records.data,
+		       x->records.len / OBJECTS * (OBJECTS - 1)));
 }
 
 static void
@@ -119,8 +132,7 @@ test_every_byte_down(void **state)
 
 	(void)state;
 	open_scene(&x, &impatient);
-	tamper_set(x.t, &p);
-	assert_int_equal(get_all(&x, &mask), 0);
+	SUCCEEDS(tamper_set(x.t, &p), get_all(&x, &mask));
 	assert_int_equal(mask, (1u << OBJECTS) - 1);
 	len = tamper_down(x.t);
 	assert_true(len > 300);
@@ -159,9 +171,9 @@ test_every_byte_up(void **state)
 
 	(void)state;
 	open_scene(&x, &impatient);
-	tamper_set(x.t, &p);
 	bitmap[0] = 0;
-	assert_int_equal(x.s->ops->have(x.s, bitmap, x.ids, OBJECTS), 0);
+	SUCCEEDS(
+	    tamper_set(x.t, &p), x.s->ops->have(x.s, bitmap, x.ids, OBJECTS));
 	assert_int_equal(bitmap[0], 3);
 	len = tamper_up(x.t);
 	assert_true(len > 200);
@@ -197,6 +209,7 @@ test_tries_again(void **state)
 
 	(void)state;
 	p.retry.for_ms = 300;
+	p.stall_seconds = p.commit_stall_seconds = 30;
 	open_scene(&x, &p);
 	plan.cut_down = 400; /* in the middle of the second record */
 	tamper_set(x.t, &plan);
@@ -229,8 +242,7 @@ test_log_in_spoilt(void **state)
 
 	(void)state;
 	open_scene(&x, &impatient);
-	tamper_set(x.t, &p);
-	assert_int_equal(remote_open(&s, &x.o), 0);
+	SUCCEEDS(tamper_set(x.t, &p), remote_open(&s, &x.o));
 	down = tamper_down(x.t);
 	up = tamper_up(x.t);
 	s->ops->close(s);

@@ -395,8 +395,8 @@ test_sparse_bundle(void **state)
 	source_tree_file(f->dir, "new", 10, 1);
 	engine_vault_again(&f->v);
 	assert_int_equal(backup(f, f->cache), 0);
-	/* Itself in each of two walks, and the six. */
-	assert_int_equal(f->counts.files_read, 8);
+	/* Itself in each of two walks, as long as it is young, and the six. */
+	assert_in_range(f->counts.files_read, 7, 8);
 	assert_int_equal(f->counts.files, 7);
 	assert_in_range(f->v.put_bytes, 6 * 10000, 7 * 20000);
 	(void)engine_vault_check(&f->v, f->dir);

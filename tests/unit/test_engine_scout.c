@@ -80,7 +80,8 @@ look(struct scout_find *out, struct fixture *f, const char *name)
 
 	for (tries = 0; r != 0 && tries < 1000; tries++) {
 		assert_int_equal(send_name(f, name), 0);
-		usleep(1000); /* else it may be taken back before */
+		/* Else it may be taken back before. */
+		usleep(1000u * (1 + (unsigned)tries / 10));
 		r = take(out, f, name);
 		if (r != 0 && faccessat(f->dir->fd, name, F_OK, 0) != 0)
 			break;

@@ -166,10 +166,11 @@ open_patient(struct site *x, const char *listen, unsigned seconds)
 	    http_server_port(x->s)); /* it fits */
 }
 
+/* One that waits longer than any machine stands still. */
 static void
 open_site(struct site *x, const char *listen)
 {
-	open_patient(x, listen, 1);
+	open_patient(x, listen, 60);
 }
 
 struct taken {
@@ -203,8 +204,8 @@ call(struct taken *t, struct http_client_call *c, struct http_client *h,
 	c->part_len[0] = len / 3;
 	c->part[1] = body == NULL ? NULL : body + len / 3;
 	c->part_len[1] = len - len / 3;
-	c->connect_ms = 2000;
-	c->stall_seconds = 10;
+	c->connect_ms = 60000;
+	c->stall_seconds = 60;
 	c->data = on_data;
 	c->arg = t;
 	c->want = "x-mark";
@@ -240,9 +241,6 @@ test_calls(void **state)
 	assert_text(&t, "POST /b 4194304 kept");
 	assert_int_equal(call(&t, &c, h, "/drop", body, BIG), 0);
 	assert_text(&t, "POST /drop 0 none");
-	/* Longer than the timers: our own work is no silence of the peer. */
-	assert_int_equal(call(&t, &c, h, "/slow", NULL, 0), 0);
-	assert_text(&t, "GET /slow 0 kept");
 	/* The server answers without reading it all; the rest may break. */
 	if (call(&t, &c, h, "/b", body, sizeof(body)) == 0)
 		assert_int_equal(c.status, 413);
@@ -277,7 +275,7 @@ test_streams(void **state)
 	assert_int_equal(call(&t, &c, h, "/endless", NULL, 0), 77);
 	t.stop_at = 0;
 	assert_int_equal(call(&t, &c, h, "/a", NULL, 0), 0);
-	for (i = 0; i < 500 && atomic_load(&x.done) < 3; i++)
+	for (i = 0; i < 6000 && atomic_load(&x.done) < 3; i++)
 		sleep_ms(10);
 	assert_int_equal(atomic_load(&x.done), 3);
 	/* ... and it did not run far ahead. */
@@ -346,8 +344,8 @@ get_endless(void *arg)
 {
 	struct endless *e = arg;
 	struct http_client_call c = {.path = "/endless",
-	    .connect_ms = 2000,
-	    .stall_seconds = 10,
+	    .connect_ms = 60000,
+	    .stall_seconds = 60,
 	    .data = drop_data,
 	    .arg = &e->got};
 	struct http_client *h;
@@ -455,19 +453,19 @@ test_crowd(void **state)
 	/* One more that says nothing: once the server has seen it, one that was
 	 * kept makes room. */
 	fd = connect_to(&x);
-	for (i = 0; i < 1000 && !ends(kept[0]); i++)
+	for (i = 0; i < 6000 && !ends(kept[0]); i++)
 		sleep_ms(10);
-	assert_true(i < 1000);
+	assert_true(i < 6000);
 	close(fd);
 	/* Then there is a place again, once it has seen that. */
-	for (i = 0; i < 1000; i++) {
+	for (i = 0; i < 6000; i++) {
 		fd = connect_to(&x);
 		if (!ends(fd))
 			break;
 		close(fd);
 		sleep_ms(10);
 	}
-	assert_true(i < 1000);
+	assert_true(i < 6000);
 	assert_int_equal(ends(fd), 0);
 	close(fd);
 	for (i = 0; i < n; i++)
@@ -480,10 +478,11 @@ test_crowd(void **state)
  * Returns the milliseconds until the server has closed; 20 s at most.
  */
 static int64_t
-trickle(int fd, const char *begin, char c)
+trickle(const struct site *x, const char *begin, char c)
 {
-	struct pollfd p = {.fd = fd, .events = POLLIN};
 	int64_t start_ns = clock_mono_ns();
+	int fd = connect_to(x);
+	struct pollfd p = {.fd = fd, .events = POLLIN};
 	char answer[4096];
 	ssize_t n = 1;
 
@@ -498,6 +497,30 @@ trickle(int fd, const char *begin, char c)
 	return (clock_mono_ns() - start_ns) / 1000000;
 }
 
+/* Whether calls succeed that have pauses longer than a head may take between
+ * them, and in them: our own work is no silence of the peer. */
+static int
+calls_with_pauses(const struct site *x)
+{
+	struct http_client_call c;
+	struct taken t = {BUF_INIT, 0};
+	struct http_client *h;
+	int i, r = 0;
+
+	assert_int_equal(http_client_open(&h, x->url), 0);
+	for (i = 0; i < 3 && r == 0; i++) {
+		r = call(&t, &c, h, "/a", NULL, 0);
+		if (r == 0)
+			r = call(&t, &c, h, "/slow", NULL, 0);
+		if (r == 0)
+			assert_text(&t, "GET /slow 0 kept");
+		sleep_ms(1500); /* longer than a head */
+	}
+	http_client_close(h);
+	buf_release(&t.all);
+	return r == 0;
+}
+
 /* Whoever sends bytes now and then is not silent, and is ended all the same:
  * in the first head, in the next one, in a chunked body. */
 static void
@@ -507,30 +530,22 @@ test_slow_heads(void **state)
 	static const char *const begins[] = {"G", GET "X", GET "\r\n" GET "X",
 	    GET "Transfer-Encoding: chunked\r\n\r\n1;"};
 #undef GET
-	struct http_client_call c;
-	struct taken t = {BUF_INIT, 0};
-	struct http_client *h;
 	struct site x;
 	size_t i;
 
 	(void)state;
-	open_site(&x, "127.0.0.1");
+	open_patient(&x, "127.0.0.1", 1);
 	for (i = 0; i < sizeof(begins) / sizeof(begins[0]); i++) {
-		int64_t ms = trickle(connect_to(&x), begins[i], 'x');
+		int64_t ms = trickle(&x, begins[i], 'x');
 
-		assert_in_range(ms, 900, 15000);
+		assert_in_range(ms, 900, 19000);
 	}
-	/* Others were served meanwhile, and who is quick is not ended. */
-	assert_int_equal(http_client_open(&h, x.url), 0);
-	for (i = 0; i < 3; i++) {
-		assert_int_equal(call(&t, &c, h, "/a", NULL, 0), 0);
-		assert_int_equal(call(&t, &c, h, "/slow", NULL, 0), 0);
-		assert_text(&t, "GET /slow 0 kept");
-		sleep_ms(1500); /* between requests: longer than a head */
-	}
-	http_client_close(h);
+	/* Who is quick is not ended; but a machine that stood still for the
+	 * second of a head is no fault of the server. */
+	for (i = 0; i < 5 && !calls_with_pauses(&x); i++)
+		;
+	assert_true(i < 5);
 	http_server_stop(x.s);
-	buf_release(&t.all);
 }
 
 /* The end of the server ends a stream that would go on for ever. */

@@ -231,13 +231,13 @@ test_no_line(void **state)
 			if (i == 0)
 				(void)!send(peer, much, 8192, MSG_NOSIGNAL);
 			else
-				sleep(30);
+				sleep(600);
 			close(peer);
 		}
 		_exit(0);
 	}
 	assert_int_equal(
-	    control_ask(out, 64, dir, "status", 5), ERR_UNREACHABLE);
+	    control_ask(out, 64, dir, "status", 60), ERR_UNREACHABLE);
 	assert_non_null(strstr(err_text(), "malformed"));
 	assert_int_equal(
 	    control_ask(out, 64, dir, "status", 1), ERR_UNREACHABLE);
@@ -246,7 +246,7 @@ test_no_line(void **state)
 	assert_int_equal(waitpid(child, NULL, 0), child);
 	close(fd);
 	/* A socket that nobody listens on any more is no server. */
-	assert_int_equal(control_ask(out, 64, dir, "status", 5), 1);
+	assert_int_equal(control_ask(out, 64, dir, "status", 60), 1);
 	free(much);
 	tempdir_free(dir);
 }
@@ -283,7 +283,7 @@ test_odd_peers(void **state)
 	}
 	/* They had their places for a moment. */
 	for (i = 0; i < 200; i++) {
-		rc = control_ask(out, 64, dir, "status", 5);
+		rc = control_ask(out, 64, dir, "status", 60);
 		if (rc == 0 && out[0] != '\0')
 			break;
 		usleep(10000);
@@ -291,7 +291,7 @@ test_odd_peers(void **state)
 	assert_int_equal(rc, 0);
 	assert_string_equal(out, "running 5\n");
 	/* Nobody who knows commands: that is an error, too. */
-	assert_int_equal(control_ask(out, 64, dir, "dance", 5), 0);
+	assert_int_equal(control_ask(out, 64, dir, "dance", 60), 0);
 	assert_string_equal(out, "error\n");
 	control_close(c);
 	control_finish(c);
@@ -326,7 +326,7 @@ test_failing(void **state)
 	failing_start_ways(FAILING_FILES | FAILING_NETWORK);
 	while (failing_more()) {
 		failing_arm();
-		rc = control_ask(out, 64, dir, "status", 5);
+		rc = control_ask(out, 64, dir, "status", 60);
 		failing_disarm();
 		/* What fails at the server is a peer that is dropped. */
 		if (rc != 0 || out[0] == '\0')
@@ -335,7 +335,7 @@ test_failing(void **state)
 			assert_string_not_equal(err_text(), "");
 		assert_true(rc <= 0);
 		/* The next one is served. */
-		assert_int_equal(control_ask(out, 64, dir, "status", 5), 0);
+		assert_int_equal(control_ask(out, 64, dir, "status", 60), 0);
 		assert_string_equal(out, "running 5\n");
 	}
 	failing_check_count(5);

@@ -25,12 +25,13 @@
 
 #include <cmocka.h>
 
-/* Send raw bytes, read to the end of the connection or for two seconds. */
+/* Send raw bytes, read to the end of the connection; a minute of
+ * silence ends it, too. */
 static void
 raw(char *out, size_t cap, uint16_t port, const char *text, size_t len)
 {
 	struct sockaddr_in sa = {.sin_family = AF_INET};
-	struct timeval tv = {.tv_sec = 2};
+	struct timeval tv = {.tv_sec = 60};
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	size_t n = 0, sent = 0;
 	ssize_t got;
@@ -191,8 +192,8 @@ post(struct bare *c, const char *path, const char *h0, const char *h1,
 	    .headers = {h0, h1},
 	    .part = {a, b},
 	    .part_len = {a_len, b_len},
-	    .connect_ms = 2000,
-	    .stall_seconds = 5,
+	    .connect_ms = 30000,
+	    .stall_seconds = 30,
 	    .data = on_data,
 	    .arg = &c->answer,
 	    .want = ROUTE_HEADER_PROOF,

@@ -1,6 +1,7 @@
 /* The table of sessions: leases, limits, use while ending. */
 
 #include "base/err.h"
+#include "lib/seeded.h"
 #include "lib/stub_store.h"
 #include "server/account.h"
 #include "server/sessions.h"
@@ -9,18 +10,17 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <string.h>
-#include <time.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 static struct stub_world world;
 
+/* The clock is the test's; what ends sessions by it looks now and then. */
 static void
-sleep_ms(long ms)
+pass_ms(int64_t ms)
 {
-	struct timespec ts = {ms / 1000, ms % 1000 * 1000000l};
-
-	assert_int_equal(nanosleep(&ts, NULL), 0);
+	seeded_pass(ms * 1000000);
 }
 
 /* Add session `id` of mount `mount`. */
@@ -56,6 +56,17 @@ use(struct sessions *ss, uint8_t id)
 	return sessions_take(ss, name);
 }
 
+/* Until it has ended: what ends it looks twenty times a second. */
+static void
+wait_for_end(struct sessions *ss, uint8_t id)
+{
+	int i;
+
+	for (i = 0; i < 60000 && known(ss, id); i++)
+		usleep(1000);
+	assert_int_equal(known(ss, id), 0);
+}
+
 static void
 test_leases(void **state)
 {
@@ -79,18 +90,27 @@ test_leases(void **state)
 		s = use(ss, 2);
 		if (s != NULL)
 			sessions_give(ss, s);
-		sleep_ms(50);
+		pass_ms(50);
 	}
+	wait_for_end(ss, 2);
+	wait_for_end(ss, 3);
 	assert_int_equal(known(ss, 1), 1);
-	assert_int_equal(known(ss, 2), 0);
-	assert_int_equal(known(ss, 3), 0);
 	/* One in use does not end. */
 	s = use(ss, 1);
-	sleep_ms(3000);
+	assert_int_equal(add(ss, 4, 1), 0);
+	pass_ms(3000);
+	wait_for_end(ss, 4);
 	assert_int_equal(known(ss, 1), 1);
 	sessions_give(ss, s);
-	sleep_ms(3000);
-	assert_int_equal(known(ss, 1), 0);
+	/* Its lease begins anew then. */
+	assert_int_equal(add(ss, 5, 1), 0);
+	pass_ms(2000);
+	wait_for_end(ss, 5);
+	assert_int_equal(known(ss, 1), 1);
+	pass_ms(1000);
+	wait_for_end(ss, 1);
+	for (i = 0; i < 60000 && sessions_count(ss, NULL) > 0; i++)
+		usleep(1000); /* closing is a part of it */
 	assert_int_equal(sessions_count(ss, NULL), 0);
 	sessions_free(ss);
 	assert_int_equal(world.opened, world.closed);
