@@ -67,8 +67,8 @@ sweep()
 @test "a program that takes a failure for success is caught" {
 	"${CC:-cc}" "${options[@]}" -DFAULTS_LIE -o liar.so \
 	    "$fault/faults.c" -ldl
-	TEST_TMP=$folder run "$fault/sweep.py" --points 60 --first \
-	    --command backup --seed "${FAULTS_SEED:-1}" \
+	TEST_TMP=$folder run "$fault/sweep.py" --points 60 --command backup \
+	    --until 'success with , not ' --seed "${FAULTS_SEED:-1}" \
 	    "$SHASH" liar.so
 	echo "$output"
 	[ "$status" -ne 0 ]

@@ -18,7 +18,7 @@ place is), and looks whether
                    comma; may be repeated, all: each (default: once)
   --points N       until a fault fired at N places, chosen by the seed
                    (default: try all)
-  --first          the first failure is enough
+  --until TEXT     a failure that says TEXT is enough
   --part I/N       only the Ith of N parts, of what the seed has shuffled
   --seconds S      stop after so many; as SIGTERM does, it still counts
   --seed N         (default: the time, printed)
@@ -640,7 +640,7 @@ def sweep(options, name):
                 w.end(options.keep)
                 w = World(options.shash, options.faults, options.clock)
                 w.make()
-                if options.first:
+                if options.until and options.until in str(e):
                     break
         tidy_up(w, command)
         print(f"{name}: {len(met)} places, {len(chosen)} to try, {counts[0]}"
@@ -658,7 +658,7 @@ def main():
     parser.add_argument("--part", default="1/1", type=lambda text: tuple(
         int(n) for n in text.split("/")))
     parser.add_argument("--points", type=int)
-    parser.add_argument("--first", action="store_true")
+    parser.add_argument("--until")
     parser.add_argument("--seconds", type=float, default=1e9)
     parser.add_argument("--seed", type=int, default=int(time.time()))
     parser.add_argument("--place")
