@@ -163,15 +163,23 @@ print(const char *store_dir, const struct account *a, const struct census *c,
     const struct store_server *s)
 {
 	int64_t now_ns = clock_wall_ns();
-	size_t i;
+	size_t i, unknown = 0;
+	char count[48];
 	int rc = mode.json ? print_json(store_dir, a, c, s)
 			   : print_text(store_dir, c, s);
 
 	if (rc == 0 && !mode.json && c->nmounts > 0)
 		rc = cli_print("%s", ""); /* a line between */
-	for (i = 0; i < c->nmounts && rc == 0; i++)
+	for (i = 0; i < c->nmounts && rc == 0; i++) {
 		rc = mode.json ? print_mount_json(&c->mounts[i], now_ns)
 			       : print_mount(&c->mounts[i], now_ns);
+		unknown += c->mounts[i].mount.label[0] == '\0';
+	}
+	/* A disk that failed to read it is nobody's absence. */
+	if (unknown > 0)
+		log_warn("the record of %s is gone or damaged: run shash "
+			 "verify",
+		    cli_count(count, unknown, "directory", "directories"));
 	return rc;
 }
 

@@ -170,4 +170,5 @@ agrees()
 	rm store/mounts/*
 	exits 0 shash status --store_dir store
 	grep -q '^(unknown) .*@1 ' out
+	says 'the record of 1 directory is gone or damaged: run shash verify'
 }

@@ -44,9 +44,9 @@ same()
 	grep -q 'opened a new vault, [0-9a-f]* (chunker: private)' err
 	[ "$(header chunker)" -eq 2 ]
 	same 20500000
-	# A chunk has 1 MiB at most.  Mostly one or two change; behind those that
-	# have the most, which end where no content says so, more: six at most
-	# in all but one of 10^10 vaults.
+	# A chunk has 1 MiB at most.  Mostly one or two change; behind those
+	# that have the most, which end where no content says so, more: six at
+	# most in all but one of 10^10 vaults.
 	printf x | dd of=work/large bs=1 seek=5000000 conv=notrunc
 	same 6500000
 	{ head -c 9000000 work/large; echo insert; tail -c +9000001 \

@@ -286,7 +286,10 @@ hit(unsigned kind, const char *name, const void *caller, int error, long moves)
 		return 0;
 	busy = 1;
 	pthread_mutex_lock(&lock);
-	if (fired_name != NULL) {
+	/* A thread may have been about to fail since before it was over. */
+	if (!armed) {
+		fails = 0;
+	} else if (fired_name != NULL) {
 		fails = fired_way->forever && strcmp(fired_name, name) == 0 &&
 			(!fired_way->half || moves > 1);
 	} else {
@@ -619,20 +622,31 @@ failing_more(void)
 void
 failing_arm(void)
 {
+	err_set(0, "%s", "");
+	(void)alarm(PASS_SECONDS_MAX);
+	pthread_mutex_lock(&lock);
 	memset(blocks, 0, sizeof(blocks));
 	nblocks = 0;
 	nused = 0;
 	fired_name = NULL;
 	fired_kind = 0;
-	err_set(0, "%s", "");
-	(void)alarm(PASS_SECONDS_MAX);
 	armed = 1;
+	pthread_mutex_unlock(&lock);
+}
+
+/* From here on nothing fires: what fired stands still. */
+static void
+disarm(void)
+{
+	pthread_mutex_lock(&lock);
+	armed = 0;
+	pthread_mutex_unlock(&lock);
 }
 
 int
 failing_disarm(void)
 {
-	armed = 0;
+	disarm();
 	(void)alarm(0);
 	return fired_name != NULL;
 }
@@ -676,7 +690,7 @@ failing_fail(const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	armed = 0;
+	disarm();
 	if (fired_name != NULL)
 		show();
 	fail_msg("%s (%s, %s)", text,

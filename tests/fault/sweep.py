@@ -93,7 +93,7 @@ def places(path):
 
 def timeless(text):
     """An answer without what is another one in the next second."""
-    return re.sub(r"\d+ \w+ ago|^free .*", "", text.strip(), flags=re.M)
+    return re.sub(r" *\d+ \w+ ago|^free .*", "", text.strip(), flags=re.M)
 
 
 class World:

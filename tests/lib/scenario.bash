@@ -35,8 +35,8 @@ scenario_end()
 # scenario_own_ports: 40 ports that no other test of this machine takes, also
 # not while nobody listens on them, between two servers of a test.  The lock is
 # held until the test and whatever it started have ended; the file says which
-# port came last, so that they come in turn.  tests/fault/surroundings.py has the
-# same.
+# port came last, so that they come in turn.  tests/fault/surroundings.py has
+# the same.
 scenario_own_ports()
 {
 	local places=/tmp/shash-ports.$EUID slot
@@ -179,8 +179,8 @@ scenario_flip()
 }
 
 # scenario_middle PACK: an offset in the sealed bytes of its largest record, in
-# their middle.  A fixed one meets, once in a while, what is between two records:
-# where a content is cut follows from the vault's key.
+# their middle.  A fixed one meets, once in a while, what is between two
+# records: where a content is cut follows from the vault's key.
 scenario_middle()
 {
 	python3 - "$1" <<-'END'
@@ -234,8 +234,8 @@ scenario_meanwhile()
 # times, or has ended
 scenario_stopped()
 {
-	! kill -0 "$2" 2>/dev/null ||
-	    { [ -e trace ] && [ "$(grep -c -e '--- SIGSTOP {' trace)" -gt "$1" ]; }
+	! kill -0 "$2" 2>/dev/null || { [ -e trace ] &&
+	    [ "$(grep -c -e '--- SIGSTOP {' trace)" -gt "$1" ]; }
 }
 
 # scenario_signalled PID: no signal waits any more for the process to take it
