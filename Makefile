@@ -265,7 +265,7 @@ check-long: all ## full counts of the randomized tests (hours)
 # Until HOURS are over, with random seeds from SEED on.
 SEED ?=
 HOURS ?= 1
-SOAKED := store_sweep_crash store_sweep_turns server_disk server_prune
+SOAKED := store_sweep_crash store_sweep_turns server_disk server_prune cli_disk
 soak: all $(SOAKED:%=$(BUILD)/tests/unit/test_%) ## go on (SEED=..., HOURS=1)
 	@BUILD=$(BUILD) tests/long/soak $(HOURS) $(SEED)
 
@@ -398,7 +398,7 @@ $(FAILED): WRAPPED = $(call wrap,$(shell sed -n \
 
 # The random bytes and clocks of these come from tests/lib/seeded.c: a failure
 # comes again with its seed.  The files of DISKED lie on a simulated disk.
-DISKED := $(BUILD)/tests/unit/test_server_disk
+DISKED := $(BUILD)/tests/unit/test_server_disk $(BUILD)/tests/unit/test_cli_disk
 SEEDED := $(BUILD)/tests/unit/test_store_sweep_crash \
 	$(BUILD)/tests/unit/test_store_sweep_turns \
 	$(BUILD)/tests/unit/test_server_sessions $(DISKED)
@@ -412,11 +412,19 @@ endif
 CHUNKERS := $(filter $(BUILD)/tests/unit/test_chunk_%,$(TESTS))
 $(CHUNKERS): $(COUNTED_OBJS)
 $(CHUNKERS): WRAPPERS += $(COUNTED_OBJS)
-$(DISKED): $(BUILD)/tests/fault/sim_disk.o
-$(DISKED): WRAPPERS = $(BUILD)/tests/fault/sim_disk.o
-$(DISKED): WRAPPED = $(call wrap,open openat close write pwrite \
-	ftruncate fsync fdatasync rename renameat renameat2 link linkat \
-	unlink unlinkat rmdir mkdir)
+DISK_OBJS := $(BUILD)/tests/fault/sim_disk.o
+DISK_CALLS := open openat close write pwrite ftruncate fsync fdatasync \
+	rename renameat renameat2 link linkat unlink unlinkat rmdir mkdir \
+	closedir
+$(DISKED): WRAPPERS = $(DISK_OBJS)
+$(DISKED): WRAPPED = $(call wrap,$(DISK_CALLS))
+# A client's: with what LMDB does, another boot, and files that are never young.
+CLIENT_DISKED := $(BUILD)/tests/unit/test_cli_disk
+$(CLIENT_DISKED): DISK_OBJS += $(BUILD)/tests/fault/sim_tables.o
+$(CLIENT_DISKED): DISK_CALLS += mdb_txn_commit mdb_env_sync os_boot_id \
+	os_sync_fs fsclock_young ballast_hold
+$(DISKED): $(DISK_OBJS)
+$(CLIENT_DISKED): $(BUILD)/tests/fault/sim_tables.o
 
 $(BUILD)/tests/fuzz/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(TEST_LIB_OBJS) \
     $(LINK_DEPS)
@@ -449,5 +457,5 @@ $(BUILD)/bench/%: bench/%.c $(LINK_DEPS)
 	$(TESTS:=.d) \
 	$(FUZZ_NAMES:%=$(BUILD)/tests/fuzz/fuzz_%.d) $(SEEDS_OBJS:.o=.d) \
 	$(BUILD)/tests/fuzz/replay.d \
-	$(FAILING_OBJS:.o=.d) $(BUILD)/tests/fault/sim_disk.d \
+	$(FAILING_OBJS:.o=.d) $(BUILD)/tests/fault/sim_disk.d $(BUILD)/tests/fault/sim_tables.d \
 	$(TEST_LIB_OBJS:.o=.d) $(BENCHES:=.d)

@@ -365,11 +365,46 @@ fs_sync_dir(int dirfd, const char *path)
 	return r;
 }
 
+/* The directory that `path` is in, in fresh memory; NULL: no memory. */
+static char *
+parent_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char *parent;
+
+	if (slash == NULL)
+		parent = strdup(".");
+	else
+		parent =
+		    strndup(path, slash == path ? 1 : (size_t)(slash - path));
+	if (parent == NULL)
+		(void)err_nomem(strlen(path)); /* the caller sees NULL */
+	return parent;
+}
+
+int
+fs_sync_name(const char *path)
+{
+	char *parent = parent_of(path);
+	int fd, r = 0;
+
+	if (parent == NULL)
+		return ERR_NOMEM;
+	fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	/* What is mounted to be read only has nothing to be synced. */
+	if (fd >= 0 && fsync(fd) != 0 && errno != EROFS && errno != EINVAL)
+		r = err_errno(
+		    io_code(errno), "cannot sync directory %s", parent);
+	if (fd >= 0)
+		(void)close(fd); /* nothing was written through it */
+	free(parent);
+	return r;
+}
+
 /* Make the one directory `path`, whose parent exists, and sync the parent. */
 static int
 make_dir(const char *path, unsigned mode)
 {
-	const char *slash;
 	struct stat st;
 	char *parent;
 	int r;
@@ -382,16 +417,32 @@ make_dir(const char *path, unsigned mode)
 			return err_errno(ERR_IO, "cannot stat %s", path);
 		if (!S_ISDIR(st.st_mode))
 			return err_set(ERR_IO, "%s is not a directory", path);
-		return 0;
+		return fs_sync_name(path);
 	}
-	slash = strrchr(path, '/');
-	if (slash == NULL)
-		return fs_sync_dir(AT_FDCWD, ".");
-	parent = strndup(path, slash == path ? 1 : (size_t)(slash - path));
+	parent = parent_of(path);
 	if (parent == NULL)
-		return err_nomem(strlen(path));
+		return ERR_NOMEM;
 	r = fs_sync_dir(AT_FDCWD, parent);
 	free(parent);
+	return r;
+}
+
+/* Before `path` is made: the name of what is above it, of `len` bytes, unless
+ * that was made just now (0) or `path` is there. */
+static int
+sync_first(const char *path, size_t len)
+{
+	struct stat st;
+	char *above;
+	int r;
+
+	if (len == 0 || lstat(path, &st) == 0)
+		return 0;
+	above = strndup(path, len);
+	if (above == NULL)
+		return err_nomem(len);
+	r = fs_sync_name(above);
+	free(above);
 	return r;
 }
 
@@ -400,7 +451,7 @@ fs_make_dirs(const char *path, unsigned mode)
 {
 	char *copy, *at;
 	struct stat st;
-	size_t len;
+	size_t len, there = 0;
 	int r = 0;
 
 	copy = strdup(path);
@@ -416,8 +467,14 @@ fs_make_dirs(const char *path, unsigned mode)
 			continue;
 		if (at != NULL)
 			*at = '\0';
-		if (at == NULL || stat(copy, &st) != 0)
-			r = make_dir(copy, mode);
+		if (stat(copy, &st) == 0 && at != NULL) {
+			there = strlen(copy);
+		} else {
+			r = sync_first(copy, there);
+			there = 0;
+			if (r == 0)
+				r = make_dir(copy, mode);
+		}
 		if (at != NULL)
 			*at = '/';
 	}

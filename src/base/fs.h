@@ -48,8 +48,14 @@ int fs_write_file(int dirfd, const char *path, const void *p, size_t len,
 int fs_sync_dir(int dirfd, const char *path);
 
 /*
+ * The name `path` is there, and perhaps only since a process that died before
+ * it had synced it: fsync of the directory that it is in, if that may be read.
+ */
+int fs_sync_name(const char *path);
+
+/*
  * mkdir, its parents too, with `mode`; each new directory's parent is
- * synced.  An existing directory is fine.
+ * synced, and that of the last one that was there: fs_sync_name().
  */
 int fs_make_dirs(const char *path, unsigned mode);
 

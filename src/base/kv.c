@@ -568,14 +568,15 @@ int
 kv_open(struct kv **out, const char *path, const char *const *names,
     const unsigned *table_flags, unsigned ntables, unsigned flags)
 {
-	struct kv *kv;
+	struct kv *kv = new_kv(path, ntables, flags);
 	int r;
 
 	assert(ntables <= KV_TABLES_MAX);
-	kv = new_kv(path, ntables, flags);
 	if (kv == NULL)
 		return ERR_NOMEM;
-	r = (flags & KV_CREATE) != 0 ? fs_make_dirs(path, 0700) : 0;
+	r = (flags & KV_CREATE) == 0 || access(path, F_OK) == 0
+		? 0
+		: fs_make_dirs(path, 0700);
 	if (r == 0)
 		r = check_before_open(kv);
 	if (r == 0)

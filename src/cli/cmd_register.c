@@ -10,8 +10,10 @@
  *  4. config.json is written: the directory is registered;
  *  5. pending.key is removed, at the latest by the next command that finds the
  *     directory registered and the key in the keyring.
- * A "no" proves nothing, for whoever is on the wire can say it after the store
- * has said yes: pending.key stays until a store says yes.
+ * What an earlier try left is synced before anything relies on it: it may have
+ * died before it had done so.  A "no" proves nothing, for whoever is on the
+ * wire can say it after the store has said yes: pending.key stays until a store
+ * says yes.
  */
 
 #include "base/buf.h"
@@ -176,6 +178,8 @@ prepare_seed(struct job *j)
 {
 	int rc = shamo_load_seed(&j->state);
 
+	if (rc == 0)
+		rc = shamo_sync(&j->state);
 	if (rc != 1)
 		return rc;
 	sign_seed(j->state.mount_seed);
@@ -258,7 +262,9 @@ check_recovery(struct job *j)
 	}
 	j->kept =
 	    rc == 0 && memcmp(master, j->keys.master, sizeof(master)) == 0;
-	if (!j->kept && rc != ERR_NOMEM)
+	if (j->kept)
+		rc = fs_sync_name(file);
+	else if (rc != ERR_NOMEM)
 		rc = err_set(ERR_USAGE,
 		    "%s is there already and does not hold this vault's "
 		    "recovery key: give another --recovery_file",
@@ -269,7 +275,7 @@ check_recovery(struct job *j)
 	buf_release(&text);
 	if (j->made && !j->kept)
 		shamo_drop_pending(&j->state); /* the store was not asked */
-	return j->kept ? 0 : rc;
+	return rc;
 }
 
 /* Step 2. */
@@ -280,7 +286,8 @@ ask(struct job *j)
 	struct chunker_params chunker;
 	int rc = ask_store(j);
 
-	if (rc == ERR_NOENT && j->turn) {
+	/* Refused: it may have turned before, and the answer was lost. */
+	if ((rc == ERR_NOENT || rc == ERR_REFUSED) && j->turn) {
 		rc = choose_own(master, j);
 		if (rc == 0)
 			keys_derive(&j->keys, master, 0);
@@ -440,6 +447,9 @@ refuse_again(const struct job *j)
 {
 	const char *file = j->q->recovery_file;
 
+	/* As is said of what an earlier try left. */
+	if (shamo_sync(&j->state) != 0)
+		return ERR_IO;
 	if (file != NULL && access(file, F_OK) != 0)
 		return err_set(ERR_REFUSED,
 		    "%s is registered already; for its recovery key: shash key "

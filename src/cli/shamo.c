@@ -213,6 +213,16 @@ shamo_load_seed(struct shamo *s)
 }
 
 int
+shamo_sync(const struct shamo *s)
+{
+	char *path = file_path(s, "config.json"); /* any name in it */
+	int rc = path == NULL ? ERR_NOMEM : fs_sync_name(path);
+
+	free(path);
+	return rc;
+}
+
+int
 shamo_load_pending(uint8_t master[32], const struct shamo *s)
 {
 	return read_secret(master, s, "pending.key");

@@ -53,6 +53,9 @@ int shamo_load(struct shamo *s);
 int shamo_save_seed(const struct shamo *s);
 /* Read it back: 0; 1 when there is none. */
 int shamo_load_seed(struct shamo *s);
+/* What is in the state directory may be of a process that died before it had
+ * synced that: sync it, before anything relies on it. */
+int shamo_sync(const struct shamo *s);
 
 /* The master key of a vault that is being opened; see cmd_register.c. */
 int shamo_save_pending(const uint8_t master[32], const struct shamo *s);

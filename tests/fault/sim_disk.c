@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,12 +35,32 @@ struct entry {
 static struct {
 	char *path; /* NULL: there is none */
 	struct node *all, *root;
-	struct node
-	    *_Atomic fds[FDS_MAX]; /* threads only read; but they open */
-	uint64_t seed, count, cut_at;
-	int off;
+	struct node *fds[FDS_MAX];
+	uint64_t seed, count, cut_at, call_at;
+	void (*call)(void);
+	int off, lose_all;
+	unsigned syncs_lost; /* sim_disk_lie() */
 	unsigned lost;
 } disk;
+
+/* Over all of it; a call may be made of others. */
+static pthread_mutex_t lock = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
+
+static int
+enter(void)
+{
+	return pthread_mutex_lock(&lock);
+}
+
+static void
+leave(const int *held)
+{
+	(void)held; /* what the attribute asks for */
+	(void)pthread_mutex_unlock(&lock);
+}
+
+/* The rest of the function is done by one thread at a time. */
+#define ALONE() int held __attribute__((cleanup(leave), unused)) = enter()
 
 static unsigned
 draw(unsigned below)
@@ -128,6 +149,15 @@ change(struct node *dir, const char *name, struct node *n)
 	must(buf_append(&dir->changes, &e, sizeof(e)));
 }
 
+/* LMDB calls its files by itself; the reserve has nothing in it. */
+static int
+is_left_out(const struct node *dir, const char *name)
+{
+	return strcmp(name, "data.mdb") == 0 || strcmp(name, "lock.mdb") == 0 ||
+	       (dir == disk.root && strcmp(name, "index") == 0) ||
+	       strcmp(name, "reserve") == 0;
+}
+
 /*
  * Where a path leads: its directory and the last name, which is empty for the
  * root or ".".  NULL: nowhere on the disk.
@@ -162,8 +192,7 @@ locate(char last[NAME_BYTES], int dirfd, const char *path)
 		memcpy(last, path, n);
 		last[n] = '\0';
 		path += n;
-		/* LMDB's. */
-		if (at == disk.root && strcmp(last, "index") == 0)
+		if (is_left_out(at, last))
 			return NULL;
 	}
 	return NULL;
@@ -188,16 +217,20 @@ node_of(int fd)
 	return fd >= 0 && fd < FDS_MAX ? disk.fds[fd] : NULL;
 }
 
-/* A changing call.  0: do it; 1: do it, and say EIO; -1: only say EIO. */
-static int
-step(void)
+int
+sim_disk_step(void)
 {
+	ALONE();
+
 	if (disk.off) {
 		errno = EIO;
 		return -1;
 	}
-	if (++disk.count != disk.cut_at)
+	if (++disk.count == disk.call_at)
+		disk.call();
+	if (disk.count != disk.cut_at)
 		return 0;
+	errno = EIO;
 	disk.off = 1;
 	return draw(2) ? 1 : -1;
 }
@@ -221,17 +254,23 @@ int __wrap_unlinkat(int dirfd, const char *path, int flags);
 int __wrap_unlink(const char *path);
 int __wrap_rmdir(const char *path);
 int __wrap_mkdir(const char *path, mode_t mode);
+int __wrap_closedir(DIR *d);
+int __real_closedir(DIR *d);
 
 static int
 open_at(int dirfd, const char *path, int flags, mode_t mode)
 {
 	char last[NAME_BYTES];
-	struct node *dir = locate(last, dirfd, path), *n;
+	struct node *dir, *n;
 	int fd, on = 0;
+	ALONE();
 
+	/* A file without a name is gone with its descriptor. */
+	dir =
+	    (flags & O_TMPFILE) == O_TMPFILE ? NULL : locate(last, dirfd, path);
 	n = dir == NULL ? NULL : node_at(dirfd, path);
 	if (dir != NULL && n == NULL && flags & O_CREAT)
-		on = step();
+		on = sim_disk_step();
 	if (on < 0)
 		return -1;
 	fd = (int)syscall(SYS_openat, dirfd, path, flags, mode);
@@ -260,7 +299,7 @@ __wrap_openat(int dirfd, const char *path, int flags, ...)
 	va_list ap;
 
 	va_start(ap, flags);
-	if (flags & O_CREAT)
+	if (flags & (O_CREAT | O_TMPFILE))
 		mode = va_arg(ap, mode_t);
 	va_end(ap);
 	return open_at(dirfd, path, flags, mode);
@@ -273,7 +312,7 @@ __wrap_open(const char *path, int flags, ...)
 	va_list ap;
 
 	va_start(ap, flags);
-	if (flags & O_CREAT)
+	if (flags & (O_CREAT | O_TMPFILE))
 		mode = va_arg(ap, mode_t);
 	va_end(ap);
 	return open_at(AT_FDCWD, path, flags, mode);
@@ -282,16 +321,30 @@ __wrap_open(const char *path, int flags, ...)
 int
 __wrap_close(int fd)
 {
+	ALONE();
+
 	if (fd >= 0 && fd < FDS_MAX)
 		disk.fds[fd] = NULL;
 	return (int)syscall(SYS_close, fd);
 }
 
+int
+__wrap_closedir(DIR *d)
+{
+	ALONE();
+	int fd = dirfd(d);
+
+	if (fd >= 0 && fd < FDS_MAX)
+		disk.fds[fd] = NULL;
+	return __real_closedir(d);
+}
+
 ssize_t
 __wrap_pwrite(int fd, const void *p, size_t len, off_t at)
 {
+	ALONE();
 	struct node *n = node_of(fd);
-	int on = n == NULL ? 0 : step();
+	int on = n == NULL ? 0 : sim_disk_step();
 	size_t end = (size_t)at + len;
 	ssize_t done;
 
@@ -312,9 +365,14 @@ __wrap_write(int fd, const void *p, size_t len)
 {
 	off_t at;
 	ssize_t done;
+	int known;
 
-	if (node_of(fd) == NULL)
-		return syscall(SYS_write, fd, p, len);
+	{
+		ALONE();
+		known = node_of(fd) != NULL;
+	}
+	if (!known)
+		return syscall(SYS_write, fd, p, len); /* it may wait */
 	at = lseek(fd, 0, SEEK_CUR);
 	done = __wrap_pwrite(fd, p, len, at);
 	if (done > 0)
@@ -351,10 +409,13 @@ keep(struct node *n)
 static int
 sync_node(int fd)
 {
+	ALONE();
 	struct node *n = node_of(fd);
-	int on = n == NULL ? 0 : step();
+	int on = n == NULL ? 0 : sim_disk_step();
 
-	if (n != NULL && on >= 0)
+	if (n != NULL && on >= 0 &&
+	    (disk.syncs_lost & (n->is_dir ? SIM_DISK_DIRS : SIM_DISK_FILES)) ==
+		0)
 		keep(n);
 	errno = on == 0 ? errno : EIO;
 	return on == 0 ? 0 : -1;
@@ -385,13 +446,14 @@ said(int on, int ret)
 int
 __wrap_renameat2(int from, const char *a, int to, const char *b, unsigned flags)
 {
+	ALONE();
 	char old[NAME_BYTES], new[NAME_BYTES];
 	struct node *src = locate(old, from, a), *dst = locate(new, to, b), *n;
 	int on, ret;
 
 	assert((src == NULL) == (dst == NULL));
 	n = src == NULL ? NULL : node_at(from, a);
-	on = src == NULL ? 0 : step();
+	on = src == NULL ? 0 : sim_disk_step();
 	if (on < 0)
 		return -1;
 	ret = (int)syscall(SYS_renameat2, from, a, to, b, flags);
@@ -417,9 +479,10 @@ __wrap_rename(const char *a, const char *b)
 int
 __wrap_linkat(int from, const char *a, int to, const char *b, int flags)
 {
+	ALONE();
 	char new[NAME_BYTES];
 	struct node *dst = locate(new, to, b), *n = node_at(from, a);
-	int on = dst == NULL ? 0 : step(), ret;
+	int on = dst == NULL ? 0 : sim_disk_step(), ret;
 
 	if (on < 0)
 		return -1;
@@ -438,9 +501,10 @@ __wrap_link(const char *a, const char *b)
 int
 __wrap_unlinkat(int dirfd, const char *path, int flags)
 {
+	ALONE();
 	char last[NAME_BYTES];
 	struct node *dir = locate(last, dirfd, path);
-	int on = dir == NULL ? 0 : step(), ret;
+	int on = dir == NULL ? 0 : sim_disk_step(), ret;
 
 	if (on < 0)
 		return -1;
@@ -465,12 +529,13 @@ __wrap_rmdir(const char *path)
 int
 __wrap_mkdir(const char *path, mode_t mode)
 {
+	ALONE();
 	char last[NAME_BYTES];
 	struct node *dir = locate(last, AT_FDCWD, path);
 	int on = 0, ret;
 
 	if (dir != NULL && node_at(AT_FDCWD, path) == NULL)
-		on = step();
+		on = sim_disk_step();
 	if (on < 0)
 		return -1;
 	ret = (int)syscall(SYS_mkdirat, AT_FDCWD, path, mode);
@@ -487,6 +552,33 @@ sim_disk_start(const char *root, uint64_t seed)
 	assert(disk.path != NULL);
 	disk.seed = seed;
 	disk.root = new_node(1);
+}
+
+void
+sim_disk_call(uint64_t at, void (*call)(void))
+{
+	disk.call_at = at;
+	disk.call = call;
+}
+
+void
+sim_disk_lie(unsigned syncs)
+{
+	disk.syncs_lost = syncs;
+}
+
+void
+sim_disk_lose_all(int all)
+{
+	disk.lose_all = all;
+}
+
+void
+sim_disk_revive(void)
+{
+	memset(disk.fds, 0, sizeof(disk.fds));
+	disk.off = 0;
+	disk.cut_at = 0;
 }
 
 void
@@ -521,7 +613,7 @@ lose_names(struct node *n)
 {
 	const struct entry *e = (const void *)n->changes.data;
 	size_t i, count = n->changes.len / sizeof(*e);
-	unsigned mode = draw(4);
+	unsigned mode = disk.lose_all ? 0 : draw(4);
 	size_t first = draw((unsigned)count + 1);
 
 	for (i = 0; i < count; i++) {
@@ -546,6 +638,10 @@ lose_data(struct node *n)
 	if (n->now.len == old &&
 	    (old == 0 || memcmp(n->now.data, n->kept.data, old) == 0))
 		return;
+	if (disk.lose_all) {
+		disk.lost++;
+		return;
+	}
 	if (max > old)
 		must(buf_append_zeros(&n->kept, max - old));
 	to = n->kept.data;

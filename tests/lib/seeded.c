@@ -9,7 +9,7 @@
 #define TICK_NS 1000000 /* by which each look at a clock moves it on */
 
 static uint64_t state = 1;
-static int64_t mono_ns, wall_offset_ns = WALL_NS;
+static int64_t mono_ns, wall_offset_ns = WALL_NS, tick_ns = TICK_NS;
 
 /* What the linker's --wrap makes of the calls. */
 void __wrap_random_bytes(uint8_t *out, size_t len);
@@ -22,6 +22,13 @@ seeded_start(uint64_t seed)
 	state = seed * 0x2545f4914f6cdd1du + 1;
 	mono_ns = 0;
 	wall_offset_ns = WALL_NS;
+	tick_ns = TICK_NS;
+}
+
+void
+seeded_tick(int64_t ns)
+{
+	tick_ns = ns;
 }
 
 void
@@ -58,7 +65,7 @@ __wrap_random_bytes(uint8_t *out, size_t len)
 int64_t
 __wrap_clock_mono_ns(void)
 {
-	return __atomic_add_fetch(&mono_ns, TICK_NS, __ATOMIC_RELAXED);
+	return __atomic_add_fetch(&mono_ns, tick_ns, __ATOMIC_RELAXED);
 }
 
 int64_t

@@ -15,5 +15,7 @@ void seeded_start(uint64_t seed);
 void seeded_move_wall(int64_t ns);
 /* Time goes by, on both clocks. */
 void seeded_pass(int64_t ns);
+/* By how much each look at a clock moves it on; seeded_start() says 1 ms. */
+void seeded_tick(int64_t ns);
 
 #endif

@@ -12,7 +12,8 @@ setup()
 	make -s -C "$BATS_TEST_DIRNAME/../.." \
 	    "${BUILD:-build}/tests/unit/test_store_sweep_crash" \
 	    "${BUILD:-build}/tests/unit/test_store_sweep_turns" \
-	    "${BUILD:-build}/tests/unit/test_server_disk"
+	    "${BUILD:-build}/tests/unit/test_server_disk" \
+	    "${BUILD:-build}/tests/unit/test_cli_disk"
 }
 
 teardown()
@@ -39,4 +40,11 @@ teardown()
 	    "$programs/test_server_disk" >log 2>err ||
 	    { cat log; tail -50 err; false; }
 	grep states log | sed 's/^/# /' >&3
+}
+
+@test "power cuts, kills and interrupts of clients" {
+	SEED=${SEED:-$RANDOM} COUNT=${COUNT:-3000} \
+	    "$programs/test_cli_disk" >log 2>err ||
+	    { cat log; tail -50 err; false; }
+	grep -E 'states|that died' log | sed 's/^/# /' >&3
 }
