@@ -20,6 +20,11 @@ import subprocess
 import sys
 import time
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)),
+                                "../fault"))
+# pylint: disable=wrong-import-position
+from surroundings import Ports
+
 SHASH, FOLDER, HITS, SEED = (sys.argv[1], sys.argv[2], int(sys.argv[3]),
                              int(sys.argv[4]))
 ADDRESS = os.path.join(os.path.dirname(os.path.realpath(__file__)),
@@ -36,7 +41,7 @@ PHASES = {
     "client": ["walk", "put", "commit", "answer"],
 }
 RUNS_MAX = 20 * HITS + 100  # per phase
-PORT = 20000 + SEED % 20000 + os.getpid() % 10000
+PORT = Ports.next()
 rng = random.Random(SEED)
 acknowledged = []
 
