@@ -1,12 +1,12 @@
 /* shash start: run the storage server in the foreground. */
 
-#include "backend/dir.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "base/os.h"
 #include "cli/asowner.h"
 #include "cli/cli.h"
 #include "cli/jsonl.h"
+#include "cli/localstore.h"
 #include "cli/mode.h"
 #include "server/scrubber.h"
 #include "server/server.h"
@@ -75,7 +75,7 @@ cmd_start(int argc, char **argv)
 	o.insecure = insecure;
 	o.scrub_days = (unsigned)scrub_days;
 	o.scrub_now = scrub_now;
-	o.open_backend = backend_dir_open;
+	o.open_backend = localstore_backend;
 	if (mode.json)
 		o.ready = on_ready;
 	o.arg = &o;

@@ -1,6 +1,5 @@
 /* shash verify: check every byte of a store, without keys. */
 
-#include "backend/dir.h"
 #include "base/err.h"
 #include "base/hex.h"
 #include "base/log.h"
@@ -216,7 +215,7 @@ pack_bytes(const char *store_dir)
 
 	if (account_open(&a, store_dir, 0) != 0)
 		return 0;
-	if (census_take(&n, a, backend_dir_open) == 0) {
+	if (census_take(&n, a, localstore_backend) == 0) {
 		bytes = n.pack_bytes;
 		census_release(&n);
 	}

@@ -30,6 +30,13 @@ localstore_open(struct localstore *l, const char *dir, int create)
 }
 
 int
+localstore_backend(
+    struct backend **out, const char *vault_dir, const char *incoming_dir)
+{
+	return backend_dir_open(out, vault_dir, incoming_dir);
+}
+
+int
 localstore_vault(struct localstore *l, const uint8_t vault[16])
 {
 	struct vault_options o;
@@ -42,7 +49,7 @@ localstore_vault(struct localstore *l, const uint8_t vault[16])
 	index = account_index_dir(l->account, vault);
 	if (vault_dir == NULL || incoming == NULL || index == NULL)
 		goto out;
-	rc = backend_dir_open(&l->backend, vault_dir, incoming);
+	rc = localstore_backend(&l->backend, vault_dir, incoming);
 	if (rc != 0)
 		goto out;
 	o.backend = l->backend;

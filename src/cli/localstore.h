@@ -25,6 +25,12 @@ struct localstore {
 };
 
 /*
+ * The one place that says which backend the vaults of stores here have: a
+ * vaults_backend_fn, for a server too.
+ */
+int localstore_backend(
+    struct backend **out, const char *vault_dir, const char *incoming_dir);
+/*
  * Open the store in `dir` and take its lock; `create` makes one where there
  * is nothing.  ERR_NOSTORE; ERR_BUSY: a server or another command has it.
  */

@@ -1,12 +1,12 @@
 #include "cli/status_store.h"
 
-#include "backend/dir.h"
 #include "base/clock.h"
 #include "base/duration.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "cli/cli.h"
 #include "cli/jsonl.h"
+#include "cli/localstore.h"
 #include "cli/mode.h"
 #include "cli/version.h"
 #include "hash/hash.h"
@@ -195,7 +195,7 @@ status_store(const char *store_dir)
 		return rc;
 	rc = ask_server(&s, store_dir);
 	if (rc == 0)
-		rc = census_take(&c, a, backend_dir_open);
+		rc = census_take(&c, a, localstore_backend);
 	if (rc == 0) {
 		rc = print(store_dir, a, &c, &s);
 		census_release(&c);

@@ -1,8 +1,8 @@
 #include "cli/version.h"
 
-#include "backend/dir.h"
 #include "chunk/prf.h"
 #include "cli/cli.h"
+#include "cli/localstore.h"
 #include "hash/hash.h"
 #include "store/backend.h"
 
@@ -40,7 +40,7 @@ version_print(void)
 	int rc = cli_print("shash %s (formats 1, protocol 1)", VERSION_TEXT);
 
 	/* How packs would be written to a store in the current folder. */
-	if (backend_dir_open(&b, ".", ".") == 0)
+	if (localstore_backend(&b, ".", ".") == 0)
 		path = b->ops->write_path(b);
 	if (rc == 0)
 		rc = version_fast_paths(path);
