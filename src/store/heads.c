@@ -90,6 +90,10 @@ heads_read(struct buf *out, struct backend *b, const struct heads_name *name)
 	if (ret < 0 || name->size == 0)
 		return ret;
 	ret = b->ops->get(b, path, to, (size_t)name->size, 0);
+	/* A second try: histories go on from it, and what cannot be read is
+	 * not retired. */
+	if (ret == ERR_DAMAGED)
+		ret = b->ops->get(b, path, to, (size_t)name->size, 0);
 	if (ret < 0)
 		out->len -= (size_t)name->size;
 	return ret;
@@ -104,9 +108,6 @@ load_one(struct head *h, struct backend *b, const struct heads_name *name,
 	struct envelope e;
 	int ret = heads_read(&file, b, name);
 
-	/* A second try, since a mount's history goes on from here. */
-	if (ret == ERR_DAMAGED)
-		ret = heads_read(&file, b, name);
 	if (ret == 0)
 		ret = envelope_decode_file(&e, file.data, file.len);
 	if (ret == 0 && (memcmp(e.vault, vault, 16) != 0 ||

@@ -336,6 +336,36 @@ cut(uint64_t seed, uint64_t at, int power)
 	return fired;
 }
 
+/* What fails once to be read is neither damaged nor live again. */
+static void
+test_bad_moment(void **state)
+{
+	uint64_t at, from, hit = 0;
+
+	struct world w;
+	struct seen s;
+
+	(void)state;
+	begin(&w, 1);
+	assert_int_equal(retire_put(w.v, w.m.id, 2, &by_policy, w.seed), 0);
+	for (at = 1; at == hit + 1; at++) {
+		memset(&s, 0, sizeof(s));
+		from = backend_mem_count(w.b);
+		backend_mem_fail(w.b, from + at, 1, ERR_DAMAGED);
+		/* Which snapshots there are cannot be damaged. */
+		if (retire_roots(w.v, NULL, see_root, &s) == 0) {
+			assert_int_equal(s.roots, SNAPSHOTS);
+			assert_int_equal(s.damaged, 0);
+			assert_int_equal(s.retired, 1);
+		}
+		hit += backend_mem_fired(NULL, w.b) > 0;
+		backend_mem_restart(w.b, 0);
+	}
+	/* Two listings; four snapshots and a tombstone. */
+	assert_true(hit >= SNAPSHOTS + 3);
+	end(&w);
+}
+
 static void
 test_cuts(void **state)
 {
@@ -362,6 +392,7 @@ main(void)
 	    cmocka_unit_test(test_states),
 	    cmocka_unit_test(test_damage),
 	    cmocka_unit_test(test_numbers),
+	    cmocka_unit_test(test_bad_moment),
 	    cmocka_unit_test(test_cuts),
 	};
 
