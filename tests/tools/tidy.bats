@@ -291,6 +291,10 @@ compile()
 	[ "$status" -eq 1 ]
 	[[ $output == *'src/base/DESIGN:5: there is no leaf.c'* ]]
 	[[ $output != *branch* ]]
+	printf 'twig.[ch]  counted\nbranch.c  b\n\nMore.\n' >src/base/DESIGN
+	run tools/tidy design
+	[ "$status" -eq 1 ]
+	[[ $output == *'src/base/DESIGN:4: behind the lines of the files'* ]]
 	rm src/base/DESIGN
 	run tools/tidy design
 	[ "$status" -eq 1 ]
