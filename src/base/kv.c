@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "base/fs.h"
 #include "base/kvpages.h"
+#include "base/kvsum.h"
 #include "base/marker.h"
 #include "base/os.h"
 #include "base/pool.h"
@@ -45,7 +46,6 @@
 /* Read transactions at one moment, of all processes. */
 #define READERS_MAX 1022
 #define LOCK_BYTES 65536 /* of their slots, written through a map */
-#define LOCK_NAME "lock.mdb"
 
 /* A file of at least two pages of LMDB's smallest common size. */
 #define FILE_BYTES_MIN 8192
@@ -69,6 +69,7 @@ struct kv {
 	int writing; /* one of them is the write transaction */
 	int paused; /* none may begin: the map is about to change */
 	atomic_int failed; /* by an I/O error: 1 for writes, 2 altogether */
+	atomic_int damaged;
 };
 
 struct kv_txn {
@@ -93,7 +94,7 @@ disk_is_full(const struct kv *kv)
 
 /* Word a failed call of the library and return our code. */
 static int
-fail(const struct kv *kv, int rc, const char *what)
+fail(struct kv *kv, int rc, const char *what)
 {
 	int code;
 
@@ -105,6 +106,7 @@ fail(const struct kv *kv, int rc, const char *what)
 	case MDB_BAD_TXN: /* after one of these */
 	case MDB_INCOMPATIBLE:
 		code = ERR_DAMAGED;
+		atomic_store(&kv->damaged, 1);
 		break;
 	case ENOSPC:
 	case EDQUOT:
@@ -375,19 +377,6 @@ kv_abort(struct kv_txn *txn)
 	free(txn);
 }
 
-static int
-check_pages(const struct kv *kv)
-{
-	char *data = fs_join(kv->path, KV_DATA_NAME);
-	int r;
-
-	if (data == NULL)
-		return ERR_NOMEM;
-	r = kvpages_check(data);
-	free(data);
-	return r;
-}
-
 /*
  * Reading behind the end of the file would kill us.  A file may lawfully end
  * before its last page, when the pages behind the end are free ones that were
@@ -413,7 +402,7 @@ check_length(struct kv *kv)
 	if (rc != 0)
 		return fail(kv, rc, "cannot open");
 	measure(&used, &room, kv);
-	r = check_pages(kv);
+	r = kvpages_check(kv->path);
 	if (r == 0 && fstat(fd, &st) != 0)
 		r = err_errno(ERR_IO, "%s: cannot stat", kv->path);
 	else if (r == 0 && (uint64_t)st.st_size < used &&
@@ -423,39 +412,13 @@ check_length(struct kv *kv)
 	return r;
 }
 
-/* 0: a file; 1: nothing; ERR_DAMAGED: what can be neither; ERR_*. */
-static int
-look_at(uint64_t *size, const struct kv *kv, const char *name)
-{
-	char *path = fs_join(kv->path, name);
-	struct stat st;
-	int r;
-
-	if (path == NULL)
-		return ERR_NOMEM;
-	r = stat(path, &st);
-	free(path);
-	if (r != 0 && errno == ENOENT)
-		return 1;
-	if (r != 0 && errno != ELOOP && errno != ENOTDIR)
-		return err_errno(ERR_IO, "%s: cannot stat", kv->path);
-	if (r != 0 || !S_ISREG(st.st_mode))
-		return err_set(
-		    ERR_DAMAGED, "%s/%s: is no file", kv->path, name);
-	*size = (uint64_t)st.st_size;
-	return 0;
-}
-
 /* What can be seen before the library maps the file. */
 static int
 check_before_open(struct kv *kv)
 {
 	uint64_t size;
-	/* It holds nothing that lasts, but must be one. */
-	int r = look_at(&size, kv, LOCK_NAME);
+	int r = kvpages_look(&size, kv->path);
 
-	if (r >= 0)
-		r = look_at(&size, kv, KV_DATA_NAME);
 	if (r == 1 && (kv->flags & KV_CREATE) == 0)
 		return err_set(ERR_NOENT, "%s: not there", kv->path);
 	if (r != 0)
@@ -466,7 +429,8 @@ check_before_open(struct kv *kv)
 	r = marker_check(kv->marker);
 	if (r == 1)
 		return err_set(ERR_DAMAGED, "%s: never synced", kv->path);
-	return r == 0 && (kv->flags & KV_CHECK) != 0 ? check_pages(kv) : r;
+	return r == 0 && (kv->flags & KV_CHECK) != 0 ? kvpages_check(kv->path)
+						     : r;
 }
 
 /* Open the library's environment with a map that fits. */
@@ -478,7 +442,7 @@ open_env(struct kv *kv)
 	struct stat st;
 	MDB_stat stat_env;
 	char *data;
-	int rc = ballast_blocks(kv->path, LOCK_NAME, LOCK_BYTES);
+	int rc = ballast_blocks(kv->path, KV_LOCK_NAME, LOCK_BYTES);
 
 	if (rc < 0)
 		return rc;
@@ -619,6 +583,12 @@ kv_failed(const struct kv *kv)
 	return kv->failed;
 }
 
+int
+kv_damaged(const struct kv *kv)
+{
+	return kv->damaged;
+}
+
 static MDB_dbi
 table_of(const struct kv_txn *txn, unsigned table)
 {
@@ -635,6 +605,23 @@ value_of(const void *p, size_t len)
 	return v;
 }
 
+/* What was read, without its sum, if that is right. */
+static int
+take_value(
+    struct kv_slice *out, struct kv *kv, const MDB_val *k, const MDB_val *v)
+{
+	size_t len = v->mv_size;
+
+	if ((kv->flags & KV_SUMS) != 0 &&
+	    kvsum_take(&len, k->mv_data, k->mv_size, v->mv_data) != 0) {
+		atomic_store(&kv->damaged, 1);
+		return err_set(ERR_DAMAGED, "%s: a row is damaged", kv->path);
+	}
+	out->data = v->mv_data;
+	out->len = len;
+	return 0;
+}
+
 int
 kv_get(struct kv_slice *out, struct kv_txn *txn, unsigned table,
     const void *key, size_t key_len)
@@ -644,11 +631,8 @@ kv_get(struct kv_slice *out, struct kv_txn *txn, unsigned table,
 
 	if (rc == MDB_NOTFOUND)
 		return 1;
-	if (rc != 0)
-		return fail(txn->kv, rc, "cannot read");
-	out->data = v.mv_data;
-	out->len = v.mv_size;
-	return 0;
+	return rc == 0 ? take_value(out, txn->kv, &k, &v)
+		       : fail(txn->kv, rc, "cannot read");
 }
 
 int
@@ -656,8 +640,14 @@ kv_put(struct kv_txn *txn, unsigned table, const void *key, size_t key_len,
     const void *value, size_t value_len)
 {
 	MDB_val k = value_of(key, key_len), v = value_of(value, value_len);
-	int rc = mdb_put(txn->txn, table_of(txn, table), &k, &v, 0);
+	int sums = (txn->kv->flags & KV_SUMS) != 0, rc;
 
+	if (sums)
+		v.mv_size += KVSUM_BYTES;
+	rc = mdb_put(
+	    txn->txn, table_of(txn, table), &k, &v, sums ? MDB_RESERVE : 0);
+	if (rc == 0 && sums)
+		kvsum_put(v.mv_data, key, key_len, value, value_len);
 	return rc == 0 ? 0 : fail(txn->kv, rc, "cannot write");
 }
 
@@ -733,9 +723,7 @@ move(struct kv_slice *key, struct kv_slice *value, struct kv_cursor *c,
 		return fail(c->txn->kv, rc, "cannot read");
 	key->data = k.mv_data;
 	key->len = k.mv_size;
-	value->data = v.mv_data;
-	value->len = v.mv_size;
-	return 0;
+	return take_value(value, c->txn->kv, &k, &v);
 }
 
 int

@@ -23,6 +23,7 @@ struct kv_txn;
 struct kv_cursor;
 
 #define KV_DATA_NAME "data.mdb" /* the file of an environment's data */
+#define KV_LOCK_NAME "lock.mdb" /* holds nothing that lasts */
 #define KV_TABLES_MAX 16
 #define KV_KEY_BYTES_MAX 511
 
@@ -34,6 +35,11 @@ struct kv_cursor;
 #define KV_TINY_MAP 4u
 /* Look at every page before the library does (base/kvpages.h). */
 #define KV_CHECK 8u
+/*
+ * Each value has a checksum of its key and itself: one that the disk spoilt is
+ * ERR_DAMAGED to whoever reads it.  An environment has it always or never.
+ */
+#define KV_SUMS 16u
 
 /* Flags of a table. */
 #define KV_INTKEY 1u /* keys are native uint32_t or uint64_t, ordered as such */
@@ -65,6 +71,8 @@ void kv_close(struct kv *kv);
  * more.  It is read as it was, and whoever opens it anew finds it ERR_DAMAGED.
  */
 int kv_failed(const struct kv *kv);
+/* Nonzero once anything in it was ERR_DAMAGED. */
+int kv_damaged(const struct kv *kv);
 
 /* Begin; `write` nonzero for a read-write transaction. */
 int kv_begin(struct kv_txn **out, struct kv *kv, int write);

@@ -488,8 +488,39 @@ check_all(struct pages *c, uint64_t file_bytes)
 	return ret;
 }
 
+/* 0: a file; 1: nothing; ERR_DAMAGED: what can be neither; ERR_*. */
+static int
+look_at(uint64_t *bytes, const char *dir, const char *name)
+{
+	char *path = fs_join(dir, name);
+	struct stat st;
+	int r;
+
+	if (path == NULL)
+		return ERR_NOMEM;
+	r = stat(path, &st);
+	free(path);
+	if (r != 0 && errno == ENOENT)
+		return 1;
+	if (r != 0 && errno != ELOOP && errno != ENOTDIR)
+		return err_errno(ERR_IO, "%s: cannot stat", dir);
+	if (r != 0 || !S_ISREG(st.st_mode))
+		return err_set(ERR_DAMAGED, "%s/%s: is no file", dir, name);
+	*bytes = (uint64_t)st.st_size;
+	return 0;
+}
+
 int
-kvpages_check(const char *path)
+kvpages_look(uint64_t *bytes, const char *dir)
+{
+	uint64_t unused;
+	int r = look_at(&unused, dir, KV_LOCK_NAME);
+
+	return r < 0 ? r : look_at(bytes, dir, KV_DATA_NAME);
+}
+
+static int
+check_file(const char *path)
 {
 	struct pages c = {.path = path, .page_bytes = PAGE_BYTES_MIN};
 	struct stat st;
@@ -511,5 +542,15 @@ kvpages_check(const char *path)
 	free(c.seen);
 	if (c.fd >= 0)
 		(void)close(c.fd); /* nothing was written */
+	return ret;
+}
+
+int
+kvpages_check(const char *dir)
+{
+	char *path = fs_join(dir, KV_DATA_NAME);
+	int ret = path == NULL ? ERR_NOMEM : check_file(path);
+
+	free(path);
 	return ret;
 }

@@ -22,10 +22,19 @@
  * same since 2011; what another version writes is damaged, that is made anew.
  */
 
+#include <stdint.h>
+
 /*
- * Check the file `path`, which nobody writes to.  Returns 0; 1: there is none;
- * ERR_DAMAGED; ERR_IO; ERR_NOMEM.
+ * Is there an environment in the folder `dir`, and of how many bytes?
+ * Returns 0; 1: there is none; ERR_DAMAGED: something that can be none; ERR_IO;
+ * ERR_NOMEM.
  */
-int kvpages_check(const char *path);
+int kvpages_look(uint64_t *bytes, const char *dir);
+
+/*
+ * Check the pages of the environment in `dir`, which nobody writes to.
+ * Returns 0; 1: there is none; ERR_DAMAGED; ERR_IO; ERR_NOMEM.
+ */
+int kvpages_check(const char *dir);
 
 #endif

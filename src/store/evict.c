@@ -109,6 +109,7 @@ evict_spread(struct evict *e, struct index_txn *t)
 {
 	struct kv_slice key, value;
 	struct kv_cursor *c;
+	uint64_t rows = 0;
 	uint32_t num, ref;
 	size_t i;
 	int ret = kv_cursor_open(&c, t->kv, INDEX_REFS);
@@ -118,6 +119,7 @@ evict_spread(struct evict *e, struct index_txn *t)
 	/* Refs point to smaller numbers: each is final when it is asked. */
 	for (ret = kv_cursor_first(&key, &value, c); ret == 0;
 	     ret = kv_cursor_next(&key, &value, c)) {
+		rows++;
 		memcpy(&num, key.data, sizeof(num));
 		if (value.len % sizeof(ref) != 0) {
 			ret = index_is_damaged();
@@ -133,7 +135,7 @@ evict_spread(struct evict *e, struct index_txn *t)
 		}
 	}
 	kv_cursor_close(c);
-	return ret < 0 ? ret : 0;
+	return ret < 0 ? ret : index_check_refs(t, rows);
 }
 
 /* File ids of bundles that left. */

@@ -4,13 +4,15 @@
 #include "base/bytes.h"
 #include "base/err.h"
 #include "base/fs.h"
+#include "base/kvsum.h"
 #include "store/indexsum.h"
 
 #include <assert.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define VERSION 2
+#define VERSION 3
 #define OBJECT_BYTES 24
 #define PACK_BYTES 48
 #define PACK_ORIGIN_BYTES 72 /* of a pack that has an origin */
@@ -28,6 +30,7 @@ struct index {
 	struct kv *kv;
 	char *path;
 	int summed; /* its sum is true; the writer's */
+	atomic_int lacking; /* a row that must be there is not */
 	uint8_t vault[INDEX_VAULT_BYTES];
 };
 
@@ -160,23 +163,55 @@ static int
 open_kv(struct index *ix, unsigned flags)
 {
 	return kv_open(&ix->kv, ix->path, table_names, table_flags,
-	    INDEX_TABLES, KV_CREATE | flags);
+	    INDEX_TABLES, KV_CREATE | KV_SUMS | flags);
 }
 
-/* Open what is there, if it can be used, else a new one. */
+/* No row is damaged, and none of the refs is missing. */
+static int
+check_rows(struct index *ix)
+{
+	uint64_t refs = 0, nums = 0;
+	struct kv_txn *kv;
+	int ret = kvsum_check(ix->kv, INDEX_TABLES);
+
+	if (ret == 0)
+		ret = kv_begin(&kv, ix->kv, 0);
+	if (ret < 0)
+		return ret;
+	ret = kv_count(&refs, kv, INDEX_REFS);
+	if (ret == 0)
+		ret = kv_count(&nums, kv, INDEX_NUM);
+	kv_abort(kv);
+	return ret == 0 && refs != nums ? index_is_damaged() : ret;
+}
+
+/* Open what is there: as it was when it was closed, or page by page and row by
+ * row as good as that. */
 static int
 open_data(struct index *ix)
 {
-	int ret = indexsum_check(ix->path);
+	int ret = indexsum_check(ix->path), unclosed = ret == 1;
 
 	ix->summed = ret == 0;
 	if (ret >= 0)
-		ret = open_kv(ix, ret == 0 ? 0 : KV_CHECK);
-	if (ret != ERR_DAMAGED)
+		ret = open_kv(ix, unclosed ? KV_CHECK : 0);
+	if (ret == 0 && unclosed)
+		ret = check_rows(ix);
+	return ret;
+}
+
+/* As index_open(), without a second try. */
+static int
+try_open(struct index *ix)
+{
+	int ret = open_data(ix);
+
+	if (ret == 0)
+		ret = check_meta(ix);
+	if (ret != 1)
 		return ret;
-	ix->summed = 0;
-	ret = fs_remove_tree(ix->path);
-	return ret < 0 ? ret : open_kv(ix, 0);
+	ret = index_clear(ix);
+	return ret < 0 ? ret : 1;
 }
 
 int
@@ -184,41 +219,44 @@ index_open(struct index **out, const char *path,
     const uint8_t vault[INDEX_VAULT_BYTES])
 {
 	struct index *ix = calloc(1, sizeof(*ix));
-	int ret, fresh = 0;
+	int ret;
 
 	if (ix == NULL)
 		return err_nomem(sizeof(*ix));
 	memcpy(ix->vault, vault, INDEX_VAULT_BYTES);
 	ix->path = fs_printf("%s", path);
-	ret = ix->path == NULL ? ERR_NOMEM : open_data(ix);
-	if (ret < 0)
-		goto out;
-	ret = check_meta(ix);
-	if (ret == 1) {
-		fresh = 1;
-		ret = index_clear(ix);
+	ret = ix->path == NULL ? ERR_NOMEM : try_open(ix);
+	if (ret == ERR_DAMAGED) {
+		/* The packs have it all. */
+		kv_close(ix->kv);
+		ix->kv = NULL;
+		ret = fs_remove_tree(ix->path);
+		if (ret == 0)
+			ret = try_open(ix);
 	}
-	if (ret < 0)
-		goto out;
+	if (ret < 0) {
+		index_close(ix);
+		return ret;
+	}
 	*out = ix;
-	return fresh;
-out:
-	index_close(ix);
 	return ret;
 }
 
 void
 index_close(struct index *ix)
 {
-	int failed;
+	int bad;
 
 	if (ix == NULL)
 		return;
 	if (ix->kv != NULL) {
-		failed = kv_failed(ix->kv);
+		bad = kv_failed(ix->kv) || kv_damaged(ix->kv) || ix->lacking;
 		kv_close(ix->kv);
-		/* Without a sum it is one that was not closed. */
-		if (!ix->summed && !failed)
+		/* Without a sum it is one that was not closed.  One that is bad
+		 * must not have any, and is looked at when it is opened. */
+		if (bad)
+			(void)indexsum_forget(ix->path); /* or it differs */
+		else if (!ix->summed)
 			(void)indexsum_note(ix->path);
 	}
 	free(ix->path);
@@ -361,7 +399,7 @@ index_add_closed(struct index_txn *t, const uint8_t id[INDEX_ID_BYTES],
 	ret = put_object(t, id, o);
 	if (ret == 0)
 		ret = put_u32(t, INDEX_NUM, o->num, id, INDEX_ID_BYTES);
-	if (ret == 0 && nrefs > 0)
+	if (ret == 0)
 		ret = put_u32(
 		    t, INDEX_REFS, o->num, refs, (size_t)nrefs * sizeof(*refs));
 	if (ret == 0)
@@ -456,6 +494,13 @@ index_id_of(uint8_t id[INDEX_ID_BYTES], struct index_txn *t, uint32_t num)
 	return 0;
 }
 
+static int
+is_lacking(struct index *ix)
+{
+	atomic_store(&ix->lacking, 1);
+	return index_is_damaged();
+}
+
 int
 index_refs(struct kv_slice *out, struct index_txn *t, uint32_t num)
 {
@@ -464,14 +509,21 @@ index_refs(struct kv_slice *out, struct index_txn *t, uint32_t num)
 
 	if (ret < 0)
 		return ret;
-	if (ret == 1) {
-		v.data = NULL;
-		v.len = 0;
-	}
+	if (ret == 1)
+		return is_lacking(t->ix);
 	if (v.len % sizeof(uint32_t) != 0)
 		return index_is_damaged();
 	*out = v;
 	return 0;
+}
+
+int
+index_check_refs(struct index_txn *t, uint64_t rows)
+{
+	uint64_t n;
+	int ret = kv_count(&n, t->kv, INDEX_NUM);
+
+	return ret < 0 || n == rows ? ret : is_lacking(t->ix);
 }
 
 int

@@ -11,7 +11,7 @@
  * snapshot reaches in one descending pass.
  *
  *   obj       id -> place, class, epoch, state, number
- *   refs      number -> numbers of the refs (only objects that have some)
+ *   refs      number -> numbers of the refs, perhaps none
  *   num       number -> id
  *   file      file id -> number of a bundle, member
  *   pack      pack number -> name, size, class, records
@@ -22,6 +22,11 @@
  *   other     id, pack number, offset -> length, epoch, class: further records
  *             of an object, which `obj` does not name
  *   meta      version, vault, next numbers
+ *
+ * Each row has a checksum (KV_SUMS), and a number without a row of refs is
+ * damage: what the disk spoils is no answer.  A spoilt index is made anew when
+ * it is opened, which compares its sum (store/indexsum.h), or, where it was not
+ * closed, looks at every page and row.
  *
  * A transaction keeps the pages that it changes in memory, so what may write
  * much calls index_step() now and then.  `have` is right after each of these
@@ -184,6 +189,8 @@ int index_id_of(uint8_t id[INDEX_ID_BYTES], struct index_txn *t, uint32_t num);
  * and perhaps unaligned; an empty slice when there are none.
  */
 int index_refs(struct kv_slice *out, struct index_txn *t, uint32_t num);
+/* Whoever went through INDEX_REFS met so many rows: were these all? */
+int index_check_refs(struct index_txn *t, uint64_t rows);
 
 /* A bundle that holds a file id.  Returns 0; 1; ERR_*. */
 int index_find_file(uint8_t bundle[INDEX_ID_BYTES], uint32_t *member,

@@ -268,6 +268,7 @@ mark_below(struct marking *k)
 {
 	struct kv_slice key, value;
 	struct kv_cursor *c;
+	uint64_t rows = 0;
 	uint32_t num, ref;
 	size_t i;
 	int ret = kv_cursor_open(&c, k->t->kv, INDEX_REFS);
@@ -276,6 +277,7 @@ mark_below(struct marking *k)
 		return ret;
 	for (ret = kv_cursor_last(&key, &value, c); ret == 0;
 	     ret = kv_cursor_prev(&key, &value, c)) {
+		rows++;
 		memcpy(&num, key.data, sizeof(num));
 		if (!mark_has_number(k->m, num))
 			continue;
@@ -291,7 +293,7 @@ mark_below(struct marking *k)
 		}
 	}
 	kv_cursor_close(c);
-	return ret < 0 ? ret : 0;
+	return ret < 0 ? ret : index_check_refs(k->t, rows);
 }
 
 int

@@ -595,7 +595,8 @@ use_env(struct place *p)
 static int
 use_env_unsynced(struct place *p)
 {
-	return use_env_with(p, KV_NOSYNC | KV_TINY_MAP);
+	return use_env_with(
+	    p, KV_NOSYNC | KV_TINY_MAP | KV_CHECK | KV_SUMS);
 }
 
 static void

@@ -165,13 +165,13 @@ test_whatever_is_written(void **state)
 
 	(void)state; /* the names are static */
 	fill_init(&draws, setting("SEED", 1));
-	assert_int_equal(kvpages_check(data), 1);
+	assert_int_equal(kvpages_check(env), 1);
 	for (i = 0; i < 60; i++) {
 		must(open_env(&kv), "open");
 		(void)read_all(kv); /* it looks by itself */
 		work(kv, 1 + (unsigned)draw(8), i % 7 == 0 ? 3000 : 60);
 		kv_close(kv);
-		must(kvpages_check(data), "what was written");
+		must(kvpages_check(env), "what was written");
 	}
 }
 
@@ -237,7 +237,7 @@ test_damage(void **state)
 			    "read");
 		}
 		damage(&whole);
-		ret = kvpages_check(data);
+		ret = kvpages_check(env);
 		assert_true(ret == 0 || ret == ERR_DAMAGED);
 		no += ret != 0;
 		if (ret != 0) {
@@ -253,7 +253,7 @@ test_damage(void **state)
 		(void)read_all(kv); /* it looks by itself */
 		work(kv, 2, 200);
 		kv_close(kv);
-		must(kvpages_check(data), "what was written");
+		must(kvpages_check(env), "what was written");
 	}
 	print_message("%u damaged files, of which %u were refused\n", i, no);
 	assert_true(no > i / 4 && no < i);
@@ -268,14 +268,14 @@ test_no_file(void **state)
 	(void)state; /* the names are static */
 	assert_int_equal(mkdir(env, 0700), 0);
 	assert_int_equal(mkdir(data, 0700), 0);
-	assert_int_equal(kvpages_check(data), ERR_DAMAGED);
+	assert_int_equal(kvpages_check(env), ERR_DAMAGED);
 	assert_int_equal(open_env(&kv), ERR_DAMAGED);
 	assert_int_equal(rmdir(data), 0);
 	assert_int_equal(mkfifo(data, 0600), 0);
-	assert_int_equal(kvpages_check(data), ERR_DAMAGED);
+	assert_int_equal(kvpages_check(env), ERR_DAMAGED);
 	assert_int_equal(unlink(data), 0);
 	assert_int_equal(symlink(KV_DATA_NAME, data), 0);
-	assert_int_equal(kvpages_check(data), ERR_DAMAGED);
+	assert_int_equal(kvpages_check(env), ERR_DAMAGED);
 	assert_int_equal(open_env(&kv), ERR_DAMAGED);
 }
 

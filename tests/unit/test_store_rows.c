@@ -6,6 +6,7 @@
 
 #include "backend/mem.h"
 #include "base/err.h"
+#include "base/fs.h"
 #include "lib/sweep_world.h"
 #include "sign/sign.h"
 #include "store/admit.h"
@@ -19,6 +20,7 @@
 #include "store/vault.h"
 #include "store/verify.h"
 
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -208,6 +210,98 @@ test_short_rows(void **state)
 	}
 }
 
+/* The place of object 1000 in the index is another one on the disk; the map of
+ * a store that is open shows it, too. */
+static void
+spoil(struct sweep_world *w)
+{
+	char *path = fs_join(w->index_dir, KV_DATA_NAME);
+	struct buf b = BUF_INIT;
+	uint8_t id[32], *p;
+	unsigned n = 0;
+	int fd;
+
+	fixture_id(id, 1000);
+	assert_int_equal(fs_read_file(&b, AT_FDCWD, path, 1u << 28), 0);
+	p = b.data;
+	while ((p = memmem(p, b.len - (size_t)(p - b.data), id, 32)) != NULL) {
+		/* As a key its length stands before it, the place behind. */
+		if (p[-2] == 32 && p[-1] == 0) {
+			p[32 + 9] ^= 0x10;
+			n++;
+		}
+		p += 32;
+	}
+	assert_true(n > 0);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	assert_int_equal(fs_pwrite_all(fd, b.data, b.len, 0), 0);
+	assert_int_equal(close(fd), 0);
+	buf_release(&b);
+	free(path);
+}
+
+static int
+find_object(struct sweep_world *w)
+{
+	struct index_object o;
+	struct index_txn t;
+	uint8_t id[32];
+	int ret = index_begin(&t, w->v->index, 0);
+
+	fixture_id(id, 1000);
+	assert_int_equal(ret, 0);
+	ret = index_find(&o, &t, id);
+	index_abort(&t);
+	return ret;
+}
+
+/* A row that the disk spoilt is no answer, and the next opening has a new
+ * index; one that was not closed is looked at before anything is asked. */
+static void
+test_spoilt_rows(void **state)
+{
+	struct sweep_world w;
+
+	(void)state;
+	begin(&w);
+	spoil(&w);
+	assert_int_equal(find_object(&w), ERR_DAMAGED);
+	assert_int_equal(reopen(&w), 0);
+	assert_int_equal(find_object(&w), 0);
+	assert_int_equal(verify(&w), 0);
+	sw_close(&w);
+	fixture_unclosed_index(w.index_dir);
+	spoil(&w);
+	assert_int_equal(sw_open(&w), 0);
+	assert_int_equal(find_object(&w), 0);
+	assert_int_equal(verify(&w), 0);
+	assert_int_equal(sw_wrong(&w), 0);
+	sw_end(&w);
+}
+
+/* Where refs are missing nobody knows what is needed: nothing is deleted. */
+static void
+test_missing_refs(void **state)
+{
+	struct index_object o;
+	struct sweep_world w;
+	struct index_txn t;
+	uint8_t id[32];
+
+	(void)state;
+	begin(&w);
+	fixture_id(id, 1000);
+	assert_int_equal(index_begin(&t, w.v->index, 1), 0);
+	assert_int_equal(index_find(&o, &t, id), 0);
+	assert_int_equal(kv_del(t.kv, INDEX_REFS, &o.num, sizeof(o.num)), 0);
+	assert_int_equal(index_commit(&t), 0);
+	assert_int_equal(sweep(&w), ERR_DAMAGED);
+	assert_int_equal(reopen(&w), 0);
+	assert_int_equal(sw_sweep(&w, NULL), 0);
+	assert_int_equal(sw_wrong(&w), 0);
+	sw_end(&w);
+}
+
 struct one_pack {
 	uint8_t name[32];
 	uint64_t size;
@@ -365,6 +459,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_short_rows),
+	    cmocka_unit_test(test_spoilt_rows),
+	    cmocka_unit_test(test_missing_refs),
 	    cmocka_unit_test(test_admit_twice),
 	    cmocka_unit_test(test_wrong_places),
 	    cmocka_unit_test(test_verify_names_them),
