@@ -595,8 +595,7 @@ use_env(struct place *p)
 static int
 use_env_unsynced(struct place *p)
 {
-	return use_env_with(
-	    p, KV_NOSYNC | KV_TINY_MAP | KV_CHECK | KV_SUMS);
+	return use_env_with(p, KV_NOSYNC | KV_TINY_MAP | KV_CHECK | KV_SUMS);
 }
 
 static void

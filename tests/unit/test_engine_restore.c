@@ -3,8 +3,7 @@
 #include "base/err.h"
 #include "base/fs.h"
 #include "lib/fill.h"
-#include "lib/planter.h"
-#include "lib/restored.h"
+#include "lib/restoring.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -22,58 +21,8 @@
 
 #include <cmocka.h>
 
-struct fixture {
-	struct memory_store *m;
-	struct planter p;
-	struct restored r;
-	struct entry root;
-};
-
-static int
-setup(void **state)
-{
-	struct fixture *f = calloc(1, sizeof(*f));
-
-	f->m = memory_store_new();
-	planter_init(&f->p, f->m);
-	restored_init(&f->r, f->m);
-	planter_meta(&f->root, "", ADDRESS_DIR);
-	*state = f;
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	struct fixture *f = *state;
-
-	restored_release(&f->r);
-	planter_release(&f->p);
-	memory_store_free(f->m);
-	free(f);
-	return 0;
-}
-
 static void
-file(struct fixture *f, const char *name, const void *data, size_t len)
-{
-	struct entry e;
-
-	planter_meta(&e, name, ADDRESS_FILE);
-	planter_file(&f->p, &e, data, len);
-}
-
-static void
-dir(struct fixture *f, const char *name)
-{
-	struct entry e;
-
-	planter_meta(&e, name, ADDRESS_DIR);
-	planter_enter(&f->p, &e);
-}
-
-static void
-restores(struct fixture *f)
+restores(struct restoring *f)
 {
 	int rc = restored_run(&f->r, NULL);
 
@@ -89,7 +38,7 @@ every_size_comes_back(void **state)
 {
 	static const size_t sizes[] = {0, 1, 128, 129, 4096, 149999, 150000,
 	    150001, 1000000, 5000000, 9000000};
-	struct fixture *f = *state;
+	struct restoring *f = *state;
 	uint8_t *data = malloc(9000000);
 	struct stat st;
 	char name[32];
@@ -98,7 +47,7 @@ every_size_comes_back(void **state)
 	fill_text(data, 9000000, 1);
 	for (i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
 		(void)snprintf(name, sizeof(name), "file%zu", sizes[i]);
-		file(f, name, data, sizes[i]);
+		restoring_file_of(f, name, data, sizes[i]);
 	}
 	planter_commit(&f->p, &f->root);
 	restores(f);
@@ -120,7 +69,7 @@ every_size_comes_back(void **state)
 static void
 kinds_come_back(void **state)
 {
-	struct fixture *f = *state;
+	struct restoring *f = *state;
 	struct entry e;
 	struct stat st;
 	char target[64];
@@ -161,7 +110,7 @@ kinds_come_back(void **state)
 static void
 modes_and_directories_come_back(void **state)
 {
-	struct fixture *f = *state;
+	struct restoring *f = *state;
 	struct entry e;
 	struct stat st;
 
@@ -172,7 +121,7 @@ modes_and_directories_come_back(void **state)
 	planter_meta(&e, "nothing", ADDRESS_DIR);
 	e.mode = 0;
 	planter_enter(&f->p, &e);
-	file(f, "deep", "x", 1);
+	restoring_file_of(f, "deep", "x", 1);
 	planter_leave(&f->p);
 	planter_meta(&e, "set-id", ADDRESS_FILE);
 	e.mode = 06755;
@@ -204,7 +153,7 @@ modes_and_directories_come_back(void **state)
 static void
 holes_stay_holes(void **state)
 {
-	struct fixture *f = *state;
+	struct restoring *f = *state;
 	size_t block = 1 << 20,
 	       lengths[6] = {block, block * 8, block, block, block, block * 16};
 	uint8_t *data = malloc(block), *zeros = calloc(1, block);
@@ -245,7 +194,7 @@ holes_stay_holes(void **state)
 static void
 large_files_of_odd_parts(void **state)
 {
-	struct fixture *f = *state;
+	struct restoring *f = *state;
 	size_t lengths[160], n = 160, i, len, at;
 	const uint8_t *parts[160];
 	uint8_t *data = malloc(1 << 20), *all = calloc(1, 64 << 20);
@@ -296,7 +245,7 @@ large_files_of_odd_parts(void **state)
 static void
 maps_are_followed(void **state)
 {
-	struct fixture *f = *state;
+	struct restoring *f = *state;
 	size_t n = 20000, len = 3000, i, *lengths = calloc(n, sizeof(size_t));
 	uint8_t *data = malloc(n * len);
 	const uint8_t **parts = calloc(n, sizeof(uint8_t *));
@@ -323,7 +272,7 @@ maps_are_followed(void **state)
 static void
 hard_links_are_one_inode(void **state)
 {
-	struct fixture *f = *state;
+	struct restoring *f = *state;
 	struct entry e;
 	struct stat a, b;
 	uint8_t data[5000];
@@ -333,7 +282,7 @@ hard_links_are_one_inode(void **state)
 	for (i = 0; i < 3; i++) {
 		char name[2] = {(char)('a' + i), '\0'};
 
-		dir(f, name);
+		restoring_dir(f, name);
 		planter_meta(&e, "same", ADDRESS_FILE);
 		e.flags = ENTRY_HARDLINK;
 		memset(e.link, 1, sizeof(e.link));
@@ -366,7 +315,7 @@ hard_links_are_one_inode(void **state)
 static void
 attributes_come_back(void **state)
 {
-	struct fixture *f = *state;
+	struct restoring *f = *state;
 	struct buf block = BUF_INIT;
 	struct entry_xattr x = {"user.note", 9, (const uint8_t *)"hello", 5};
 	struct object o;
@@ -418,15 +367,15 @@ attributes_come_back(void **state)
 static void
 depth_costs_no_descriptors(void **state)
 {
-	struct fixture *f = *state;
+	struct restoring *f = *state;
 	int i, depth = 4000;
 	struct entry e;
 	uint64_t gets;
 
 	for (i = 0; i < depth; i++) {
-		dir(f, "d");
+		restoring_dir(f, "d");
 		if (i % 100 == 0)
-			file(f, "leaf", "content", 7);
+			restoring_file_of(f, "leaf", "content", 7);
 		/* Links from the bottom to the top. */
 		if (i % 1000 == 7) {
 			planter_meta(&e, "z", ADDRESS_FILE);
@@ -455,25 +404,25 @@ selected_paths_alone(void **state)
 	static const char *const through[] = {"a/x", NULL};
 	static const char *const up[] = {"b/../a", NULL};
 	static const char *const absolute[] = {"/a", NULL};
-	struct fixture *f = *state;
+	struct restoring *f = *state;
 	struct stat st;
 
-	file(f, "a", "1", 1);
-	file(f, "aa", "1", 1);
-	dir(f, "b");
-	file(f, "in", "2", 1);
-	file(f, "in2", "2", 1);
-	dir(f, "out");
-	file(f, "in", "3", 1);
+	restoring_file_of(f, "a", "1", 1);
+	restoring_file_of(f, "aa", "1", 1);
+	restoring_dir(f, "b");
+	restoring_file_of(f, "in", "2", 1);
+	restoring_file_of(f, "in2", "2", 1);
+	restoring_dir(f, "out");
+	restoring_file_of(f, "in", "3", 1);
 	planter_leave(&f->p);
 	planter_leave(&f->p);
-	dir(f, "c");
-	file(f, "x", "4", 1);
-	dir(f, "deep");
-	file(f, "y", "5", 1);
+	restoring_dir(f, "c");
+	restoring_file_of(f, "x", "4", 1);
+	restoring_dir(f, "deep");
+	restoring_file_of(f, "y", "5", 1);
 	planter_leave(&f->p);
 	planter_leave(&f->p);
-	dir(f, "d");
+	restoring_dir(f, "d");
 	planter_leave(&f->p);
 	f->root.mode = 0111;
 	planter_commit(&f->p, &f->root);
@@ -506,16 +455,16 @@ static void
 large_directories(void **state)
 {
 	static const char *const paths[] = {"many/n07777", "many/n00000", NULL};
-	struct fixture *f = *state;
+	struct restoring *f = *state;
 	unsigned gets;
 	char name[16];
 	struct stat st;
 	int i;
 
-	dir(f, "many");
+	restoring_dir(f, "many");
 	for (i = 0; i < 20000; i++) {
 		(void)snprintf(name, sizeof(name), "n%05d", i);
-		file(f, name, name, 3);
+		restoring_file_of(f, name, name, 3);
 	}
 	planter_leave(&f->p);
 	planter_commit(&f->p, &f->root);
@@ -537,10 +486,10 @@ large_directories(void **state)
 static void
 destination_must_be_empty(void **state)
 {
-	struct fixture *f = *state;
+	struct restoring *f = *state;
 	char *path;
 
-	file(f, "a", "1", 1);
+	restoring_file_of(f, "a", "1", 1);
 	planter_commit(&f->p, &f->root);
 	assert_int_equal(0, fs_make_dirs(f->r.dest, 0755));
 	path = fs_join(f->r.dest, ".shamo");
@@ -558,7 +507,8 @@ destination_must_be_empty(void **state)
 int
 main(void)
 {
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define TEST(f) \
+	cmocka_unit_test_setup_teardown(f, restoring_setup, restoring_teardown)
 	const struct CMUnitTest tests[] = {
 	    TEST(every_size_comes_back),
 	    TEST(kinds_come_back),

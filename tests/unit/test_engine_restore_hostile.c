@@ -5,9 +5,7 @@
 #include "base/err.h"
 #include "base/fs.h"
 #include "base/limits.h"
-#include "lib/fill.h"
-#include "lib/planter.h"
-#include "lib/restored.h"
+#include "lib/restoring.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -22,119 +20,60 @@
 
 #include <cmocka.h>
 
-#define MEMBER 3000u
-
-struct fixture {
-	struct memory_store *m;
-	struct planter p;
-	struct restored r;
-	struct entry root;
-	uint8_t data[400000];
+/* Of the test that runs. */
+static struct {
 	/* patch(): replace these bytes in trees */
 	const char *from, *to;
 	size_t patch_len;
 	int patched;
 	/* the racer */
 	unsigned at_get;
-	void (*race)(struct fixture *f);
-};
+	void (*race)(struct restoring *f);
+} now;
 
 static void
 patch(void *arg, struct object *o)
 {
-	struct fixture *f = arg;
 	uint8_t *at;
 
-	if (o->type != OBJECT_TREE || f->from == NULL)
+	(void)arg; /* all is in `now` */
+	if (o->type != OBJECT_TREE || now.from == NULL)
 		return;
-	at = memmem(o->payload.data, o->payload.len, f->from, f->patch_len);
+	at = memmem(o->payload.data, o->payload.len, now.from, now.patch_len);
 	if (at == NULL)
 		return;
-	memcpy(at, f->to, f->patch_len);
-	f->patched++;
+	memcpy(at, now.to, now.patch_len);
+	now.patched++;
 }
 
 static int
 setup(void **state)
 {
-	struct fixture *f = calloc(1, sizeof(*f));
+	struct restoring *f;
 
-	f->m = memory_store_new();
-	planter_init(&f->p, f->m);
+	memset(&now, 0, sizeof(now));
+	(void)restoring_setup(state); /* asserts */
+	f = *state;
 	f->p.patch = patch;
-	f->p.arg = f;
-	restored_init(&f->r, f->m);
-	planter_meta(&f->root, "", ADDRESS_DIR);
-	fill_random(f->data, sizeof(f->data), 5);
-	*state = f;
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	struct fixture *f = *state;
-
-	restored_release(&f->r);
-	planter_release(&f->p);
-	memory_store_free(f->m);
-	free(f);
 	return 0;
 }
 
 static void
-file(struct fixture *f, const char *name, size_t len)
+patched_name(struct restoring *f, const char *from, const char *to, size_t len)
 {
 	struct entry e;
 
-	planter_meta(&e, name, ADDRESS_FILE);
-	planter_file(&f->p, &e, f->data, len);
-}
-
-static void
-dir(struct fixture *f, const char *name)
-{
-	struct entry e;
-
-	planter_meta(&e, name, ADDRESS_DIR);
-	planter_enter(&f->p, &e);
-}
-
-/* A good file beside the bad thing, which must come back. */
-static void
-commit(struct fixture *f)
-{
-	dir(f, "zz-good");
-	file(f, "good", 1000);
-	planter_leave(&f->p);
-	planter_commit(&f->p, &f->root);
-}
-
-static void
-restores_damaged(struct fixture *f, unsigned damaged)
-{
-	assert_int_equal(ERR_DAMAGED, restored_run(&f->r, NULL));
-	assert_int_equal(damaged, f->r.result.damaged);
-	assert_int_equal(0, f->r.result.failed);
-	restored_has(&f->r, "zz-good/good", f->data, 1000);
-}
-
-static void
-patched_name(struct fixture *f, const char *from, const char *to, size_t len)
-{
-	struct entry e;
-
-	dir(f, "bad");
+	restoring_dir(f, "bad");
 	planter_meta(&e, from, ADDRESS_SYMLINK);
 	planter_symlink(&f->p, &e, "../..");
-	f->from = from;
-	f->to = to;
-	f->patch_len = len;
+	now.from = from;
+	now.to = to;
+	now.patch_len = len;
 	planter_leave(&f->p);
-	f->from = NULL;
-	assert_int_equal(1, f->patched);
-	commit(f);
-	restores_damaged(f, 1);
+	now.from = NULL;
+	assert_int_equal(1, now.patched);
+	restoring_commit(f);
+	restoring_damaged(f, 1);
 	restored_warned(&f->r, "bad: ");
 	assert_int_equal(0, rmdir(restored_path(&f->r, "bad")));
 }
@@ -153,27 +92,27 @@ NAME_TEST(state_folder_is_no_name, "qqqqqq", ".shamo", 6)
 static void
 names_twice(void **state)
 {
-	struct fixture *f = *state;
+	struct restoring *f = *state;
 	struct entry e;
 
 	/* A symlink to the outside, then a directory of that name. */
 	planter_meta(&e, "evik", ADDRESS_SYMLINK);
 	planter_symlink(&f->p, &e, "../..");
-	dir(f, "evil");
-	file(f, "canary", 500);
+	restoring_dir(f, "evil");
+	restoring_file(f, "canary", 500);
 	planter_leave(&f->p);
-	f->from = "evik";
-	f->to = "evil";
-	f->patch_len = 4;
+	now.from = "evik";
+	now.to = "evil";
+	now.patch_len = 4;
 	planter_commit(&f->p, &f->root);
-	assert_int_equal(1, f->patched);
+	assert_int_equal(1, now.patched);
 	assert_int_equal(ERR_DAMAGED, restored_run(&f->r, NULL));
 }
 
 static void
 address_of_a_file(void **state)
 {
-	struct fixture *f = *state;
+	struct restoring *f = *state;
 	struct entry e;
 
 	planter_meta(&e, "wrong", ADDRESS_FILE);
@@ -190,8 +129,8 @@ address_of_a_file(void **state)
 	planter_meta(&e, "wrong-device", ADDRESS_CHARDEV);
 	e.location = ENTRY_AT_DEVICE;
 	planter_add(&f->p, &e);
-	commit(f);
-	restores_damaged(f, 3);
+	restoring_commit(f);
+	restoring_damaged(f, 3);
 	restored_warned(&f->r, "wrong: its content has another address");
 	restored_lacks(&f->r, "wrong");
 	restored_lacks(&f->r, "wrong-link");
@@ -201,20 +140,20 @@ address_of_a_file(void **state)
 static void
 address_of_a_directory(void **state)
 {
-	struct fixture *f = *state;
+	struct restoring *f = *state;
 	struct entry e;
 
-	dir(f, "changed");
+	restoring_dir(f, "changed");
 	/* The name stands in the address, so a renamed entry is another. */
 	planter_meta(&e, "name", ADDRESS_FIFO);
 	planter_fifo(&f->p, &e);
-	f->from = "name";
-	f->to = "nami";
-	f->patch_len = 4;
+	now.from = "name";
+	now.to = "nami";
+	now.patch_len = 4;
 	planter_leave(&f->p);
-	f->from = NULL;
-	commit(f);
-	restores_damaged(f, 1);
+	now.from = NULL;
+	restoring_commit(f);
+	restoring_damaged(f, 1);
 	restored_warned(
 	    &f->r, "changed: the directory's content has another address");
 }
@@ -223,7 +162,7 @@ address_of_a_directory(void **state)
 static void
 lengths_of_extents(void **state)
 {
-	struct fixture *f = *state;
+	struct restoring *f = *state;
 	const uint8_t *parts[1] = {f->data};
 	size_t lengths[1] = {200000};
 	struct entry e, bad;
@@ -243,51 +182,31 @@ lengths_of_extents(void **state)
 	bad.size = bad.extents[0].length = 200000;
 	bad.address[5] ^= 1;
 	planter_add(&f->p, &bad);
-	commit(f);
-	restores_damaged(f, 3);
+	restoring_commit(f);
+	restoring_damaged(f, 3);
 	restored_lacks(&f->r, "longer");
 	restored_lacks(&f->r, "shorter");
 	restored_lacks(&f->r, "swapped");
 	restored_has(&f->r, "right", f->data, 200000);
 }
 
-/* A bundle of three, found as the only data object besides the good one. */
-static void
-plant_bundle(struct fixture *f, uint8_t id[32])
-{
-	size_t i, before = memory_store_count(f->m);
-
-	dir(f, "dir");
-	assert_int_equal(0, before);
-	file(f, "one", MEMBER);
-	file(f, "two", MEMBER + 1);
-	file(f, "three", MEMBER + 2);
-	planter_leave(&f->p);
-	for (i = 0; i < memory_store_count(f->m); i++) {
-		memcpy(id, memory_store_id(f->m, i), 32);
-		if (memory_store_record(f->m, id)->len > MEMBER)
-			return;
-	}
-	fail();
-}
-
 static void
 members_of_bundles(void **state)
 {
-	struct fixture *f = *state;
+	struct restoring *f = *state;
 	struct entry e;
 	uint8_t id[32];
 
-	plant_bundle(f, id);
+	restoring_bundle(f, id);
 	planter_meta(&e, "none", ADDRESS_FILE);
 	memcpy(e.id, id, 32);
 	e.location = ENTRY_AT_BUNDLE;
 	e.member = 3;
-	e.size = MEMBER;
+	e.size = RESTORING_MEMBER;
 	planter_add(&f->p, &e);
 	e.name = "size";
 	e.member = 0;
-	e.size = MEMBER + 1;
+	e.size = RESTORING_MEMBER + 1;
 	planter_add(&f->p, &e);
 	/* As a chunk, under the bundle's id. */
 	e.name = "type";
@@ -296,9 +215,9 @@ members_of_bundles(void **state)
 	memcpy(e.extents[0].id, id, 32);
 	e.extents[0].length = e.size;
 	planter_add(&f->p, &e);
-	commit(f);
-	restores_damaged(f, 3);
-	restored_has(&f->r, "dir/two", f->data, MEMBER + 1);
+	restoring_commit(f);
+	restoring_damaged(f, 3);
+	restored_has(&f->r, "dir/two", f->data, RESTORING_MEMBER + 1);
 	restored_lacks(&f->r, "none");
 	restored_lacks(&f->r, "size");
 	restored_lacks(&f->r, "type");
@@ -307,13 +226,13 @@ members_of_bundles(void **state)
 static void
 missing_object(void **state)
 {
-	struct fixture *f = *state;
+	struct restoring *f = *state;
 	uint8_t id[32];
 
-	plant_bundle(f, id);
-	commit(f);
+	restoring_bundle(f, id);
+	restoring_commit(f);
 	memory_store_lose(f->m, id);
-	restores_damaged(f, 3);
+	restoring_damaged(f, 3);
 	restored_warned(&f->r, "dir/one: object ");
 	restored_warned(&f->r, ": missing");
 	restored_lacks(&f->r, "dir/one");
@@ -324,19 +243,19 @@ missing_object(void **state)
 static void
 flipped_bytes(void **state)
 {
-	struct fixture *f = *state;
+	struct restoring *f = *state;
 	uint8_t id[32];
 	struct buf *b;
 	size_t i;
 
-	plant_bundle(f, id);
-	commit(f);
+	restoring_bundle(f, id);
+	restoring_commit(f);
 	b = memory_store_record(f->m, id);
 	/* The checksum at its end is the store's to compare. */
 	for (i = 0; i < b->len - HASH_BYTES; i += b->len / 7) {
 		b->data[i] ^= 4;
 		f->m->reports = 0;
-		restores_damaged(f, 3);
+		restoring_damaged(f, 3);
 		restored_lacks(&f->r, "dir/one");
 		assert_int_equal(1, f->m->reports);
 		assert_memory_equal(id, f->m->reported, 32);
@@ -344,7 +263,7 @@ flipped_bytes(void **state)
 		restored_clear(&f->r);
 	}
 	b->len--;
-	restores_damaged(f, 3);
+	restoring_damaged(f, 3);
 	b->len++;
 	restored_clear(&f->r);
 	assert_int_equal(0, restored_run(&f->r, NULL));
@@ -353,13 +272,13 @@ flipped_bytes(void **state)
 static void
 exchanged_records(void **state)
 {
-	struct fixture *f = *state;
+	struct restoring *f = *state;
 	uint8_t id[32];
 	struct buf *a, *b, keep;
 	size_t i;
 
-	plant_bundle(f, id);
-	commit(f);
+	restoring_bundle(f, id);
+	restoring_commit(f);
 	a = memory_store_record(f->m, id);
 	for (i = 0; i < memory_store_count(f->m); i++) {
 		b = memory_store_record(f->m, memory_store_id(f->m, i));
@@ -377,7 +296,7 @@ exchanged_records(void **state)
 static void
 missing_tree(void **state)
 {
-	struct fixture *f = *state;
+	struct restoring *f = *state;
 	struct entry e;
 
 	planter_meta(&e, "lost", ADDRESS_DIR);
@@ -386,8 +305,8 @@ missing_tree(void **state)
 	e.mode = 0711;
 	memset(e.id, 3, sizeof(e.id));
 	planter_add(&f->p, &e);
-	commit(f);
-	restores_damaged(f, 1);
+	restoring_commit(f);
+	restoring_damaged(f, 1);
 	restored_warned(&f->r, "lost: object 0303");
 	assert_int_equal(0, rmdir(restored_path(&f->r, "lost")));
 }
@@ -395,7 +314,7 @@ missing_tree(void **state)
 static void
 missing_map(void **state)
 {
-	struct fixture *f = *state;
+	struct restoring *f = *state;
 	struct entry e;
 
 	planter_meta(&e, "lost", ADDRESS_FILE);
@@ -403,8 +322,8 @@ missing_map(void **state)
 	e.size = 70000000;
 	memset(e.id, 3, sizeof(e.id));
 	planter_add(&f->p, &e);
-	commit(f);
-	restores_damaged(f, 1);
+	restoring_commit(f);
+	restoring_damaged(f, 1);
 	restored_lacks(&f->r, "lost");
 }
 
@@ -412,14 +331,14 @@ missing_map(void **state)
 static void
 explosion(void **state)
 {
-	struct fixture *f = *state;
+	struct restoring *f = *state;
 	struct tree_writer *w;
 	struct tree_result r;
 	struct entry e;
 	int i;
 
-	dir(f, "0");
-	file(f, "f", 1);
+	restoring_dir(f, "0");
+	restoring_file(f, "f", 1);
 	planter_leave(&f->p);
 	planter_meta(&e, "boom", ADDRESS_DIR);
 	e.location = ENTRY_AT_TREE;
@@ -448,22 +367,22 @@ explosion(void **state)
 static void
 nested_too_deeply(void **state)
 {
-	struct fixture *f = *state;
+	struct restoring *f = *state;
 	unsigned i;
 
 	for (i = 0; i <= LIMIT_DEPTH; i++)
-		dir(f, "d");
+		restoring_dir(f, "d");
 	for (i = 0; i <= LIMIT_DEPTH; i++)
 		planter_leave(&f->p);
-	commit(f);
-	restores_damaged(f, 1);
+	restoring_commit(f);
+	restoring_damaged(f, 1);
 	restored_warned(&f->r, "nested too deeply");
 }
 
 static void
 links_of_two_kinds(void **state)
 {
-	struct fixture *f = *state;
+	struct restoring *f = *state;
 	struct entry e;
 	struct stat st;
 
@@ -472,11 +391,11 @@ links_of_two_kinds(void **state)
 	planter_symlink(&f->p, &e, "../../canary");
 	planter_meta(&e, "2-file", ADDRESS_FILE);
 	e.flags = ENTRY_HARDLINK;
-	planter_file(&f->p, &e, f->data, MEMBER);
-	commit(f);
+	planter_file(&f->p, &e, f->data, RESTORING_MEMBER);
+	restoring_commit(f);
 	assert_int_equal(0, restored_run(&f->r, NULL));
 	restored_warned(&f->r, "2-file: changed while it was backed up");
-	restored_has(&f->r, "2-file", f->data, MEMBER);
+	restored_has(&f->r, "2-file", f->data, RESTORING_MEMBER);
 	assert_int_equal(0, lstat(restored_path(&f->r, "2-file"), &st));
 	assert_int_equal(1, st.st_nlink);
 }
@@ -485,33 +404,33 @@ links_of_two_kinds(void **state)
 static void
 link_to_what_failed(void **state)
 {
-	struct fixture *f = *state;
+	struct restoring *f = *state;
 	struct entry e;
 	struct stat st;
 	uint8_t id[32];
 
-	plant_bundle(f, id);
+	restoring_bundle(f, id);
 	planter_meta(&e, "1st", ADDRESS_FILE);
 	e.flags = ENTRY_HARDLINK;
-	hash_bytes(e.address, f->data, MEMBER);
+	hash_bytes(e.address, f->data, RESTORING_MEMBER);
 	e.location = ENTRY_AT_BUNDLE;
 	memcpy(e.id, id, 32);
-	e.size = MEMBER;
+	e.size = RESTORING_MEMBER;
 	e.member = 2; /* not it */
 	planter_add(&f->p, &e);
 	e.name = "2nd";
 	e.member = 0;
 	for (int i = 0; i < 3; i++) {
-		dir(f, i == 0 ? "l0" : i == 1 ? "l1" : "l2");
+		restoring_dir(f, i == 0 ? "l0" : i == 1 ? "l1" : "l2");
 		planter_add(&f->p, &e);
 		planter_leave(&f->p);
 	}
-	commit(f);
-	restores_damaged(f, 1);
+	restoring_commit(f);
+	restoring_damaged(f, 1);
 	restored_warned(&f->r, "1st: a part has another length");
 	restored_lacks(&f->r, "1st");
-	restored_has(&f->r, "l0/2nd", f->data, MEMBER);
-	restored_has(&f->r, "l2/2nd", f->data, MEMBER);
+	restored_has(&f->r, "l0/2nd", f->data, RESTORING_MEMBER);
+	restored_has(&f->r, "l2/2nd", f->data, RESTORING_MEMBER);
 	assert_int_equal(0, lstat(restored_path(&f->r, "l1/2nd"), &st));
 	assert_int_equal(3, st.st_nlink);
 }
@@ -519,17 +438,17 @@ link_to_what_failed(void **state)
 static void
 store_fails(void **state)
 {
-	struct fixture *f = *state;
+	struct restoring *f = *state;
 	char name[8];
 	unsigned i;
 
 	for (i = 0; i < 50; i++) {
 		(void)snprintf(name, sizeof(name), "f%u", i);
-		file(f, name, 1000 + i);
+		restoring_file(f, name, 1000 + i);
 	}
 	planter_meta(&f->root, "", ADDRESS_DIR);
-	file(f, "large", 400000);
-	commit(f);
+	restoring_file(f, "large", 400000);
+	restoring_commit(f);
 	for (i = 1; i <= 3; i++) {
 		f->m->gets = 0;
 		f->m->fail_get = i;
@@ -543,23 +462,23 @@ store_fails(void **state)
 static void
 on_get(void *arg)
 {
-	struct fixture *f = arg;
+	struct restoring *f = arg;
 
-	if (f->m->gets == f->at_get)
-		f->race(f);
+	if (f->m->gets == now.at_get)
+		now.race(f);
 }
 
 static void
-race(struct fixture *f, unsigned at_get, void (*run)(struct fixture *))
+race(struct restoring *f, unsigned at_get, void (*run)(struct restoring *))
 {
-	f->at_get = at_get;
-	f->race = run;
+	now.at_get = at_get;
+	now.race = run;
 	f->m->on_get = on_get;
 	f->m->arg = f;
 }
 
 static void
-interrupt_now(struct fixture *f)
+interrupt_now(struct restoring *f)
 {
 	f->r.interrupt = 1;
 }
@@ -567,11 +486,11 @@ interrupt_now(struct fixture *f)
 static void
 interrupted(void **state)
 {
-	struct fixture *f = *state;
+	struct restoring *f = *state;
 
-	file(f, "file", 10000);
-	file(f, "large", 400000);
-	commit(f);
+	restoring_file(f, "file", 10000);
+	restoring_file(f, "large", 400000);
+	restoring_commit(f);
 	assert_int_equal(0, restored_run(&f->r, NULL));
 	restored_clear(&f->r);
 	race(f, 2 * f->m->gets, interrupt_now);
@@ -580,7 +499,7 @@ interrupted(void **state)
 }
 
 static void
-plant_obstacles(struct fixture *f)
+plant_obstacles(struct restoring *f)
 {
 	assert_int_equal(
 	    0, symlink("../../../canary", restored_path(&f->r, "dir/1-link")));
@@ -592,26 +511,26 @@ plant_obstacles(struct fixture *f)
 static void
 names_taken(void **state)
 {
-	struct fixture *f = *state;
+	struct restoring *f = *state;
 
-	dir(f, "dir");
-	file(f, "1-link", MEMBER);
-	file(f, "2-fifo", MEMBER);
-	file(f, "3-dir", MEMBER);
-	file(f, "4-file", MEMBER);
+	restoring_dir(f, "dir");
+	restoring_file(f, "1-link", RESTORING_MEMBER);
+	restoring_file(f, "2-fifo", RESTORING_MEMBER);
+	restoring_file(f, "3-dir", RESTORING_MEMBER);
+	restoring_file(f, "4-file", RESTORING_MEMBER);
 	planter_leave(&f->p);
-	commit(f);
+	restoring_commit(f);
 	assert_int_equal(0, restored_run(&f->r, NULL));
 	restored_clear(&f->r);
 	race(f, 2 * f->m->gets, plant_obstacles);
 	assert_int_equal(ERR_FAIL, restored_run(&f->r, NULL));
 	assert_int_equal(3, f->r.result.failed);
 	restored_warned(&f->r, "dir/1-link: cannot make the file");
-	restored_has(&f->r, "dir/4-file", f->data, MEMBER);
+	restored_has(&f->r, "dir/4-file", f->data, RESTORING_MEMBER);
 }
 
 static void
-swap_directories(struct fixture *f)
+swap_directories(struct restoring *f)
 {
 	char from[4096];
 
@@ -628,14 +547,14 @@ swap_directories(struct fixture *f)
 static void
 directories_swapped(void **state)
 {
-	struct fixture *f = *state;
+	struct restoring *f = *state;
 	char name[8];
 	unsigned i;
 
 	for (i = 0; i < 400; i++) {
 		(void)snprintf(name, sizeof(name), "d%03u", i);
-		dir(f, name);
-		file(f, "canary", MEMBER);
+		restoring_dir(f, name);
+		restoring_file(f, "canary", RESTORING_MEMBER);
 		planter_leave(&f->p);
 	}
 	planter_commit(&f->p, &f->root);
@@ -647,13 +566,13 @@ directories_swapped(void **state)
 	restored_warned(&f->r, "d000");
 	restored_warned(&f->r, "d001");
 	restored_lacks(&f->r, "d001/canary");
-	restored_has(&f->r, "d399/canary", f->data, MEMBER);
+	restored_has(&f->r, "d399/canary", f->data, RESTORING_MEMBER);
 }
 
 int
 main(void)
 {
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, restoring_teardown)
 	const struct CMUnitTest tests[] = {
 	    TEST(dot_is_no_name),
 	    TEST(dotdot_is_no_name),

@@ -5,9 +5,7 @@
 #include "base/err.h"
 #include "engine/fetch.h"
 #include "engine/restore_direct.h"
-#include "lib/fill.h"
-#include "lib/planter.h"
-#include "lib/restored.h"
+#include "lib/restoring.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -19,99 +17,7 @@
 
 #include <cmocka.h>
 
-#define MEMBER 3000u
-
-struct fixture {
-	struct memory_store *m;
-	struct planter p;
-	struct restored r;
-	struct entry root;
-	uint8_t data[400000];
-	unsigned interrupt_at; /* the get of this number */
-};
-
-static int
-setup(void **state)
-{
-	struct fixture *f = calloc(1, sizeof(*f));
-
-	f->m = memory_store_new();
-	planter_init(&f->p, f->m);
-	restored_init(&f->r, f->m);
-	planter_meta(&f->root, "", ADDRESS_DIR);
-	fill_random(f->data, sizeof(f->data), 5);
-	*state = f;
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	struct fixture *f = *state;
-
-	restored_release(&f->r);
-	planter_release(&f->p);
-	memory_store_free(f->m);
-	free(f);
-	return 0;
-}
-
-static void
-file(struct fixture *f, const char *name, size_t len)
-{
-	struct entry e;
-
-	planter_meta(&e, name, ADDRESS_FILE);
-	planter_file(&f->p, &e, f->data, len);
-}
-
-static void
-dir(struct fixture *f, const char *name)
-{
-	struct entry e;
-
-	planter_meta(&e, name, ADDRESS_DIR);
-	planter_enter(&f->p, &e);
-}
-
-/* A good file beside the bad thing, which must come back. */
-static void
-commit(struct fixture *f)
-{
-	dir(f, "zz-good");
-	file(f, "good", 1000);
-	planter_leave(&f->p);
-	planter_commit(&f->p, &f->root);
-}
-
-static void
-restores_damaged(struct fixture *f, unsigned damaged)
-{
-	assert_int_equal(ERR_DAMAGED, restored_run(&f->r, NULL));
-	assert_int_equal(damaged, f->r.result.damaged);
-	assert_int_equal(0, f->r.result.failed);
-	restored_has(&f->r, "zz-good/good", f->data, 1000);
-}
-
-/* A bundle of three, found as the only data object besides the good one. */
-static void
-plant_bundle(struct fixture *f, uint8_t id[32])
-{
-	size_t i;
-
-	assert_int_equal(0, memory_store_count(f->m));
-	dir(f, "dir");
-	file(f, "one", MEMBER);
-	file(f, "two", MEMBER + 1);
-	file(f, "three", MEMBER + 2);
-	planter_leave(&f->p);
-	for (i = 0; i < memory_store_count(f->m); i++) {
-		memcpy(id, memory_store_id(f->m, i), 32);
-		if (memory_store_record(f->m, id)->len > MEMBER)
-			return;
-	}
-	fail();
-}
+static unsigned interrupt_at; /* the get of this number */
 
 /*
  * Sealed with the right keys, under an id that is not its own: only somebody
@@ -125,7 +31,7 @@ struct junk {
 /* Change the object that the first extent of `e` leads to, by a flipped byte
  * and `more` bytes. */
 static void
-make_junk(struct fixture *f, struct junk *j, enum object_type type,
+make_junk(struct restoring *f, struct junk *j, enum object_type type,
     const uint8_t id[32], int more)
 {
 	struct buf *b = memory_store_record(f->m, id);
@@ -150,7 +56,7 @@ make_junk(struct fixture *f, struct junk *j, enum object_type type,
 
 /* Let the store have the right record too, behind the junk. */
 static void
-offer_right(struct fixture *f, const struct junk *j)
+offer_right(struct restoring *f, const struct junk *j)
 {
 	memcpy(f->m->other_id, j->id, 32);
 	buf_reset(&f->m->other);
@@ -160,7 +66,7 @@ offer_right(struct fixture *f, const struct junk *j)
 
 /* Put the right record back; the restore is clean. */
 static void
-without_junk(struct fixture *f, struct junk *j)
+without_junk(struct restoring *f, struct junk *j)
 {
 	struct buf *b = memory_store_record(f->m, j->id);
 
@@ -173,7 +79,7 @@ without_junk(struct fixture *f, struct junk *j)
 }
 
 static void
-extents(struct fixture *f, struct entry *e, const char *name, size_t skip,
+extents(struct restoring *f, struct entry *e, const char *name, size_t skip,
     size_t n, size_t len, int maps)
 {
 	const uint8_t *parts[32];
@@ -192,7 +98,7 @@ static void
 junk_chunk(void **state)
 {
 	static const int mores[] = {0, 1, -1};
-	struct fixture *f = *state;
+	struct restoring *f = *state;
 	struct entry e, one, two;
 	struct junk j;
 	size_t i;
@@ -200,12 +106,12 @@ junk_chunk(void **state)
 	extents(f, &one, "one", 0, 3, 50000, 0);
 	extents(f, &two, "two", 50000, 3, 50000, 0);
 	extents(f, &e, "free", 200000, 3, 50000, 0);
-	commit(f);
+	restoring_commit(f);
 	assert_memory_equal(one.extents[1].id, two.extents[0].id, 32);
 	for (i = 0; i < 3; i++) {
 		make_junk(f, &j, OBJECT_CHUNK, one.extents[1].id, mores[i]);
 		f->m->reports = 0;
-		restores_damaged(f, 2);
+		restoring_damaged(f, 2);
 		restored_warned(&f->r, "one: object ");
 		restored_warned(&f->r, "two: object ");
 		restored_warned(&f->r, "the content has another id");
@@ -232,15 +138,15 @@ junk_chunk(void **state)
 static void
 junk_is_not_counted(void **state)
 {
-	struct fixture *f = *state;
+	struct restoring *f = *state;
 	struct restore_result clean;
 	struct entry e;
 	struct junk j;
 	unsigned long long bytes, files;
 
 	extents(f, &e, "large", 0, 7, 50000, 0);
-	file(f, "small", MEMBER);
-	commit(f);
+	restoring_file(f, "small", RESTORING_MEMBER);
+	restoring_commit(f);
 	assert_int_equal(0, restored_run(&f->r, NULL));
 	clean = f->r.result;
 	bytes = f->r.progress.bytes;
@@ -259,13 +165,13 @@ static void
 junk_bundle(void **state)
 {
 	static const int mores[] = {0, 1, -1};
-	struct fixture *f = *state;
+	struct restoring *f = *state;
 	struct junk j;
 	uint8_t id[32];
 	size_t i;
 
-	plant_bundle(f, id);
-	commit(f);
+	restoring_bundle(f, id);
+	restoring_commit(f);
 	for (i = 0; i < 3; i++) {
 		make_junk(f, &j, OBJECT_BUNDLE, id, mores[i]);
 		/* Members that the change spared may come back or not: here
@@ -279,8 +185,8 @@ junk_bundle(void **state)
 		restored_clear(&f->r);
 		offer_right(f, &j);
 		assert_int_equal(0, restored_run(&f->r, NULL));
-		restored_has(&f->r, "dir/one", f->data, MEMBER);
-		restored_has(&f->r, "dir/three", f->data, MEMBER + 2);
+		restored_has(&f->r, "dir/one", f->data, RESTORING_MEMBER);
+		restored_has(&f->r, "dir/three", f->data, RESTORING_MEMBER + 2);
 		without_junk(f, &j);
 		restored_clear(&f->r);
 	}
@@ -291,14 +197,14 @@ junk_bundle(void **state)
 static void
 junk_map(void **state)
 {
-	struct fixture *f = *state;
+	struct restoring *f = *state;
 	struct entry e;
 	struct junk j;
 
 	extents(f, &e, "mapped", 0, 32, 12000, 1);
-	commit(f);
+	restoring_commit(f);
 	make_junk(f, &j, OBJECT_MAP, e.id, 0);
-	restores_damaged(f, 1);
+	restoring_damaged(f, 1);
 	restored_warned(&f->r, "mapped: object ");
 	restored_warned(&f->r, "the content has another id");
 	restored_lacks(&f->r, "mapped");
@@ -310,7 +216,7 @@ static void
 junk_in_a_large_file(void **state)
 {
 	enum { N = 90, LEN = 200000 };
-	struct fixture *f = *state;
+	struct restoring *f = *state;
 	const uint8_t *parts[N];
 	size_t lengths[N], i;
 	struct entry e;
@@ -325,14 +231,14 @@ junk_in_a_large_file(void **state)
 	planter_meta(&e, "large", ADDRESS_FILE);
 	planter_extents(&f->p, &e, parts, lengths, N, 0);
 	assert_true(e.size >= RESTORE_DIRECT_BYTES_MIN);
-	commit(f);
+	restoring_commit(f);
 	object_init(&o, OBJECT_CHUNK);
 	assert_int_equal(
 	    0, buf_append(&o.payload, f->data + 1000 * (N - 2), LEN));
 	object_name(&o, f->m->keys.id);
 	make_junk(f, &j, OBJECT_CHUNK, o.id, 0);
 	object_release(&o);
-	restores_damaged(f, 1);
+	restoring_damaged(f, 1);
 	restored_warned(&f->r, "large: object ");
 	restored_lacks(&f->r, "large");
 	restored_clear(&f->r);
@@ -347,7 +253,7 @@ junk_in_a_large_file(void **state)
 static void
 junk_under_links(void **state)
 {
-	struct fixture *f = *state;
+	struct restoring *f = *state;
 	struct entry e;
 	struct junk j;
 	struct stat st;
@@ -357,9 +263,9 @@ junk_under_links(void **state)
 	planter_file(&f->p, &e, f->data, 200000);
 	e.name = "2nd";
 	planter_add(&f->p, &e);
-	commit(f);
+	restoring_commit(f);
 	make_junk(f, &j, OBJECT_CHUNK, e.extents[0].id, 0);
-	restores_damaged(f, 2);
+	restoring_damaged(f, 2);
 	restored_lacks(&f->r, "1st");
 	restored_lacks(&f->r, "2nd");
 	restored_clear(&f->r);
@@ -374,9 +280,9 @@ junk_under_links(void **state)
 static void
 on_get(void *arg)
 {
-	struct fixture *f = arg;
+	struct restoring *f = arg;
 
-	if (f->m->gets == f->interrupt_at)
+	if (f->m->gets == interrupt_at)
 		f->r.interrupt = 1;
 }
 
@@ -384,7 +290,7 @@ on_get(void *arg)
 static void
 junk_and_an_interrupt(void **state)
 {
-	struct fixture *f = *state;
+	struct restoring *f = *state;
 	struct entry e;
 	struct junk j;
 	unsigned gets, i;
@@ -392,16 +298,16 @@ junk_and_an_interrupt(void **state)
 
 	extents(f, &e, "one", 0, 3, 50000, 0);
 	extents(f, &e, "two", 50000, 3, 50000, 0);
-	commit(f);
+	restoring_commit(f);
 	make_junk(f, &j, OBJECT_CHUNK, e.extents[0].id, 0);
-	restores_damaged(f, 2);
+	restoring_damaged(f, 2);
 	gets = f->m->gets;
 	f->m->on_get = on_get;
 	f->m->arg = f;
 	for (i = 1; i <= gets; i++) {
 		restored_clear(&f->r);
 		f->m->gets = 0;
-		f->interrupt_at = i;
+		interrupt_at = i;
 		rc = restored_run(&f->r, NULL);
 		/* The last get may be answered before the flag is seen. */
 		assert_true(rc == ERR_INTR || rc == ERR_DAMAGED);
@@ -418,7 +324,7 @@ junk_and_an_interrupt(void **state)
 static void
 junk_that_is_right(void **state)
 {
-	struct fixture *f = *state;
+	struct restoring *f = *state;
 	struct entry e;
 	struct junk j;
 
@@ -428,10 +334,10 @@ junk_that_is_right(void **state)
 	f->data[49999] ^= 1;
 	hash_bytes(e.address, f->data, 50000);
 	planter_add(&f->p, &e);
-	commit(f);
+	restoring_commit(f);
 	/* Of the two only the one with the junk's address comes back. */
 	make_junk(f, &j, OBJECT_CHUNK, e.extents[0].id, 0);
-	restores_damaged(f, 1);
+	restoring_damaged(f, 1);
 	restored_has(&f->r, "copy", f->data, 50000);
 	restored_lacks(&f->r, "file");
 	buf_release(&j.right);
@@ -444,17 +350,17 @@ flipped_on_the_way(void **state)
 {
 	static const size_t flips[] = {
 	    HASH_BYTES, HASH_BYTES + 1, 1000, 2900, 2960, 3000, 3100, 7777};
-	struct fixture *f = *state;
+	struct restoring *f = *state;
 	struct entry e;
 	unsigned gets;
 	size_t i;
 
-	dir(f, "dir");
-	file(f, "one", MEMBER);
-	file(f, "two", MEMBER + 1);
+	restoring_dir(f, "dir");
+	restoring_file(f, "one", RESTORING_MEMBER);
+	restoring_file(f, "two", RESTORING_MEMBER + 1);
 	planter_leave(&f->p);
 	extents(f, &e, "large", 0, 7, 50000, 0);
-	commit(f);
+	restoring_commit(f);
 	assert_int_equal(0, restored_run(&f->r, NULL));
 	gets = f->m->gets;
 	for (i = 0; i < sizeof(flips) / sizeof(flips[0]); i++) {
@@ -463,7 +369,7 @@ flipped_on_the_way(void **state)
 		f->m->flip = flips[i];
 		assert_int_equal(0, restored_run(&f->r, NULL));
 		restored_has(&f->r, "large", f->data, 350000);
-		restored_has(&f->r, "dir/one", f->data, MEMBER);
+		restored_has(&f->r, "dir/one", f->data, RESTORING_MEMBER);
 		assert_int_equal(0, f->m->reports);
 		assert_int_equal(0, f->m->others);
 		/* The seven chunks, and bundles. */
@@ -475,15 +381,15 @@ flipped_on_the_way(void **state)
 static void
 flipped_in_the_store_too(void **state)
 {
-	struct fixture *f = *state;
+	struct restoring *f = *state;
 	struct entry e;
 	struct buf *b;
 
 	extents(f, &e, "large", 0, 7, 50000, 0);
-	commit(f);
+	restoring_commit(f);
 	b = memory_store_record(f->m, e.extents[3].id);
 	b->data[b->len / 2] ^= 1;
-	restores_damaged(f, 1);
+	restoring_damaged(f, 1);
 	restored_lacks(&f->r, "large");
 	assert_int_equal(1, f->m->reports);
 	assert_memory_equal(e.extents[3].id, f->m->reported, 32);
@@ -493,7 +399,8 @@ flipped_in_the_store_too(void **state)
 int
 main(void)
 {
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define TEST(f) \
+	cmocka_unit_test_setup_teardown(f, restoring_setup, restoring_teardown)
 	const struct CMUnitTest tests[] = {
 	    TEST(junk_chunk),
 	    TEST(junk_is_not_counted),
