@@ -132,6 +132,12 @@ elsewhere()
 	server=
 	after
 	scenario_nobody shash verify --store_dir "$store"
+	# A root that may not become others says so, and does nothing.
+	before=$(find store | sort)
+	exits 1 setpriv --bounding-set=-setuid,-setgid \
+	    shash invite --store_dir "$store"
+	grep 'cannot become user 65534' err
+	[ "$(find store | sort)" = "$before" ]
 	# Where nobody is to become, root does it as before.
 	install -d root
 	shash invite --store_dir root
