@@ -446,10 +446,11 @@ static int
 refuse_again(const struct job *j)
 {
 	const char *file = j->q->recovery_file;
-
 	/* As is said of what an earlier try left. */
-	if (shamo_sync(&j->state) != 0)
-		return ERR_IO;
+	int rc = shamo_sync(&j->state);
+
+	if (rc != 0)
+		return rc;
 	if (file != NULL && access(file, F_OK) != 0)
 		return err_set(ERR_REFUSED,
 		    "%s is registered already; for its recovery key: shash key "
