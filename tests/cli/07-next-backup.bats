@@ -38,7 +38,7 @@ traced()
 	local stored wire
 	stored=$(scenario_store_bytes store)
 	wire=$(scenario_wire wire)
-	scenario_strace -e trace=open,openat,openat2,open_by_handle_at \
+	scenario_strace -ttt -e trace=open,openat,openat2,open_by_handle_at \
 	    shash backup --dir work >key 2>err
 	opens=$(grep -Ec '"[^"]*source-[^"]*"' trace || true)
 	grown=$(($(scenario_store_bytes store) - stored))
@@ -46,20 +46,16 @@ traced()
 	echo "opened $opens, store grew by $grown, $sent bytes sent"
 }
 
-# young FILE: it is so young, by the clock of its file system, that the backup
-# that has just ended cannot have trusted it
+# young FILE: it was so young when the traced backup opened it that it cannot
+# have been trusted
 young()
 {
-	touch now
-	python3 - "$1" now <<-'END'
-	import os, sys
-	made, now = (os.stat(path).st_ctime_ns for path in sys.argv[1:])
-	sys.exit(now - made > 1.9e9)
-	END
+	awk -v made="$(stat -c %.9Z "$1")" -v name="${1##*/}\"" '
+	    index($0, name) { exit !($2 - made < 1.9) }' trace
 }
 
-# traced_young TEXT: write it into a young file and back up, until the backup
-# was quick enough for the file to be young when it was read
+# traced_young TEXT: write it into a file and back up, until the backup was
+# quick enough for the file to be young when it was read
 traced_young()
 {
 	local i

@@ -119,6 +119,9 @@ small_store()
 		1) offset=$((size - 1 - RANDOM % 160)) ;;
 		2) offset=$(((RANDOM << 15 | RANDOM) % size)) ;;
 		esac
+		# One that cannot be without an effect.
+		[ "$n" -ne 0 ] || { offset=100
+			file=$(find local -name 0000000002.snap); }
 		scenario_flip "$file" "$offset"
 		rm -rf copy
 		rc=0

@@ -143,7 +143,7 @@ scenario_strace()
 	ASAN_OPTIONS=detect_leaks=0 strace -f -qq -o trace "$@" || rc=$?
 	awk '{ pid = $1 }
 	    sub(/ <unfinished \.\.\.>$/, "") { begun[pid] = $0; next }
-	    $2 == "<..." && pid in begun {
+	    /^[0-9]+ +([0-9.]+ )?<\.\.\. / && pid in begun {
 		sub(/.* resumed>/, "")
 		$0 = begun[pid] $0
 		delete begun[pid]
