@@ -19,6 +19,7 @@ const struct sessions_limits sessions_limits_default = {
     .per_mount_max = 8,
     .lease_ms = 10 * 60 * 1000,
     .unproven_ms = 60 * 1000,
+    .silent_ms = 60 * 1000,
 };
 
 struct sessions {
@@ -168,20 +169,29 @@ sessions_free(struct sessions *ss)
 	free(ss);
 }
 
+/* Whether `s` may make room for any mount's. */
+static int
+is_spare(const struct sessions *ss, const struct session *s, int64_t now)
+{
+	return !s->proven ||
+	       now - s->used_ns > NS_PER_MS * ss->limits.silent_ms;
+}
+
 /*
- * The session of `mount` (NULL: of any that proved nothing) that was unused
- * for the longest time; those that proved nothing come first.
+ * The session of `mount` (NULL: of any, when it is spare) that was unused for
+ * the longest time; those that proved nothing come first.
  */
 static struct session *
 find_victim(struct sessions *ss, const uint8_t *mount)
 {
 	struct session *s, *best = NULL;
+	int64_t now = clock_mono_ns();
 
 	for (s = ss->first; s != NULL; s = s->next) {
 		if (s->users > 0 || s->ended)
 			continue;
 		if (mount != NULL ? memcmp(s->mount, mount, IDENT_BYTES) != 0
-				  : s->proven)
+				  : !is_spare(ss, s, now))
 			continue;
 		if (best == NULL || s->proven < best->proven ||
 		    (s->proven == best->proven && s->used_ns < best->used_ns))

@@ -30,6 +30,9 @@ struct sessions_limits {
 	unsigned per_mount_max;
 	unsigned lease_ms; /* after the last request */
 	unsigned unproven_ms; /* a log-in that no request has followed */
+	/* Whose client says nothing for so long it does not live (protocol
+	 * 4.4): it makes room when there is none. */
+	unsigned silent_ms;
 };
 
 /* What the server uses where nothing else is said. */

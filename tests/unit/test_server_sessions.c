@@ -70,7 +70,7 @@ wait_for_end(struct sessions *ss, uint8_t id)
 static void
 test_leases(void **state)
 {
-	static const struct sessions_limits l = {10, 10, 2500, 200};
+	static const struct sessions_limits l = {10, 10, 2500, 200, 2500};
 	struct sessions *ss;
 	struct session *s;
 	int i;
@@ -120,7 +120,7 @@ test_leases(void **state)
 static void
 test_limits(void **state)
 {
-	static const struct sessions_limits l = {6, 3, 100000, 100000};
+	static const struct sessions_limits l = {6, 3, 100000, 100000, 60000};
 	struct sessions *ss;
 	struct session *s[6];
 	uint8_t i;
@@ -167,10 +167,58 @@ test_limits(void **state)
 	stub_world_release(&world);
 }
 
+/* Add it, and let a request follow. */
+static void
+add_proven(struct sessions *ss, uint8_t id, uint8_t mount)
+{
+	struct session *s;
+
+	assert_int_equal(add(ss, id, mount), 0);
+	s = use(ss, id);
+	assert_int_equal(sessions_accept(ss, s, 1), SESSIONS_FIRST);
+	sessions_give(ss, s);
+}
+
+/* After a network that failed, those who come back find the table full. */
+static void
+test_silent(void **state)
+{
+	static const struct sessions_limits l = {3, 3, 600000, 60000, 60000};
+	struct sessions *ss;
+	struct session *s;
+
+	(void)state;
+	stub_world_init(&world);
+	assert_int_equal(sessions_new(&ss, &l), 0);
+	add_proven(ss, 1, 1);
+	pass_ms(10000);
+	add_proven(ss, 2, 2);
+	add_proven(ss, 3, 3);
+	pass_ms(40000);
+	/* They may all live. */
+	assert_int_equal(add(ss, 4, 4), ERR_BUSY);
+	pass_ms(11000);
+	assert_int_equal(add(ss, 4, 4), 0);
+	assert_int_equal(known(ss, 1), 0);
+	assert_int_equal(known(ss, 2), 1);
+	assert_int_equal(known(ss, 3), 1);
+	/* What is in use lives, however long. */
+	add_proven(ss, 5, 4); /* in place of 4, which proved nothing */
+	s = use(ss, 2);
+	pass_ms(61000);
+	add_proven(ss, 6, 6);
+	assert_int_equal(known(ss, 2), 1);
+	assert_int_equal(known(ss, 3), 0);
+	sessions_give(ss, s);
+	sessions_free(ss);
+	assert_int_equal(world.opened, world.closed);
+	stub_world_release(&world);
+}
+
 static void
 test_window(void **state)
 {
-	static const struct sessions_limits l = {6, 3, 100000, 100000};
+	static const struct sessions_limits l = {6, 3, 100000, 100000, 60000};
 	struct sessions *ss;
 	struct session *s;
 	uint64_t n;
@@ -219,7 +267,7 @@ spy_on_close(struct store *store)
 static void
 test_closing_counts(void **state)
 {
-	static const struct sessions_limits l = {10, 10, 60000, 60000};
+	static const struct sessions_limits l = {10, 10, 60000, 60000, 60000};
 	static const uint8_t vault[IDENT_BYTES];
 	struct store_ops ops;
 	struct session *s;
@@ -247,6 +295,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_leases),
 	    cmocka_unit_test(test_limits),
+	    cmocka_unit_test(test_silent),
 	    cmocka_unit_test(test_window),
 	    cmocka_unit_test(test_closing_counts),
 	};
