@@ -312,8 +312,7 @@ static int
 on_line(void *arg, const char *line)
 {
 	struct answer *a = arg;
-	const char *text;
-	int code;
+	int code, len = 0;
 
 	if (strcmp(line, "done") == 0) {
 		a->done = 1;
@@ -321,10 +320,8 @@ on_line(void *arg, const char *line)
 	}
 	if (strncmp(line, "snapshot\t", 9) == 0)
 		return on_snapshot(a, line);
-	if (sscanf(line, "failed\t%d", &code) == 1 && code < 0) {
-		text = strrchr(line, '\t');
-		return err_set(code, "%s", text + 1);
-	}
+	if (sscanf(line, "failed\t%d\t%n", &code, &len) == 1 && code < 0)
+		return err_set(code, "%s", line + len);
 	return err_set(ERR_UNREACHABLE,
 	    "the server does not know this command: it is an older one");
 }
