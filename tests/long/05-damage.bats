@@ -44,3 +44,12 @@ teardown()
 		    { echo "SEED=$((from + i))"; tail -50 log err; false; }
 	done
 }
+
+@test "an index that is spoilt under its server" {
+	local seed=${SEED:-$RANDOM}
+	echo "# SEED=$seed" >&3
+	TEST_TMP=$folder "$BATS_TEST_DIRNAME/../fault/spoil_index.py" \
+	    "$SHASH" "${COUNT:-400}" "$seed" >log 2>&1 ||
+	    { tail -50 log; false; }
+	tail -1 log | sed 's/^/# /' >&3
+}
