@@ -449,7 +449,27 @@ struct listing {
 	store_mount_fn *mount;
 	void *arg;
 	unsigned long found;
+	/* The last of them.  Answers are sorted by this, and another try goes
+	 * on behind it. */
+	uint8_t mount_id[IDENT_BYTES];
+	uint64_t seq;
+	int again;
 };
+
+/* Whether it was handed out by an earlier try; else it is the last one now. */
+static int
+was_found(struct listing *l, const uint8_t mount[IDENT_BYTES], uint64_t seq)
+{
+	int order = memcmp(mount, l->mount_id, IDENT_BYTES);
+
+	if (l->again && l->found > 0 &&
+	    (order < 0 || (order == 0 && seq <= l->seq)))
+		return 1;
+	memcpy(l->mount_id, mount, IDENT_BYTES);
+	l->seq = seq;
+	l->found++;
+	return 0;
+}
 
 static int
 on_files(void *arg, const uint8_t *p, size_t len)
@@ -462,7 +482,8 @@ on_files(void *arg, const uint8_t *p, size_t len)
 
 	body_items_init(&it, p, len);
 	while ((r = body_files_next(&f, &it)) == 0) {
-		l->found++;
+		if (was_found(l, f.mount, f.seq))
+			continue;
 		memcpy(s.mount, f.mount, sizeof(s.mount));
 		s.seq = f.seq;
 		s.file = f.file;
@@ -485,7 +506,8 @@ on_mounts(void *arg, const uint8_t *p, size_t len)
 
 	body_items_init(&it, p, len);
 	while ((r = body_mounts_next(&m, &it)) == 0) {
-		l->found++;
+		if (was_found(l, m.mount, 0))
+			continue;
 		/* A key that its name does not follow from proves nothing: what
 		 * it signed is then of a mount that is not known. */
 		enroll_mount_id(name, m.public_key);
@@ -498,7 +520,6 @@ on_mounts(void *arg, const uint8_t *p, size_t len)
 	return r == 1 ? 0 : bad_answer(r);
 }
 
-/* A listing is tried again only while nothing of it was handed out. */
 static int
 list(struct remote *m, enum route route, const struct buf *body,
     channel_data_fn *data, struct listing *l)
@@ -511,12 +532,17 @@ list(struct remote *m, enum route route, const struct buf *body,
 
 	retry_init(&t, &channel_policy(m->channel)->retry);
 	do {
+		unsigned long before = l->found;
+
 		session = sessions_of(m);
 		begun_ns = clock_mono_ns();
 		r = channel_try(
 		    m->channel, route, body->data, body->len, data, l);
 		took_ns = clock_mono_ns() - begun_ns;
-	} while (l->found == 0 && again(m, &t, &r, session));
+		if (l->found > before)
+			retry_reset(&t);
+		l->again = 1;
+	} while (again(m, &t, &r, session));
 	/* The log-in alone would take a store on a busy machine for a far
 	 * one, for which a restore takes twice the memory. */
 	if (r == 0 && took_ns < info->answer_ns)

@@ -231,6 +231,59 @@ test_tries_again(void **state)
 	close_scene(&x);
 }
 
+#define LISTED 5
+
+static int
+on_listed(void *arg, const struct store_snapshot *s)
+{
+	unsigned *n = arg;
+
+	assert_int_equal(s->seq, ++*n);
+	assert_int_equal(s->len, 96);
+	assert_int_equal(s->file[0], s->seq);
+	return 0;
+}
+
+/* Each snapshot once, wherever the first answer is spoilt. */
+static void
+test_listing_goes_on(void **state)
+{
+	struct channel_policy policy = impatient;
+	struct tamper_plan plan = tamper_nothing;
+	uint8_t snapshot[96] = {0};
+	struct store_receipt receipt;
+	struct buf missing = BUF_INIT;
+	int64_t at, len;
+	struct scene x;
+	unsigned n;
+
+	(void)state;
+	policy.retry.for_ms = 60000;
+	open_scene(&x, &policy);
+	for (n = 1; n <= LISTED; n++) {
+		snapshot[0] = (uint8_t)n;
+		assert_int_equal(x.s->ops->commit(x.s, &receipt, &missing,
+				     snapshot, sizeof(snapshot)),
+		    0);
+	}
+	n = 0;
+	tamper_set(x.t, &plan);
+	assert_int_equal(x.s->ops->snapshots(x.s, NULL, on_listed, &n), 0);
+	assert_int_equal(n, LISTED);
+	len = tamper_down(x.t);
+	assert_true(len > LISTED * 96);
+	for (at = 0; at < len; at += 11) {
+		plan.flip_down = at;
+		tamper_set(x.t, &plan);
+		n = 0;
+		assert_int_equal(
+		    x.s->ops->snapshots(x.s, NULL, on_listed, &n), 0);
+		assert_int_equal(n, LISTED);
+	}
+	buf_release(&missing);
+	close_scene(&x);
+}
+
 static void
 test_log_in_spoilt(void **state)
 {
@@ -278,6 +331,7 @@ main(void)
 	    cmocka_unit_test(test_every_byte_down),
 	    cmocka_unit_test(test_every_byte_up),
 	    cmocka_unit_test(test_tries_again),
+	    cmocka_unit_test(test_listing_goes_on),
 	    cmocka_unit_test(test_log_in_spoilt),
 	};
 
