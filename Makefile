@@ -168,7 +168,11 @@ check-tools: ## tests of the tools of this repository
 
 # Some scenarios alone: CLI='01 14'.
 CLI ?= *
-SCENARIOS = $(sort $(wildcard $(CLI:%=tests/cli/%*.bats)))
+SCENARIOS = $(filter-out $(CLI_NOT:%=tests/cli/%.bats),\
+    $(sort $(wildcard $(CLI:%=tests/cli/%*.bats))))
+# Minutes of kills, waits and repetitions: once, in the build that is used.
+LENGTHY := 07-next-backup 08-crash 13-crash-points 16-choosing \
+    20-second-implementation 25-faults 27-full-disk-sizes 28-failed-sync 34-cuts
 check-main: all tests ## unit tests and scenarios (CLI='01 14': only those)
 	@$(RUN) $(SCENARIOS) $(UNITS)
 
@@ -180,8 +184,8 @@ watch: ## test with gcc and clang whenever a file is saved, until Ctrl-C
 
 # Left out: what kills programs before each call, or lets each of their calls
 # fail, would do so to the calls that write the counts, and spoil those; and
-# what repeats for a minute what other scenarios do once (COVER_NOT= for all).
-COVER_NOT ?= 13-crash-points 25-faults 27-full-disk-sizes 28-failed-sync 34-cuts
+# what does for a minute or two what others do once (COVER_NOT= for all).
+COVER_NOT ?= $(LENGTHY)
 COVER_FIRST := $(filter %/test_cli_failing,$(TESTS))
 _cover: all tests
 	@$(if $(wildcard $(COVER_NOT:%=tests/cli/%.bats)),\
@@ -201,9 +205,11 @@ check-san: ## check-asan, then check-tsan
 	@$(MAKE) --no-print-directory check-asan
 	@$(MAKE) --no-print-directory check-tsan
 
+# Left out: the same (ASAN_NOT= for all).
+ASAN_NOT ?= $(LENGTHY)
 check-asan: ## unit tests and scenarios under ASan and UBSan
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/san \
-	    SAN=address,undefined check-main
+	    SAN=address,undefined CLI_NOT='$(ASAN_NOT)' check-main
 
 # Codecs and ciphers know no threads, and their tests would take minutes.
 # What defines the calls that lock hides them from ThreadSanitizer.
@@ -212,7 +218,7 @@ THREADED = $(filter-out $(BUILD)/tests/unit/test_store_sweep_between \
 	$(foreach l,chunk cli hash object proto seal sign,\
 	$(BUILD)/tests/unit/test_$l_%),\
 	$(filter $(BUILD)/tests/unit/%,$(TESTS)))
-TSAN_CLI := 01 05 14
+TSAN_CLI := 01 14
 check-tsan: ## what has threads, under ThreadSanitizer
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/tsan SAN=thread _check-tsan
 
