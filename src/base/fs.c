@@ -391,8 +391,13 @@ fs_sync_name(const char *path)
 	if (parent == NULL)
 		return ERR_NOMEM;
 	fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	/* What is mounted to be read only has nothing to be synced. */
-	if (fd >= 0 && fsync(fd) != 0 && errno != EROFS && errno != EINVAL)
+	/* Who may not read a directory cannot sync it, whatever is in it is
+	 * somebody else's doing; and what is mounted to be read only has
+	 * nothing to be synced. */
+	if (fd < 0 && errno != EACCES)
+		r = err_errno(
+		    io_code(errno), "cannot open directory %s", parent);
+	else if (fd >= 0 && fsync(fd) != 0 && errno != EROFS && errno != EINVAL)
 		r = err_errno(
 		    io_code(errno), "cannot sync directory %s", parent);
 	if (fd >= 0)

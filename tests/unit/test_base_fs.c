@@ -351,6 +351,25 @@ test_sync_dir(void **state)
 }
 
 static void
+test_sync_name(void **state)
+{
+	struct fixture *f = *state;
+	char *here = fs_join(f->dir, "x"), *nowhere = fs_join(f->dir, "y/x");
+
+	fsyncs = 0;
+	fsync_fails_at = 0;
+	assert_int_equal(fs_sync_name(here), 0);
+	assert_int_equal(fsyncs, 1);
+	assert_int_equal(fs_sync_name(nowhere), ERR_IO);
+	fsyncs = 0;
+	fsync_fails_at = 1;
+	fsync_errno = EIO;
+	assert_int_equal(fs_sync_name(here), ERR_IO);
+	free(here);
+	free(nowhere);
+}
+
+static void
 test_pread_pwrite(void **state)
 {
 	struct fixture *f = *state;
@@ -508,6 +527,7 @@ main(void)
 	    TEST(test_make_dirs),
 	    TEST(test_make_dirs_in_the_current_one),
 	    TEST(test_sync_dir),
+	    TEST(test_sync_name),
 	    TEST(test_pread_pwrite),
 	    TEST(test_lock_is_busy_for_others),
 	    TEST(test_lock_that_cannot_be),
