@@ -211,10 +211,12 @@ check-asan: ## unit tests and scenarios under ASan and UBSan
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/san \
 	    SAN=address,undefined CLI_NOT='$(ASAN_NOT)' check-main
 
-# Codecs and ciphers know no threads, and their tests would take minutes.
+# Codecs, ciphers and most of the store know no threads, and their tests would
+# take minutes.
 # What defines the calls that lock hides them from ThreadSanitizer.
-THREADED = $(filter-out $(BUILD)/tests/unit/test_store_sweep_between \
-	$(BUILD)/tests/unit/test_net_failing \
+THREADED = $(filter-out $(BUILD)/tests/unit/test_net_failing \
+	$(foreach t,base_kvpages $(foreach x,crash failing model sweep \
+	sweep_between sweep_crash,store_$x),$(BUILD)/tests/unit/test_$t) \
 	$(foreach l,chunk cli hash object proto seal sign,\
 	$(BUILD)/tests/unit/test_$l_%),\
 	$(filter $(BUILD)/tests/unit/%,$(TESTS)))
