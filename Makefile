@@ -238,8 +238,10 @@ VALGRIND_NOT := chunk_chunker chunk_prf cli_damage client_wire engine_backup \
 	hash_equal hash_hash object_extent object_tree seal_frame \
 	server_server store_crash store_members store_model store_sweep \
 	store_sweep_crash
-VALGRIND_NOT += backend_failing base_failing cli_cache cli_failing cli_members \
-	cli_lacking net_failing object_failing seal_failing store_failing
+VALGRIND_NOT += backend_failing base_failing base_kvpages cli_cache cli_disk \
+	cli_failing cli_members cli_lacking net_failing object_failing \
+	seal_failing server_disk server_keep store_failing store_replays \
+	store_retire store_sweep_turns
 VALGRIND_CLI := 01
 check-valgrind: all tests ## unit tests and a scenario under memcheck
 	@TEST_UNDER='$(abspath tools/memcheck)' \
