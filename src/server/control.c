@@ -1,6 +1,7 @@
 #include "server/control.h"
 
 #include "base/err.h"
+#include "base/log.h"
 #include "base/pool.h"
 
 #include <errno.h>
@@ -98,6 +99,32 @@ control_say(struct control_peer *peer, const char *fmt, ...)
 	line[n] = '\n';
 	line[n + 1] = '\0';
 	(void)send_text(peer->fd, line); /* who left does not want it */
+}
+
+void
+control_say_end(struct control_peer *peer, int rc)
+{
+	char text[ERR_TEXT_MAX];
+
+	if (rc < 0)
+		control_say(peer, "failed\t%d\t%s", rc,
+		    log_escape(
+			text, sizeof(text), err_text(), strlen(err_text())));
+	else
+		control_say(peer, "done");
+}
+
+int
+control_read_end(const char *line)
+{
+	int code, len = 0;
+
+	if (strcmp(line, "done") == 0)
+		return 0;
+	/* There may be no words. */
+	if (sscanf(line, "failed\t%d\t%n", &code, &len) == 1 && code < 0)
+		return err_set(code, "%s", line + len);
+	return 1;
 }
 
 /* Read one line, without its newline.  0; 1 when none came. */

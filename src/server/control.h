@@ -42,6 +42,14 @@ void control_finish(struct control *c); /* NULL is fine */
 void control_say(struct control_peer *peer, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* The last line of an answer in lines: `done`, or for `rc` < 0 the failure
+ * that err_text() words. */
+void control_say_end(struct control_peer *peer, int rc);
+
+/* Read that line.  Returns 0: `done`; the failure's code, worded; 1: it is
+ * another line. */
+int control_read_end(const char *line);
+
 /* A line of an answer; nonzero ends the call with that code. */
 typedef int control_line_fn(void *arg, const char *line);
 

@@ -157,7 +157,6 @@ int
 inspect_command(void *arg, struct control_peer *peer, const char *command)
 {
 	struct work w = {.in = arg, .peer = peer};
-	char text[WHAT_BYTES_MAX];
 	int r;
 
 	if (strcmp(command, "sessions") == 0) {
@@ -174,13 +173,10 @@ inspect_command(void *arg, struct control_peer *peer, const char *command)
 		r = account_vaults(w.in->dispatch->account, on_vault, &w);
 	if (r < 0) {
 		log_warn("%s: %s", command, err_text());
-		control_say(peer, "failed\t%d\t%s", r,
-		    log_escape(
-			text, sizeof(text), err_text(), strlen(err_text())));
 	} else {
 		log_info("%s has ended", command);
-		control_say(peer, "done");
 	}
+	control_say_end(peer, r);
 	return 0;
 }
 
@@ -210,13 +206,14 @@ on_line(void *arg, const char *line)
 	char text[WHERE_BYTES_MAX + WHAT_BYTES_MAX + 64], *rest, *what;
 	uint64_t packs, records, bytes, snapshots, findings;
 	struct answer *a = arg;
-	int code;
+	int end = control_read_end(line);
 
+	a->done |= end == 0;
+	if (end <= 0)
+		return end;
 	(void)snprintf(text, sizeof(text), "%s", line); /* cut is malformed */
 	rest = split(text);
-	if (strcmp(text, "done") == 0) {
-		a->done = 1;
-	} else if (strcmp(text, "finding") == 0 && a->found != NULL) {
+	if (strcmp(text, "finding") == 0 && a->found != NULL) {
 		what = split(rest);
 		a->found(a->arg, rest, what);
 	} else if (strcmp(text, "progress") == 0 &&
@@ -237,9 +234,6 @@ on_line(void *arg, const char *line)
 		a->counts.bytes += bytes;
 		a->counts.snapshots += snapshots;
 		a->counts.findings += findings;
-	} else if (strcmp(text, "failed") == 0 &&
-		   sscanf(rest, "%d", &code) == 1 && code < 0) {
-		return err_set(code, "%s", split(rest));
 	} else {
 		return err_set(
 		    ERR_UNREACHABLE, "the server's answer is malformed");

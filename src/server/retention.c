@@ -256,7 +256,6 @@ int
 retention_command(void *arg, struct control_peer *peer, const char *command)
 {
 	struct retention *r = arg;
-	char text[ERR_TEXT_MAX];
 	int rc;
 
 	if (strcmp(command, "prune") == 0)
@@ -272,12 +271,7 @@ retention_command(void *arg, struct control_peer *peer, const char *command)
 	else
 		return 1;
 	log_info("%s has ended", command);
-	if (rc < 0)
-		control_say(peer, "failed\t%d\t%s", rc,
-		    log_escape(
-			text, sizeof(text), err_text(), strlen(err_text())));
-	else
-		control_say(peer, "done");
+	control_say_end(peer, rc);
 	return 0;
 }
 
@@ -312,16 +306,13 @@ static int
 on_line(void *arg, const char *line)
 {
 	struct answer *a = arg;
-	int code, len = 0;
+	int end = control_read_end(line);
 
-	if (strcmp(line, "done") == 0) {
-		a->done = 1;
-		return 0;
-	}
+	a->done |= end == 0;
+	if (end <= 0)
+		return end;
 	if (strncmp(line, "snapshot\t", 9) == 0)
 		return on_snapshot(a, line);
-	if (sscanf(line, "failed\t%d\t%n", &code, &len) == 1 && code < 0)
-		return err_set(code, "%s", line + len);
 	return err_set(ERR_UNREACHABLE,
 	    "the server does not know this command: it is an older one");
 }

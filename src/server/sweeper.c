@@ -338,7 +338,6 @@ int
 sweeper_command(void *arg, struct control_peer *peer, const char *command)
 {
 	struct request q = {.sw = arg, .peer = peer};
-	char text[ERR_TEXT_MAX];
 	int r;
 
 	if (sscanf(command, "sweep %u", &q.flags) != 1)
@@ -346,12 +345,7 @@ sweeper_command(void *arg, struct control_peer *peer, const char *command)
 	pool_lock_enter(&q.sw->working);
 	r = account_vaults(q.sw->account, on_vault, &q);
 	pool_lock_leave(&q.sw->working);
-	if (r < 0)
-		control_say(peer, "failed\t%d\t%s", r,
-		    log_escape(
-			text, sizeof(text), err_text(), strlen(err_text())));
-	else
-		control_say(peer, "done");
+	control_say_end(peer, r);
 	return 0;
 }
 
@@ -369,14 +363,11 @@ on_line(void *arg, const char *line)
 	const char *at = line + 5;
 	char *end;
 	size_t i;
-	int code, len;
+	int last = control_read_end(line);
 
-	if (strcmp(line, "done") == 0) {
-		a->done = 1;
-		return 0;
-	}
-	if (sscanf(line, "failed\t%d\t%n", &code, &len) == 1 && code < 0)
-		return err_set(code, "%s", line + len);
+	a->done |= last == 0;
+	if (last <= 0)
+		return last;
 	list_fields(fields, &n);
 	for (i = 0; i < SWEPT_FIELDS; i++) {
 		if (strncmp(line, "swept", 5) != 0 || *at != '\t')
