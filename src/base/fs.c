@@ -4,6 +4,7 @@
 #include "base/os.h"
 #include "base/random.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -19,15 +20,22 @@
 
 /*
  * A durable write, in this order:
- *  1. a temporary file of its own in the same directory, never followed;
- *  2. all bytes, the exact mode, fsync, close: any error ends here;
- *  3. rename, or link and unlink where nothing may be replaced;
- *  4. fsync of the directory.
- * After 3 the file is there, after 4 it survives a power cut.
+ *  1. what writers that died left in the directory goes: fs_clear_temps();
+ *  2. a temporary file of its own in the same directory, never followed, and
+ *     locked until it has its name;
+ *  3. all bytes, the exact mode, fsync: any error ends here;
+ *  4. rename, or link and unlink where nothing may be replaced;
+ *  5. fsync of the directory.
+ * After 4 the file is there, after 5 it survives a power cut.
+ *
+ * A lock ends with its process, so a temporary file that can be locked is
+ * nobody's any more; and whoever finds that another one has locked or removed
+ * what it has just made, makes another.  No name is ever used again.
  */
 
 /* pid, counter, random bytes: 10 + 20 + 16 digits and what is between. */
 #define TEMP_NAME_MAX 64
+#define TEMP_SALT_DIGITS 16
 
 /* Read in pieces of this size where the file does not tell its length. */
 #define READ_STEP 65536
@@ -223,7 +231,102 @@ open_parent(int *out, const char **name, int dirfd, const char *path)
 	return 0;
 }
 
-/* Make a file of a name that nobody has. */
+/* 0, or -1 and errno: EWOULDBLOCK when somebody has it. */
+static int
+lock_now(int fd)
+{
+	int r;
+
+	do {
+		r = flock(fd, LOCK_EX | LOCK_NB);
+	} while (r != 0 && errno == EINTR);
+	return r;
+}
+
+/* Whether it is the name of a temporary file: prefix, two numbers, salt. */
+static int
+is_temp(const char *name)
+{
+	static const char digits[] = "0123456789", hex[] = "0123456789abcdef";
+	size_t n;
+	int i;
+
+	if (strncmp(name, FS_TEMP_PREFIX, strlen(FS_TEMP_PREFIX)) != 0)
+		return 0;
+	name += strlen(FS_TEMP_PREFIX);
+	for (i = 0; i < 2; i++) {
+		n = strspn(name, digits);
+		if (n == 0 || name[n] != '-')
+			return 0;
+		name += n + 1;
+	}
+	return strspn(name, hex) == TEMP_SALT_DIGITS &&
+	       name[TEMP_SALT_DIGITS] == '\0';
+}
+
+/* Remove it, unless its writer lives. */
+static void
+clear_one(int dir, const char *name)
+{
+	struct stat st;
+	int fd;
+
+	fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && lock_now(fd) == 0)
+		(void)unlinkat(dir, name, 0); /* as the header says */
+	(void)close(fd); /* nothing was written */
+}
+
+static void
+clear_dir(int dir)
+{
+	int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *e;
+
+	if (d == NULL) {
+		if (fd >= 0)
+			(void)close(fd); /* nothing was read */
+		return;
+	}
+	/* Locks there may be this machine's alone. */
+	if (!os_is_network(fd)) {
+		while ((e = readdir(d)) != NULL) {
+			if (is_temp(e->d_name))
+				clear_one(dir, e->d_name);
+		}
+	}
+	(void)closedir(d); /* only read from */
+}
+
+void
+fs_clear_temps(const char *path)
+{
+	const char *name;
+	int dir;
+
+	if (open_parent(&dir, &name, AT_FDCWD, path) != 0)
+		return;
+	clear_dir(dir);
+	(void)close(dir); /* only looked through */
+}
+
+/* Whether the file that was just made is ours, and stays. */
+static int
+is_held(int fd, int dir, const char *name)
+{
+	struct stat st;
+
+	/* Where there are no locks nobody can take it for a dead one's. */
+	if (lock_now(fd) != 0)
+		return errno != EWOULDBLOCK;
+	return fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 ||
+	       errno != ENOENT;
+}
+
+/* Make a file of a name that nobody has, and lock it. */
 static int
 open_temp(int *out, char name[TEMP_NAME_MAX], int dir, const char *path)
 {
@@ -240,17 +343,21 @@ open_temp(int *out, char name[TEMP_NAME_MAX], int dir, const char *path)
 		    salt[7]);
 		fd = openat(dir, name,
 		    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-		if (fd >= 0) {
+		if (fd >= 0 && is_held(fd, dir, name)) {
 			*out = fd;
 			return 0;
 		}
-		if (errno != EEXIST)
+		if (fd < 0 && errno != EEXIST)
 			break;
+		if (fd >= 0) {
+			(void)close(fd); /* nothing was written */
+			errno = EEXIST;
+		}
 	}
 	return err_errno(io_code(errno), "cannot make a file beside %s", path);
 }
 
-/* Step 2 above; the file stays open when it fails. */
+/* Step 3 above. */
 static int
 fill_temp(int fd, const char *path, const void *p, size_t len, unsigned mode,
     unsigned flags)
@@ -287,7 +394,7 @@ publish_new(int dir, const char *temp, const char *name, const char *path)
 	return err_errno(io_code(errno), "cannot link %s", path);
 }
 
-/* Step 3 above. */
+/* Step 4 above. */
 static int
 publish(int dir, const char *temp, const char *name, const char *path,
     unsigned flags)
@@ -320,6 +427,7 @@ fs_write_file(int dirfd, const char *path, const void *p, size_t len,
 	r = open_parent(&dir, &name, dirfd, path);
 	if (r < 0)
 		goto out;
+	clear_dir(dir);
 	r = open_temp(&fd, temp, dir, path);
 	if (r < 0)
 		goto out;
@@ -327,12 +435,6 @@ fs_write_file(int dirfd, const char *path, const void *p, size_t len,
 	r = fill_temp(fd, path, p, len, mode, flags);
 	if (r < 0)
 		goto out;
-	if (close(fd) != 0) {
-		fd = -1;
-		r = err_errno(io_code(errno), "cannot close %s", path);
-		goto out;
-	}
-	fd = -1;
 	r = publish(dir, temp, name, path, flags);
 	if (r < 0)
 		goto out;
@@ -341,11 +443,10 @@ fs_write_file(int dirfd, const char *path, const void *p, size_t len,
 		r = err_errno(
 		    io_code(errno), "cannot sync the directory of %s", path);
 out:
-	/* The error that counts is the one we have. */
-	if (fd >= 0)
-		(void)close(fd);
 	if (made)
-		(void)unlinkat(dir, temp, 0);
+		(void)unlinkat(dir, temp, 0); /* the error that counts is r */
+	if (fd >= 0)
+		(void)close(fd); /* fsync has said all, or it is a cache */
 	if (dir >= 0)
 		(void)close(dir);
 	return r;
@@ -506,9 +607,7 @@ fs_lock_file(int *out, const char *path)
 		(void)close(fd); /* nothing was written */
 		return err_set(ERR_DAMAGED, "%s is no file", path);
 	}
-	do {
-		r = flock(fd, LOCK_EX | LOCK_NB);
-	} while (r != 0 && errno == EINTR);
+	r = lock_now(fd);
 	if (r == 0) {
 		*out = fd;
 		return 0;

@@ -24,9 +24,18 @@ int fs_read_file(struct buf *out, int dirfd, const char *path, size_t len_max);
 
 /*
  * What the temporary names of fs_write_file() begin with: a crash may leave
- * one behind; listings skip them and whoever owns the directory removes them.
+ * one behind; listings skip them, and the next write to the directory removes
+ * them.
  */
 #define FS_TEMP_PREFIX ".tmp-"
+
+/*
+ * Remove what writers that died left beside the file `path`, where nothing may
+ * be written any more that would.  Those of writers that live, in whatever
+ * process, are locked and stay; so do all on a network file system, whose
+ * locks may not reach other machines.  What cannot be removed stays, too.
+ */
+void fs_clear_temps(const char *path);
 
 /* Flags of fs_write_file(). */
 #define FS_EXCLUSIVE 1u /* never replace: ERR_EXIST when it is there */
@@ -36,7 +45,7 @@ int fs_read_file(struct buf *out, int dirfd, const char *path, size_t len_max);
  * Write a file durably: a temporary name of its own in the same directory,
  * every return value checked, fsync, rename (link for FS_EXCLUSIVE), fsync of
  * the directory.  `mode` as for open().  An empty directory in its place is
- * removed.
+ * removed, and so is what fs_clear_temps() would remove.
  * Returns 0; ERR_EXIST; ERR_DAMAGED: a directory with something in it has its
  * place; ERR_NOSPACE; ERR_IO: the old file or the new one is there (the new one
  * when only the directory's fsync failed), never a part.

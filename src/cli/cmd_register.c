@@ -262,13 +262,15 @@ check_recovery(struct job *j)
 	}
 	j->kept =
 	    rc == 0 && memcmp(master, j->keys.master, sizeof(master)) == 0;
-	if (j->kept)
+	if (j->kept) {
+		fs_clear_temps(file); /* it may have two names */
 		rc = fs_sync_name(file);
-	else if (rc != ERR_NOMEM)
+	} else if (rc != ERR_NOMEM) {
 		rc = err_set(ERR_USAGE,
 		    "%s is there already and does not hold this vault's "
 		    "recovery key: give another --recovery_file",
 		    file);
+	}
 	hash_wipe(master, sizeof(master));
 	if (text.data != NULL)
 		hash_wipe(text.data, text.len);

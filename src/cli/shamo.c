@@ -216,8 +216,12 @@ int
 shamo_sync(const struct shamo *s)
 {
 	char *path = file_path(s, "config.json"); /* any name in it */
-	int rc = path == NULL ? ERR_NOMEM : fs_sync_name(path);
+	int rc = ERR_NOMEM;
 
+	if (path != NULL) {
+		fs_clear_temps(path);
+		rc = fs_sync_name(path);
+	}
 	free(path);
 	return rc;
 }

@@ -54,7 +54,8 @@ int shamo_save_seed(const struct shamo *s);
 /* Read it back: 0; 1 when there is none. */
 int shamo_load_seed(struct shamo *s);
 /* What is in the state directory may be of a process that died before it had
- * synced that: sync it, before anything relies on it. */
+ * synced that: sync it, before anything relies on it, and remove its temporary
+ * files. */
 int shamo_sync(const struct shamo *s);
 
 /* The master key of a vault that is being opened; see cmd_register.c. */

@@ -14,6 +14,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -22,6 +23,9 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+
+#define WRITERS 4 /* at once */
+#define WRITES 500 /* of each */
 
 /*
  * These stand in front of the C library's: they count, and fail where a test
@@ -483,6 +487,111 @@ test_remove_tree(void **state)
 	free(link);
 }
 
+#define DEAD FS_TEMP_PREFIX "123-0-0123456789abcdef"
+#define DEAD_TOO FS_TEMP_PREFIX "0-18446744073709551615-ffffffffffffffff"
+
+static int
+is_there(const struct fixture *f, const char *name)
+{
+	return faccessat(f->fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+/* Whoever writes to a directory removes what the dead left there. */
+static void
+test_dead_writers(void **state)
+{
+	struct fixture *f = *state;
+	int fd = openat(f->fd, DEAD, O_WRONLY | O_CREAT, 0600);
+
+	assert_true(fd >= 0);
+	assert_int_equal(fs_write_all(fd, "a key", 5), 0);
+	/* It lives as long as it has its lock. */
+	assert_int_equal(flock(fd, LOCK_EX), 0);
+	assert_int_equal(fs_write_file(f->fd, "a", "x", 1, 0600, 0), 0);
+	assert_true(is_there(f, DEAD));
+	close(fd);
+	assert_int_equal(mknodat(f->fd, DEAD_TOO, S_IFREG | 0600, 0), 0);
+	assert_int_equal(fs_write_file(f->fd, "a", "x", 1, 0600, 0), 0);
+	assert_int_equal(count_entries(f->dir), 1);
+	/* Without writing. */
+	assert_int_equal(mknodat(f->fd, DEAD, S_IFREG | 0600, 0), 0);
+	assert_int_equal(chdir(f->dir), 0);
+	fs_clear_temps("not there");
+	assert_int_equal(chdir("/"), 0);
+	assert_int_equal(count_entries(f->dir), 1);
+	fs_clear_temps("/not/there");
+}
+
+/* The name of one that died beside another one's file stays that file's. */
+static void
+test_dead_exclusive_writer(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(
+	    fs_write_file(f->fd, "a", "x", 1, 0600, FS_EXCLUSIVE), 0);
+	assert_int_equal(linkat(f->fd, "a", f->fd, DEAD, 0), 0);
+	assert_int_equal(
+	    fs_write_file(f->fd, "a", "y", 1, 0600, FS_EXCLUSIVE), ERR_EXIST);
+	assert_false(is_there(f, DEAD));
+	check_content(f->fd, "a", "x");
+}
+
+/* Nothing but what is certainly of ours. */
+static void
+test_no_temps(void **state)
+{
+	static const char *const names[] = {FS_TEMP_PREFIX, FS_TEMP_PREFIX "1",
+	    FS_TEMP_PREFIX "1-2-", FS_TEMP_PREFIX "-2-0123456789abcdef",
+	    FS_TEMP_PREFIX "1--0123456789abcdef",
+	    FS_TEMP_PREFIX "1-x-0123456789abcdef",
+	    FS_TEMP_PREFIX "1-2-0123456789abcde",
+	    FS_TEMP_PREFIX "1-2-0123456789abcdef0",
+	    FS_TEMP_PREFIX "1-2-0123456789abcdeg",
+	    FS_TEMP_PREFIX "1-2-0123456789ABCDEF", "tmp-1-2-0123456789abcdef",
+	    "x" DEAD, DEAD "x"};
+	struct fixture *f = *state;
+	size_t i, n = sizeof(names) / sizeof(names[0]);
+
+	for (i = 0; i < n; i++)
+		assert_int_equal(
+		    mknodat(f->fd, names[i], S_IFREG | 0600, 0), 0);
+	assert_int_equal(fs_write_file(f->fd, "a", "x", 1, 0600, 0), 0);
+	assert_int_equal(count_entries(f->dir), n + 1);
+	/* Nor what is no file. */
+	assert_int_equal(symlinkat("a", f->fd, DEAD), 0);
+	assert_int_equal(mkfifoat(f->fd, DEAD_TOO, 0600), 0);
+	assert_int_equal(
+	    mkdirat(f->fd, FS_TEMP_PREFIX "1-1-0000000000000000", 0700), 0);
+	assert_int_equal(fs_write_file(f->fd, "a", "x", 1, 0600, 0), 0);
+	assert_int_equal(count_entries(f->dir), n + 4);
+}
+
+/* Processes that write at once leave each other alone. */
+static void
+test_live_writers(void **state)
+{
+	struct fixture *f = *state;
+	pid_t pids[WRITERS];
+	int i, n, status, r;
+
+	for (i = 0; i < WRITERS; i++) {
+		pids[i] = fork();
+		assert_true(pids[i] >= 0);
+		if (pids[i] > 0)
+			continue;
+		for (n = 0, r = 0; n < WRITES && r == 0; n++)
+			r = fs_write_file(
+			    f->fd, n % 2 ? "a" : "b", "x", 1, 0600, FS_NOSYNC);
+		_exit(r != 0);
+	}
+	for (i = 0; i < WRITERS; i++) {
+		assert_int_equal(waitpid(pids[i], &status, 0), pids[i]);
+		assert_int_equal(status, 0);
+	}
+	assert_int_equal(count_entries(f->dir), 2);
+}
+
 static void
 test_texts(void **state)
 {
@@ -532,6 +641,10 @@ main(void)
 	    TEST(test_lock_is_busy_for_others),
 	    TEST(test_lock_that_cannot_be),
 	    TEST(test_remove_tree),
+	    TEST(test_dead_writers),
+	    TEST(test_dead_exclusive_writer),
+	    TEST(test_no_temps),
+	    TEST(test_live_writers),
 	    TEST(test_texts),
 	    TEST(test_local_is_not_network),
 	};

@@ -420,6 +420,22 @@ count_names(const char *dir, const char *name)
 	return n;
 }
 
+/* Nothing is left of those that died: it may be a key. */
+static void
+check_temps(const char *dir)
+{
+	DIR *d = opendir(command_at(dir));
+	struct dirent *e;
+
+	while (d != NULL && (e = readdir(d)) != NULL) {
+		if (strncmp(
+			e->d_name, FS_TEMP_PREFIX, strlen(FS_TEMP_PREFIX)) == 0)
+			broken("%s/%s is left", dir, e->d_name);
+	}
+	if (d != NULL)
+		(void)closedir(d); /* only read from */
+}
+
 /* No vault or mount is there whose key nobody has. */
 static void
 check_orphans(void)
@@ -473,6 +489,12 @@ check_all(void)
 	}
 	if (!h.broken)
 		check_orphans();
+	check_temps("disk/keys");
+	for (i = 0; i < PLACES; i++) {
+		check_temps(path_of("disk/home%u/hashstore", i));
+		check_temps(path_of("disk/d%u/.shamo", i));
+		check_temps(path_of("disk/d%u/.shamo/cache", i));
+	}
 }
 
 static void
