@@ -164,8 +164,10 @@ look_at_snapshots(
     struct scrubber *sc, struct credit *c, struct vault *v, int files)
 {
 	struct lack l = {.sc = sc, .c = c, .v = v, .files = files};
-	int r = retire_roots(v, NULL, on_root, &l);
+	int r = vault_complete(v);
 
+	if (r == 0)
+		r = retire_roots(v, NULL, on_root, &l);
 	if (r == 0)
 		tell_mount(&l);
 	return r < 0 ? r : 0;

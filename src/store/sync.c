@@ -368,9 +368,9 @@ out:
 	return ret;
 }
 
-/* Step 2's end: whatever can be closed now. */
-static int
-close_open(struct vault *v)
+/* Step 2's end. */
+int
+sync_close(struct vault *v)
 {
 	struct admit_walk w;
 	struct index_txn t;
@@ -671,7 +671,7 @@ sync_vault(struct vault *v)
 	if (ret == 0)
 		ret = admit_class(v, &k.unknown, RECORD_META);
 	if (ret == 0)
-		ret = close_open(v);
+		ret = sync_close(v);
 	if (ret == 0)
 		ret = apply_marks(v, &marks);
 	if (ret == 0)

@@ -33,6 +33,9 @@ struct vault;
  */
 int sync_vault(struct vault *v);
 
+/* What is open and can be closed now gets in.  As sync_vault(). */
+int sync_close(struct vault *v);
+
 /*
  * Make a new generation durable, for a loss that is about to show.  Inside
  * the transaction `t`, if not NULL, the index is told.

@@ -326,6 +326,20 @@ vault_suspect(struct vault *v)
 	pool_lock_leave(&v->lock);
 }
 
+/* Where the disk is full in the room of the reserve. */
+static int
+with_room(struct vault *v, int (*work)(struct vault *v))
+{
+	int ret = work(v);
+
+	if (ret == ERR_NOSPACE && v->guard != NULL) {
+		guard_release(v->guard);
+		ret = work(v);
+		guard_restore(v->guard);
+	}
+	return ret;
+}
+
 int
 vault_refresh(struct vault *v)
 {
@@ -340,14 +354,22 @@ vault_refresh(struct vault *v)
 	v->resync = 0;
 	pool_lock_leave(&v->lock);
 	if (wanted)
-		ret = sync_vault(v);
-	if (ret == ERR_NOSPACE && v->guard != NULL) {
-		guard_release(v->guard);
-		ret = sync_vault(v);
-		guard_restore(v->guard);
-	}
+		ret = with_room(v, sync_vault);
 	if (ret < 0)
 		vault_suspect(v);
+	pool_lock_leave(&v->change);
+	return ret;
+}
+
+int
+vault_complete(struct vault *v)
+{
+	int ret;
+
+	if (vault_check(v) < 0)
+		return 0;
+	pool_lock_enter(&v->change);
+	ret = with_room(v, sync_close);
 	pool_lock_leave(&v->change);
 	return ret;
 }

@@ -114,6 +114,13 @@ int vault_check(struct vault *v);
 void vault_suspect(struct vault *v);
 /* Do so now, if somebody asked for it. */
 int vault_refresh(struct vault *v);
+/*
+ * What left `have` when something below it was lost, and is whole since that
+ * came back, gets in again: an upload asks only for what its own snapshot
+ * needs.  For who wants to say of all snapshots what they lack.  Returns 0,
+ * also where nothing can be changed; ERR_*.
+ */
+int vault_complete(struct vault *v);
 /* Throw the index away and rebuild it from the packs (`reindex`). */
 int vault_reindex(struct vault *v);
 

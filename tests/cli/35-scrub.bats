@@ -122,6 +122,8 @@ moved='lies in other packs: a sweep removes it once no snapshot lacks anything'
 	scenario_stop
 	spoil "$(first_pack)"
 	state >before
+	# No directory of the first two is in the third as it was.
+	mkdir work/sub/new
 	# It is not waited for: a restore may be the first one to meet it.
 	scrub_now
 	logged '/packs/../[0-9a-f]{64}.pack: the record at [0-9]+ is damaged'
