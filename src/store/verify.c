@@ -53,6 +53,7 @@ struct verify {
 	int code; /* the first error */
 	char error[ERR_TEXT_MAX];
 	struct verify_counts n;
+	int stale; /* packs went behind the index's back */
 	uint64_t placed; /* objects of the index that lie where it says */
 	struct evict dead; /* numbers of damaged objects */
 	struct buf bad; /* struct bad */
@@ -123,6 +124,7 @@ note_known(void *arg, const struct index_pack *p)
 		return 0;
 	pack_path(path, p->name);
 	say(y, path, "is gone, the index knows it");
+	y->stale = 1;
 	return 0;
 }
 
@@ -488,7 +490,8 @@ check_index(struct verify *y)
 	ret = index_packs(&t, note_known, y);
 	if (ret == 0)
 		ret = kv_count(&objects, t.kv, INDEX_OBJ);
-	if (ret == 0 && objects != y->placed)
+	/* What lay in packs that are gone has been told. */
+	if (ret == 0 && objects != y->placed && !y->stale)
 		say(y, "index", "%llu objects, of which %llu lie in packs",
 		    (unsigned long long)objects, (unsigned long long)y->placed);
 	/* Whom the damage that was found reaches. */
@@ -770,6 +773,10 @@ verify_vault(struct verify_counts *out, const struct verify_options *o)
 		ret = check_all_packs(&y);
 	if (ret == 0)
 		ret = check_index(&y);
+	if (ret == 0 && o->mark && y.stale) {
+		vault_suspect(y.v); /* nor is it there for a backup */
+		ret = vault_refresh(y.v);
+	}
 	if (ret == 0)
 		ret = check_snapshots(&y);
 	if (ret == 0 && o->mark)

@@ -34,9 +34,10 @@ struct verify_options {
 	 * from any thread, one at a time.  NULL: nobody wants to know. */
 	void (*progress)(void *arg, uint64_t bytes);
 	void *arg; /* of all three */
-	/* Mark damaged records, so that the next backup heals them; copy what
-	 * is whole of packs whose frame is damaged (store/mend.h); and give
-	 * the index back what it may lack after a loss. */
+	/* Mark damaged records, and have the index forget what lay in packs
+	 * that are gone, so that the next backup heals both; copy what is
+	 * whole of packs whose frame is damaged (store/mend.h); and give the
+	 * index back what it may lack after a loss. */
 	int mark;
 };
 

@@ -178,6 +178,24 @@ moved='lies in other packs: a sweep removes it once no snapshot lacks anything'
 	done
 }
 
+@test "a pack goes while its server runs: verify tells, a backup heals" {
+	two_snapshots kept
+	mkdir work/sub/new
+	rm "$(first_pack)"
+	exits 13 shash verify --store_dir store
+	grep -q 'is gone, the index knows it' out
+	! grep -q 'objects, of which' out || false
+	# Whom it concerns, at once.
+	[ "$(grep -c 'needs objects that are not here' out)" -eq 2 ]
+	shash backup --dir work 2>/dev/null
+	shash verify --store_dir store
+	for n in 1 2 3; do
+		shash restore --dir work --udk @$n --dest copy.$n 2>/dev/null
+	done
+	scenario_same work copy.3
+	cmp work/sub/gone copy.1/sub/gone
+}
+
 @test "a snapshot whose file is damaged is named by the scrub" {
 	two_snapshots
 	scenario_stop
