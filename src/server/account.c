@@ -675,13 +675,17 @@ account_add(struct account_mount *out, struct header *stored, int *created,
 
 	pool_lock_enter(&a->adding);
 	r = account_check(stored, &fresh, a, mount_public, h, mode);
-	if (r == 0 && fresh)
-		r = write_vault(a, h, FS_EXCLUSIVE);
+	/*
+	 * What is there may be of a try that died, or whose sync failed: what
+	 * is said to be there is written by this one.
+	 */
+	if (r == 0)
+		r = write_vault(a, stored, fresh ? FS_EXCLUSIVE : 0);
 	if (r == 0) {
 		r = account_mount(&old, a, m.mount);
 		if (r == 0)
 			m = old; /* repeated: the first time counts */
-		else if (r == 1 || r == ERR_DAMAGED)
+		if (r == 0 || r == 1 || r == ERR_DAMAGED)
 			r = write_mount(a, &m, stored);
 	}
 	pool_lock_leave(&a->adding);
