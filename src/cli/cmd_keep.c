@@ -165,6 +165,10 @@ check(const struct keep *k)
 	if (k->reset && k->mount == NULL)
 		return err_set(ERR_USAGE,
 		    "keep: --reset is for one --mount; --forever keeps all");
+	/* The duration itself may be longer (policy.h). */
+	if (k->within > (int64_t)POLICY_DAYS_MAX * SECONDS_PER_DAY)
+		return err_set(ERR_USAGE, "keep: --within is %u days at most",
+		    POLICY_DAYS_MAX);
 	if (k->mount != NULL && (k->floor != ABSENT || k->grace != ABSENT))
 		return err_set(ERR_USAGE,
 		    "keep: --floor and --grace are for the whole store");

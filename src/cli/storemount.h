@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* A directory whose record is lost, and which has snapshots or a policy of its
+ * own, has an empty label, and a vault and a key of zeros. */
 struct storemount {
 	struct account_mount *items;
 	size_t n;
@@ -20,8 +22,8 @@ int storemount_load(struct storemount *out, const struct account *a);
 void storemount_release(struct storemount *s);
 
 /*
- * The directory that `text` names: its label, its id (32 hex digits, also one
- * whose file is lost), or at least 8 digits of the id.
+ * The directory that `text` names: its id (32 hex digits), which no label of
+ * another takes from it; its label; or at least 8 digits of the id.
  * Returns 0; ERR_NOENT; ERR_USAGE (several).
  */
 int storemount_find(

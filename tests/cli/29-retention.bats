@@ -110,13 +110,41 @@ local_store()
 	    jq -r '"\(.grace_days) \(.daily)"')" = '21 3' ]
 	for wrong in '--grace 3d' '--floor 12h' '--last 0' '--reset' \
 	    '--forever --last 1' '--mount second --floor 3d' \
-	    '--mount second' '--last x'; do
+	    '--mount second' '--last x' '--last -1' '--last 1000001' \
+	    '--within 36501d' '--floor 36501d'; do
 		# shellcheck disable=SC2086
 		exits 2 shash keep --store_dir "$store" $wrong
 	done
 	exits 14 shash keep --store_dir "$store" --mount nobody --last 1
 	exits 10 shash keep --store_dir work --last 1
 	exits 10 shash prune --store_dir work
+	# What was set can be read.
+	keep --within 36500d
+	[ "$(fates)" = 'keep 1 2 3' ]
+}
+
+@test "an id is of one directory, whatever others are called" {
+	local id
+	local_store
+	make 2
+	id=$(basename "$store"/vaults/*/snapshots/*)
+	# Who registers may call himself as he likes.
+	shash register --dir shim --url "file://$store" --label "$id" \
+	    2>/dev/null
+	keep --mount "$id" --forever
+	[ "$(ls "$store/keep")" = "$id.json" ]
+	keep --mount "$id" --reset
+	# The record is gone, the history is not.
+	rm "$store/mounts/$id.json"
+	shash keep --store_dir "$store" --mount "$id" --last 5 >out
+	grep -q "^${id:0:8} .*last 5" out
+	[ -e "$store/keep/$id.json" ]
+	# Of nobody at all.
+	exits 14 shash keep --store_dir "$store" \
+	    --mount 00000000000000000000000000000000 --last 1
+	exits 14 shash unprune --store_dir "$store" \
+	    --mount 00000000000000000000000000000000
+	[ "$(ls "$store/keep")" = "$id.json" ]
 }
 
 @test "retired, waiting, brought back, removed; all of it said" {
