@@ -158,7 +158,8 @@ read_one(struct vault *v, const struct want *w, struct buf *scratch,
 	memcpy(place.pack, w->pack, 32);
 	ret = vault_damaged(v, w->id, &place);
 	/* A store that cannot be written still says what it found. */
-	if (ret < 0 && ret != ERR_IO && ret != ERR_NOSPACE)
+	if (ret < 0 && ret != ERR_IO && ret != ERR_NOSPACE &&
+	    ret != ERR_READONLY)
 		return ret;
 	return got(arg, STORE_GOT_DAMAGED, w->id, NULL, 0);
 }

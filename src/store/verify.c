@@ -679,6 +679,7 @@ check_snapshots(struct verify *y)
 	return ret;
 }
 
+/* 0; 1: the store takes nothing, which is one more finding; ERR_*. */
 static int
 mark_bad(struct verify *y)
 {
@@ -688,7 +689,10 @@ mark_bad(struct verify *y)
 
 	for (i = 0; i < n && ret == 0; i++)
 		ret = vault_damaged(y->v, b[i].id, &b[i].place);
-	return ret;
+	if (ret != ERR_IO && ret != ERR_NOSPACE && ret != ERR_READONLY)
+		return ret;
+	say(y, "state", "what is damaged cannot be marked: %s", err_text());
+	return 1;
 }
 
 /* Tell of packs whose frame is damaged; with `mend` what is whole of them is
@@ -761,7 +765,7 @@ int
 verify_vault(struct verify_counts *out, const struct verify_options *o)
 {
 	struct verify y = {.o = o, .v = o->vault};
-	int ret, torn;
+	int ret, torn, writes = o->mark;
 
 	pool_lock_init(&y.lock);
 	idmap_init(&y.names);
@@ -779,12 +783,14 @@ verify_vault(struct verify_counts *out, const struct verify_options *o)
 	}
 	if (ret == 0)
 		ret = check_snapshots(&y);
-	if (ret == 0 && o->mark)
+	if (ret == 0 && writes)
 		ret = mark_bad(&y);
-	torn = tell_torn(&y, ret == 0 && o->mark);
+	writes = writes && ret == 0;
+	ret = ret == 1 ? 0 : ret;
+	torn = tell_torn(&y, writes);
 	if (ret == 0)
 		ret = torn;
-	if (ret == 0 && o->mark)
+	if (ret == 0 && writes)
 		ret = mend_rows(&y);
 	if (ret == 0)
 		*out = y.n;

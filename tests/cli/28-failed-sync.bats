@@ -159,3 +159,33 @@ flip()
 	restores
 	shash verify --store_dir store
 }
+
+@test "damage met while the store is read-only concerns its own files alone" {
+	scenario_serve store
+	scenario_register work
+	mkdir work/sub
+	head -c 300000 /dev/urandom >work/sub/other
+	key=$(shash backup --dir work)
+	scenario_stop
+	flip
+	serve_failing fdatasync 1
+	echo more >work/more
+	exits 1 shash backup --dir work
+	exits 1 shash backup --dir work
+	says 'read-only'
+	exits 13 shash restore --dir work --udk "$key" --dest copy
+	says '1 entries are damaged'
+	cmp work/small copy/small
+	# One of the two is whole.
+	[ "$(cat <(cmp work/large copy/large 2>&1) \
+	    <(cmp work/sub/other copy/sub/other 2>&1) | wc -l)" -eq 1 ]
+	exits 13 shash verify --store_dir store
+	grep -q 'the record at [0-9]* is damaged' out
+	grep -q 'cannot be marked' out
+	end_failing
+	# It can be marked again, and so it is sent again.
+	scenario_serve_at store "$port"
+	exits 13 shash verify --store_dir store
+	shash backup --dir work
+	shash verify --store_dir store
+}
