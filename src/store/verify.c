@@ -81,10 +81,7 @@ struct work {
 	struct index_txn t;
 };
 
-static void say(struct verify *y, const char *where, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));
-
-static void
+static void __attribute__((format(printf, 3, 4)))
 say(struct verify *y, const char *where, const char *fmt, ...)
 {
 	char text[ERR_TEXT_MAX];
@@ -222,8 +219,6 @@ check_members(struct work *k, const struct record *r)
 	for (i = 0; i < r->nmembers; i++) {
 		ret = index_find_file(
 		    bundle, &member, &k->t, r->members + (size_t)i * 32);
-		if (ret < 0)
-			return ret;
 		if (ret == 1)
 			ret = note_row(k->y, r, i);
 		if (ret < 0)
@@ -788,8 +783,7 @@ verify_vault(struct verify_counts *out, const struct verify_options *o)
 	writes = writes && ret == 0;
 	ret = ret == 1 ? 0 : ret;
 	torn = tell_torn(&y, writes);
-	if (ret == 0)
-		ret = torn;
+	ret = ret == 0 ? torn : ret;
 	if (ret == 0 && writes)
 		ret = mend_rows(&y);
 	if (ret == 0)
