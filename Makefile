@@ -428,13 +428,15 @@ DISK_CALLS := open openat close write pwrite ftruncate fsync fdatasync \
 	closedir
 $(DISKED): WRAPPERS = $(DISK_OBJS)
 $(DISKED): WRAPPED = $(call wrap,$(DISK_CALLS))
-# A client's: with what LMDB does, another boot, and files that are never young.
+# A client's: with what LMDB does, its requests, another boot, and files that
+# are never young.
 CLIENT_DISKED := $(BUILD)/tests/unit/test_cli_disk
-$(CLIENT_DISKED): DISK_OBJS += $(BUILD)/tests/fault/sim_tables.o
+CLIENT_DISK_OBJS := $(patsubst %,$(BUILD)/tests/fault/sim_%.o,tables requests)
+$(CLIENT_DISKED): DISK_OBJS += $(CLIENT_DISK_OBJS)
 $(CLIENT_DISKED): DISK_CALLS += mdb_txn_commit mdb_env_sync os_boot_id \
-	os_sync_fs fsclock_young ballast_hold
+	os_sync_fs fsclock_young ballast_hold curl_easy_perform
 $(DISKED): $(DISK_OBJS)
-$(CLIENT_DISKED): $(BUILD)/tests/fault/sim_tables.o
+$(CLIENT_DISKED): $(CLIENT_DISK_OBJS)
 
 $(BUILD)/tests/fuzz/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(TEST_LIB_OBJS) \
     $(LINK_DEPS)
@@ -467,5 +469,5 @@ $(BUILD)/bench/%: bench/%.c $(LINK_DEPS)
 	$(TESTS:=.d) \
 	$(FUZZ_NAMES:%=$(BUILD)/tests/fuzz/fuzz_%.d) $(SEEDS_OBJS:.o=.d) \
 	$(BUILD)/tests/fuzz/replay.d \
-	$(FAILING_OBJS:.o=.d) $(BUILD)/tests/fault/sim_disk.d $(BUILD)/tests/fault/sim_tables.d \
+	$(FAILING_OBJS:.o=.d) $(BUILD)/tests/fault/sim_disk.d $(CLIENT_DISK_OBJS:.o=.d) \
 	$(TEST_LIB_OBJS:.o=.d) $(BENCHES:=.d)

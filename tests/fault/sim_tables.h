@@ -10,7 +10,8 @@
  *  - flipped bytes, zeros or a part: of a stat cache, whose records have
  *    checksums, and where something beside it says that it cannot be trusted
  *    (`sum`, which it then contradicts, or `unsynced` of another boot).
- * A boot has an id of its own.
+ * A boot has an id of its own.  And no file is too young for a cache, a restore
+ * and the reserve are no part of the disk.
  */
 
 #include <stdint.h>
@@ -22,9 +23,7 @@ void sim_tables_stop(void);
 void sim_tables_take(void);
 void sim_tables_put(void);
 
-struct sim_tables_counts {
-	uint64_t kept, mixed, gone, damaged;
-};
-extern struct sim_tables_counts sim_tables_counts; /* so far */
+/* What became of them so far, as the end of a line. */
+void sim_tables_print(void);
 
 #endif

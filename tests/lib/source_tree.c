@@ -232,3 +232,12 @@ source_tree_address(uint8_t out[HASH_BYTES], const char *dir)
 	free(names);
 	address_dir_final(&h, out);
 }
+
+void
+source_tree_key(char text[ADDRESS_TEXT_BYTES], const char *dir)
+{
+	uint8_t address[HASH_BYTES];
+
+	source_tree_address(address, dir);
+	address_text(text, ADDRESS_DIR, address);
+}

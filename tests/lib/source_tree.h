@@ -6,6 +6,7 @@
  * it must come to, computed the plain way: paths, whole files, recursion.
  */
 
+#include "hash/address.h"
 #include "hash/hash.h"
 
 #include <stddef.h>
@@ -18,5 +19,8 @@ void source_tree_file(
 void source_tree_make(const char *dir);
 /* The address of the directory; docs/format.md 4. */
 void source_tree_address(uint8_t out[HASH_BYTES], const char *dir);
+
+/* The directory's key, as users see it. */
+void source_tree_key(char text[ADDRESS_TEXT_BYTES], const char *dir);
 
 #endif

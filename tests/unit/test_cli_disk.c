@@ -5,7 +5,9 @@
  * and restore.  At any call that changes a file the power goes, or the process
  * dies, or is interrupted; after a power cut a stat cache is whole, torn,
  * damaged, an older one or gone.  The store lies elsewhere, or on the same
- * disk.
+ * disk, or a server has it, on another machine that stays up; then each
+ * request is such a call, too: it is not sent, or its answer does not arrive,
+ * and who is dead says nothing more.
  *
  * What was interrupted succeeds when it is repeated.  A registration that said
  * so is there, with the recovery key that it told, and none leaves a vault or
@@ -16,7 +18,9 @@
  */
 
 #include "fault/sim_disk.h"
+#include "fault/sim_requests.h"
 #include "fault/sim_tables.h"
+#include "lib/apart.h"
 #include "lib/command.h"
 #include "lib/fill.h"
 #include "lib/seeded.h"
@@ -26,11 +30,12 @@
 #include "base/err.h"
 #include "base/fs.h"
 #include "base/log.h"
-#include "engine/fsclock.h"
 #include "hash/address.h"
 #include "seal/recovery.h"
+#include "server/invitation.h"
 
 #include <dirent.h>
+#include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -42,19 +47,26 @@
 
 #include <cmocka.h>
 
-#define COUNT 40 /* histories, unless COUNT= says otherwise */
+#define COUNT 36 /* histories, unless COUNT= says otherwise */
 #define CANARIES 30 /* histories in which a canary must be noticed */
 #define LIVES 4
 #define OPERATIONS 7 /* of a life */
 #define CALLS_MAX 160 /* where the cut may be */
+#define REQUESTS_MAX 12
 #define PLACES 3 /* directories; the last one is the other machine's */
-#define FOLDERS 9 /* of a directory */
+#define FOLDERS 9 /* of a directory, in a history */
+#define FEW_FOLDERS 2 /* where it is about registrations */
 #define SNAPSHOTS_MAX 64
 #define OUTPUT_BYTES 8192
+#define PENDING_AT 18 /* a call of registration, the store being a folder */
 #define IN_FILE "The recovery key is in " /* what register says */
 #define TICK_NS INT64_C(200000000) /* a batch of the cache is 10 of them */
 
+/* Where the store is. */
+enum where { FOLDER, SAME_DISK, SERVER, WHERES };
+
 struct place {
+	char invitation[ENROLL_UUID_LEN + 1]; /* of a server */
 	int registered; /* its registration said so */
 	int wants_file; /* it is registered with --recovery_file */
 	int has_file; /* as it was told */
@@ -69,7 +81,9 @@ static struct {
 	struct place places[PLACES];
 	struct fill draws;
 	char *disk; /* the folder that is one */
-	int own_store; /* on the same disk */
+	enum where where;
+	unsigned folders; /* of a directory */
+	struct apart server;
 	int broken; /* a promise is, as was said on stderr */
 	char out[OUTPUT_BYTES], err[OUTPUT_BYTES];
 	/* Of all histories. */
@@ -81,32 +95,6 @@ static unsigned
 draw(unsigned below)
 {
 	return (unsigned)fill_below(&h.draws, below);
-}
-
-/* No file is too young to be believed: each change changes a length, too. */
-void __wrap_fsclock_young(
-    struct timespec *out, dev_t dev, int fd, const char *dir);
-
-void
-__wrap_fsclock_young(struct timespec *out, dev_t dev, int fd, const char *dir)
-{
-	(void)dev;
-	(void)fd;
-	(void)dir;
-	out->tv_sec = INT32_MAX;
-	out->tv_nsec = 0;
-}
-
-/* The reserve costs time, and has nothing in it. */
-int __wrap_ballast_hold(const char *dir, unsigned files, uint64_t file_bytes);
-
-int
-__wrap_ballast_hold(const char *dir, unsigned files, uint64_t file_bytes)
-{
-	(void)dir;
-	(void)files;
-	(void)file_bytes;
-	return 0;
 }
 
 static void __attribute__((format(printf, 1, 2))) broken(const char *fmt, ...)
@@ -181,18 +169,34 @@ take_recovery(char out[RECOVERY_TEXT_BYTES], unsigned i)
 	    out, RECOVERY_TEXT_BYTES, "%.*s", (int)strcspn(at, "\n"), at);
 }
 
+static const char *
+url(void)
+{
+	switch (h.where) {
+	case SAME_DISK:
+		return "file://%/disk/store";
+	case SERVER:
+		return h.server.url;
+	default:
+		return "file://%/store";
+	}
+}
+
 static int
 do_register(unsigned i)
 {
 	struct place *p = &h.places[i];
 	const char *words[COMMAND_WORDS_MAX] = {"register", "--dir",
 	    path_of("%%/src%u", i), "--state_dir",
-	    path_of("%%/disk/d%u/.shamo", i), "--url",
-	    h.own_store ? "file://%/disk/store" : "file://%/store"};
+	    path_of("%%/disk/d%u/.shamo", i), "--url", url()};
 	char told[RECOVERY_TEXT_BYTES];
 	unsigned n = 7;
 	int rc;
 
+	if (h.where == SERVER) {
+		words[n++] = "--invitation";
+		words[n++] = p->invitation;
+	}
 	if (i == PLACES - 1) {
 		/* The other machine joins. */
 		if (h.places[0].recovery[0] == '\0')
@@ -253,15 +257,6 @@ take_key(char key[ADDRESS_TEXT_BYTES])
 	    key, ADDRESS_TEXT_BYTES, "%.*s", (int)strcspn(h.out, "\n"), h.out);
 }
 
-static void
-address_is(char text[ADDRESS_TEXT_BYTES], const char *dir)
-{
-	uint8_t address[HASH_BYTES];
-
-	source_tree_address(address, command_at(dir));
-	address_text(text, ADDRESS_DIR, address);
-}
-
 static int
 do_backup(unsigned i)
 {
@@ -279,7 +274,7 @@ do_backup(unsigned i)
 	if (rc != 0 || sim_disk_is_off())
 		return rc == ERR_INTR ? 0 : rc;
 	take_key(key);
-	address_is(want, path_of("src%u", i));
+	source_tree_key(want, command_at(path_of("src%u", i)));
 	if (strcmp(key, want) != 0)
 		broken("%u: %s is not %s", i, key, want);
 	at = strstr(h.err, "snapshot @");
@@ -305,7 +300,7 @@ do_restore(unsigned i, unsigned snapshot)
 	if (rc == ERR_REFUSED)
 		broken("a restore was refused");
 	if (rc == 0) {
-		address_is(is, "dest");
+		source_tree_key(is, command_at("dest"));
 		if (strcmp(is, p->keys[snapshot]) != 0)
 			broken("%u: @%u restores as %s, not %s", i,
 			    p->seqs[snapshot], is, p->keys[snapshot]);
@@ -344,10 +339,10 @@ do_list(unsigned i)
 static void
 change(unsigned i)
 {
-	unsigned folder = draw(FOLDERS), made = ++h.places[i].made;
+	unsigned folder = draw(h.folders), made = ++h.places[i].made;
 	const char *dir = path_of("src%u", i);
 	char *sub = fs_printf("%s/f%u", command_at(dir), folder);
-	char *to = fs_printf("%s/f%u", command_at(dir), draw(FOLDERS));
+	char *to = fs_printf("%s/f%u", command_at(dir), draw(h.folders));
 
 	assert_non_null(sub);
 	assert_non_null(to);
@@ -440,7 +435,7 @@ check_temps(const char *dir)
 static void
 check_orphans(void)
 {
-	const char *store = h.own_store ? "disk/store" : "store";
+	const char *store = h.where == SAME_DISK ? "disk/store" : "store";
 	char vaults[64], mounts[64];
 	unsigned i, registered = 0, rings;
 
@@ -466,6 +461,7 @@ check_all(void)
 
 	sim_disk_cut(0);
 	sim_disk_call(0, interrupt);
+	sim_requests_cut(0);
 	for (i = 0; i < PLACES && !h.broken; i++) {
 		p = &h.places[i];
 		if (!p->registered)
@@ -485,7 +481,8 @@ check_all(void)
 		if (h.broken)
 			break;
 		(void)do_restore(i, p->nsnapshots - 1);
-		(void)do_restore(i, draw(p->nsnapshots));
+		if (p->nsnapshots > 1)
+			(void)do_restore(i, draw(p->nsnapshots - 1));
 	}
 	if (!h.broken)
 		check_orphans();
@@ -501,6 +498,7 @@ static void
 cut(void)
 {
 	h.cuts++;
+	sim_requests_cut(0);
 	sim_tables_take();
 	h.lost += sim_disk_crash();
 	sim_tables_put();
@@ -510,6 +508,7 @@ static void
 die(void)
 {
 	h.kills++;
+	sim_requests_cut(0);
 	sim_disk_revive();
 }
 
@@ -519,6 +518,8 @@ one_life(void)
 	unsigned i;
 
 	sim_disk_cut(sim_disk_count() + 1 + draw(CALLS_MAX));
+	/* They are few among its calls. */
+	sim_requests_cut(draw(2) * (1 + draw(REQUESTS_MAX)));
 	for (i = 0; i < OPERATIONS && !sim_disk_is_off() && !h.broken; i++)
 		(void)operation();
 	if (h.broken || !sim_disk_is_off())
@@ -529,18 +530,35 @@ one_life(void)
 		cut();
 }
 
+/* With an invitation for each directory. */
 static void
-make(uint64_t seed)
+start_server(uint64_t seed)
+{
+	unsigned i;
+
+	apart_start(&h.server, command_at("store"), command_at("server.log"),
+	    seeded_start, ~seed);
+	for (i = 0; i < PLACES; i++)
+		assert_int_equal(invitation_make(h.places[i].invitation,
+				     command_at("store"), 0),
+		    0);
+}
+
+static void
+make(uint64_t seed, enum where where, unsigned folders)
 {
 	unsigned i, n;
 
 	memset(h.places, 0, sizeof(h.places));
 	h.broken = 0;
 	fill_init(&h.draws, seed);
-	h.own_store = draw(3) == 0;
+	h.where = where;
+	h.folders = folders;
 	seeded_start(seed);
 	seeded_tick(TICK_NS);
 	command_begin();
+	if (h.where == SERVER)
+		start_server(seed);
 	assert_int_equal(mkdir(command_at("disk"), 0700), 0);
 	sim_disk_start(command_at("disk"), seed);
 	h.disk = strdup(command_at("disk"));
@@ -553,7 +571,7 @@ make(uint64_t seed)
 		    fs_make_dirs(command_at(path_of("disk/d%u", i)), 0700), 0);
 		assert_int_equal(
 		    mkdir(command_at(path_of("src%u", i)), 0755), 0);
-		for (n = 0; n < FOLDERS; n++)
+		for (n = 0; n < h.folders; n++)
 			change(i);
 	}
 }
@@ -563,6 +581,7 @@ end(void)
 {
 	sim_tables_stop();
 	sim_disk_stop();
+	apart_stop(&h.server);
 	command_end();
 	free(h.disk);
 }
@@ -573,7 +592,7 @@ one_history(uint64_t seed, unsigned lie)
 {
 	unsigned life;
 
-	make(seed);
+	make(seed, seed % WHERES, FOLDERS);
 	sim_disk_lie(lie);
 	for (life = 0; life < LIVES && !h.broken; life++) {
 		one_life();
@@ -597,21 +616,16 @@ test_power_cuts(void **state)
 			fail_msg("SEED=%llu COUNT=1",
 			    (unsigned long long)(seed + i));
 	}
-	print_message("%llu states in %llu histories from SEED=%llu: %llu "
-		      "cuts, %llu kills, %llu interrupts, %llu sectors and "
-		      "names lost, %llu registrations, %llu told again, %llu "
-		      "snapshots, %llu restores; caches: %llu kept, %llu "
-		      "mixed, %llu damaged, %llu gone\n",
-	    (unsigned long long)(h.cuts + h.kills + h.interrupts),
-	    (unsigned long long)n, (unsigned long long)seed,
-	    (unsigned long long)h.cuts, (unsigned long long)h.kills,
-	    (unsigned long long)h.interrupts, (unsigned long long)h.lost,
-	    (unsigned long long)h.registered, (unsigned long long)h.again,
-	    (unsigned long long)h.commits, (unsigned long long)h.restores,
-	    (unsigned long long)sim_tables_counts.kept,
-	    (unsigned long long)sim_tables_counts.mixed,
-	    (unsigned long long)sim_tables_counts.damaged,
-	    (unsigned long long)sim_tables_counts.gone);
+	print_message(
+	    "%" PRIu64 " states in %" PRIu64 " histories from SEED=%" PRIu64
+	    ": %" PRIu64 " cuts, %" PRIu64 " kills, %" PRIu64
+	    " interrupts, %" PRIu64 " sectors and names lost, %" PRIu64
+	    " registrations, %" PRIu64 " told again, %" PRIu64
+	    " snapshots, %" PRIu64 " restores; ",
+	    h.cuts + h.kills + h.interrupts, n, seed, h.cuts, h.kills,
+	    h.interrupts, h.lost, h.registered, h.again, h.commits, h.restores);
+	sim_requests_print();
+	sim_tables_print();
 	assert_true(n < COUNT || (h.cuts > n / 2 && h.kills > n / 4 &&
 				     h.interrupts > n / 8 && h.lost > n &&
 				     h.registered == PLACES * n));
@@ -623,12 +637,11 @@ test_power_cuts(void **state)
  * Nothing survives that was not synced.  Returns whether it died.
  */
 static int
-die_again(unsigned i, uint64_t at, unsigned later, uint64_t seed)
+die_again(unsigned i, uint64_t at, unsigned later, enum where where)
 {
 	int died;
 
-	make(seed);
-	h.own_store = 0;
+	make(at, where, FEW_FOLDERS);
 	h.places[i].wants_file = 1;
 	sim_disk_lose_all(1);
 	if (i > 0)
@@ -648,18 +661,29 @@ die_again(unsigned i, uint64_t at, unsigned later, uint64_t seed)
 	return died;
 }
 
+/* The new vault's key is there, and the store was not asked. */
+static int
+is_pending(void)
+{
+	return access(command_at("disk/d0/.shamo/pending.key"), F_OK) == 0 &&
+	       count_names("store/vaults", "vault.json") == 0;
+}
+
 /*
  * The first registration dies at its call `at`, the second one opens a vault
  * of its own, and the first one is repeated, dies at `later`, and is repeated.
+ * Returns whether the first one was pending.
  */
-static void
-die_between(uint64_t at, uint64_t later, uint64_t seed)
+static int
+die_between(uint64_t at, uint64_t later, enum where where)
 {
-	make(seed);
-	h.own_store = 0;
+	int pending;
+
+	make(at * 16 + later, where, FEW_FOLDERS);
 	sim_disk_cut(sim_disk_count() + at);
 	(void)do_register(0);
 	die();
+	pending = is_pending();
 	(void)do_register(1);
 	sim_disk_cut(sim_disk_count() + later);
 	(void)do_register(0);
@@ -669,39 +693,69 @@ die_between(uint64_t at, uint64_t later, uint64_t seed)
 	if (h.broken)
 		fail_msg("killed at call %llu, and again at %llu",
 		    (unsigned long long)at, (unsigned long long)later);
+	return pending;
+}
+
+/* Whether it is the time for all of them. */
+static int
+is_all(void)
+{
+	return setting("COUNT", 0) > COUNT;
+}
+
+/* By default every `step`th call, when the first one was pending. */
+static void
+die_all_between(enum where where, uint64_t pending_at, unsigned step)
+{
+	uint64_t at = is_all() ? 1 : pending_at, later;
+	uint64_t last = is_all() ? 40 : pending_at;
+	int pending = 0;
+
+	for (; at <= last; at++) {
+		for (later = 1; later < 16; later += is_all() ? 1 : step)
+			pending |= die_between(at, later, where);
+	}
+	assert_true(pending);
 }
 
 static void
 test_died_between(void **state)
 {
-	uint64_t at, later;
-	int all = setting("COUNT", 0) > COUNT;
-
 	(void)state;
-	/* 17: the new vault's key is there, and the store was not asked. */
-	for (at = all ? 1 : 17; at <= (all ? 40 : 17); at++) {
-		for (later = 1; later < 16; later++)
-			die_between(at, later, at * 16 + later);
+	die_all_between(FOLDER, PENDING_AT, 2);
+	/* This one was asked who it is. */
+	die_all_between(SERVER, PENDING_AT + 1, 1);
+}
+
+static unsigned
+die_all_again(enum where where, unsigned step)
+{
+	unsigned i, later, n = 0;
+	uint64_t at;
+
+	for (i = 0; i < 2; i++) {
+		for (at = 1; die_again(i, at, 0, where);
+		     at += is_all() ? 1 : step, n++) {
+			for (later = 1 + (unsigned)at % 3; later < 40;
+			     later += 3)
+				n += is_all() && die_again(i, at, later, where);
+		}
 	}
+	return n;
 }
 
 static void
 test_died_registrations(void **state)
 {
-	unsigned i, later, n = 0;
-	uint64_t at;
+	/* With a server a registration calls the same, and more. */
+	unsigned folder = die_all_again(FOLDER, 2);
+	unsigned server = die_all_again(SERVER, 1);
 
 	(void)state;
-	for (i = 0; i < 2; i++) {
-		for (at = 1; die_again(i, at, 0, at); at++, n++) {
-			for (later = 1 + (unsigned)at % 3; later < 40;
-			     later += 3)
-				n += setting("COUNT", 0) > COUNT &&
-				     die_again(i, at, later, at);
-		}
-	}
-	print_message("%u registrations that died, and were repeated\n", n);
-	assert_true(n > 30);
+	print_message("%u registrations that died, and were repeated; %u with "
+		      "a server\n",
+	    folder, server);
+	assert_true(folder > 15 && server > 30);
 }
 
 /* A client that does not sync its files, or its folders, is found out. */
