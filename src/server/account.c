@@ -496,7 +496,7 @@ static void
 tell(account_found_fn *found, void *arg, const char *folder,
     const uint8_t id[IDENT_BYTES], const char *tail, const char *what)
 {
-	char hex[ID_TEXT_BYTES], where[64];
+	char hex[ID_TEXT_BYTES], where[128];
 
 	hex_encode(hex, id, IDENT_BYTES);
 	(void)snprintf(where, sizeof(where), "%s/%s%s", folder, hex, tail);
@@ -524,6 +524,34 @@ audit_vault(const struct account *a, const uint8_t id[IDENT_BYTES],
 	return r == 1 || r == ERR_DAMAGED ? 0 : r;
 }
 
+/* The copy that is needed when the record itself is damaged. */
+static int
+audit_copy(const struct account *a, const struct account_mount *m,
+    account_found_fn *found, void *arg)
+{
+	char *path = mount_path(a, m->mount, m->vault), where[80];
+	char hex[ID_TEXT_BYTES];
+	struct account_mount copy;
+	struct header h;
+	int r = read_mount(&copy, path, m->mount);
+
+	free(path);
+	if (r != 1 && r != ERR_DAMAGED)
+		return r;
+	r = account_vault(&h, a, m->vault);
+	/* That has been told. */
+	if (r != 0)
+		return r == 1 || r == ERR_DAMAGED ? 0 : r;
+	r = write_mount(a, m, &h);
+	if (r < 0)
+		return r;
+	hex_encode(hex, m->vault, IDENT_BYTES);
+	(void)snprintf(where, sizeof(where), "vaults/%s/mounts", hex);
+	tell(found, arg, where, m->mount, ".json",
+	    "was damaged or lost; put back from mounts/");
+	return 0;
+}
+
 static int
 audit_mount(const struct account *a, const uint8_t id[IDENT_BYTES],
     account_found_fn *found, void *arg)
@@ -533,6 +561,8 @@ audit_mount(const struct account *a, const uint8_t id[IDENT_BYTES],
 	int r = read_mount(&m, path, id);
 
 	free(path);
+	if (r == 0)
+		return audit_copy(a, &m, found, arg);
 	if (r != ERR_DAMAGED)
 		return r == 1 ? 0 : r; /* gone since it was listed */
 	r = account_mount(&m, a, id);

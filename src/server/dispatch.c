@@ -232,7 +232,10 @@ check_login(
 
 	if (memcmp(rq->store, account_public(d->account), SIGN_PUBLIC_BYTES) !=
 	    0)
-		return err_set(ERR_REFUSED, "this is another store");
+		return err_set(ERR_REFUSED,
+		    "this is another store "
+		    "than the directory is registered with; is the disk of "
+		    "that one mounted?");
 	r = account_mount(m, d->account, rq->mount);
 	if (r == 1)
 		r = err_set(ERR_REFUSED, "this mount is not registered here");

@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "base/fs.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "hash/hash.h"
 #include "proto/ident.h"
 #include "server/statefile.h"
@@ -11,6 +12,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -50,11 +52,29 @@ is_leftover(const char *name)
 	return 0;
 }
 
-/* Whoever named none meant another one. */
+/* Nothing but what a file system has at its top: also what is not there. */
+static int
+is_bare(const char *dir)
+{
+	DIR *d = opendir(dir);
+	struct dirent *e;
+	int bare = 1;
+
+	while (d != NULL && bare && (e = readdir(d)) != NULL)
+		bare =
+		    e->d_name[0] == '.' || strcmp(e->d_name, "lost+found") == 0;
+	if (d != NULL)
+		closedir(d);
+	return bare;
+}
+
+/* Whoever named none meant another one; a place for a disk is empty. */
 static const char *
 hint(const char *dir)
 {
-	return strcmp(dir, ".") == 0 ? "; name it with --store_dir D" : "";
+	if (strcmp(dir, ".") == 0)
+		return "; name it with --store_dir D";
+	return is_bare(dir) ? "; is its disk mounted?" : "";
 }
 
 /* Refuse a folder that holds what is not ours. */
@@ -141,10 +161,13 @@ write_store_json(const char *path, const uint8_t seed[SIGN_SEED_BYTES])
 static int
 make_content(const char *dir, const char *store_json)
 {
+	char *vaults = fs_join(dir, "vaults");
 	uint8_t seed[SIGN_SEED_BYTES];
+	int fresh = vaults != NULL && is_bare(vaults);
 	size_t i;
-	int r = check_empty(dir);
+	int r = vaults == NULL ? ERR_NOMEM : check_empty(dir);
 
+	free(vaults);
 	for (i = 0; i < COUNT(folders) && r == 0; i++) {
 		char *path = fs_join(dir, folders[i]);
 
@@ -153,9 +176,12 @@ make_content(const char *dir, const char *store_json)
 	}
 	if (r < 0)
 		return r;
-	r = obtain_seed(seed, dir, 1);
+	/* The vaults there are have a key already: one that is lost. */
+	r = obtain_seed(seed, dir, fresh);
 	if (r == 0)
 		r = write_store_json(store_json, seed);
+	if (r == 0 && fresh)
+		log_info("%s is a new store", dir);
 	hash_wipe(seed, sizeof(seed));
 	return r;
 }
@@ -189,6 +215,20 @@ out:
 	return r;
 }
 
+/* There is nothing in store.json that server.key does not say. */
+static int
+damaged(int code)
+{
+	char why[ERR_TEXT_MAX];
+
+	(void)snprintf(why, sizeof(why), "%s", err_text()); /* cut is fine */
+	return err_set(code,
+	    "%s; put it back from a copy, or take it away: the next start "
+	    "makes "
+	    "it anew",
+	    why);
+}
+
 int
 storeid_read(uint8_t public_key[SIGN_PUBLIC_BYTES],
     uint8_t seed[SIGN_SEED_BYTES], const char *dir)
@@ -203,6 +243,8 @@ storeid_read(uint8_t public_key[SIGN_PUBLIC_BYTES],
 	if (path == NULL)
 		return ERR_NOMEM;
 	r = statefile_load(&j, path);
+	if (r == ERR_DAMAGED)
+		r = damaged(r);
 	if (r == 1)
 		r = err_set(ERR_NOSTORE, "%s is not a store%s", dir, hint(dir));
 	if (r < 0)
@@ -224,6 +266,8 @@ storeid_read(uint8_t public_key[SIGN_PUBLIC_BYTES],
 	}
 	/* Of a newer format it might be another checksum. */
 	r = statefile_check(j, path);
+	if (r == ERR_DAMAGED)
+		r = damaged(r);
 	if (r == 0)
 		r = json_get_hex(named, sizeof(named), j, "store");
 	if (r == 0)
@@ -233,7 +277,8 @@ storeid_read(uint8_t public_key[SIGN_PUBLIC_BYTES],
 	sign_public(public_key, seed);
 	if (memcmp(public_key, named, sizeof(named)) != 0)
 		r = err_set(ERR_DAMAGED,
-		    "%s: store.json and server.key do not belong together",
+		    "%s: store.json and server.key do not belong together; "
+		    "put both back from a copy",
 		    dir);
 out:
 	json_free(j);

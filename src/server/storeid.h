@@ -13,7 +13,8 @@
 /*
  * Make an absent or empty folder a store; fine when it is one.  Two processes
  * may try that at once.  Returns 0; ERR_NOSTORE: it holds what is not ours;
- * ERR_IO; ERR_NOSPACE; ERR_NOMEM.
+ * ERR_DAMAGED: it holds vaults, and their server.key is gone; ERR_IO;
+ * ERR_NOSPACE; ERR_NOMEM.
  */
 int storeid_make(const char *dir);
 

@@ -251,6 +251,12 @@ flip()
 		exits 13 shash verify --store_dir store
 		grep -q 'mounts/.*put back' out
 		exits 0 shash verify --store_dir store
+		# Nor is its copy missed when it is too late.
+		harmed "$harm" store/vaults/'*/mounts/*.json'
+		exits 13 shash verify --store_dir store
+		grep -Eq '^vaults/[0-9a-f]+/mounts/.*put back' out
+		diff -r clean/vaults store/vaults
+		exits 0 shash verify --store_dir store
 	done
 }
 
@@ -277,8 +283,39 @@ flip()
 		done
 	done
 	# The key alone is what counts: start makes the other anew.
-	harmed rm store/store.json
+	harmed 'truncate -s 9' store/store.json
+	exits 13 shash start --store_dir store --port 0
+	says 'take it away: the next start makes it anew'
+	rm store/store.json
 	scenario_serve store
+	! grep 'is a new store' store.log || false
 	scenario_stop
 	exits 0 shash backup --dir work
+	# Without either no other key is made for the vaults that are there.
+	harmed rm store/store.json
+	rm store/server.key
+	exits 13 shash start --store_dir store --port 0
+	says 'server.key.* is gone; put it back from a copy'
+	[ ! -e store/server.key ]
+}
+
+@test "the disk of a store is not mounted" {
+	scenario_serve store
+	grep -q 'store is a new store' store.log
+	scenario_register work
+	shash backup --dir work
+	scenario_stop
+	mkdir other
+	shash register --dir other --url "file://$folder/disk/store"
+	mv store away
+	mv disk/store away/too
+	exits 10 shash backup --dir other
+	says 'disk/store is not a store; is its disk mounted'
+	# A server makes a store of an empty folder, and says so.
+	: >store.log
+	scenario_serve_at store "$port"
+	grep -q 'store is a new store' store.log
+	exits 12 shash backup --dir work
+	says 'another store .*mounted'
+	exits 12 shash restore --dir work --dest copy
 }
