@@ -222,24 +222,23 @@ run(void *arg)
 	    {.fd = c->wake[0], .events = POLLIN},
 	};
 	char end;
-	int fd;
+	int fd, blind;
 
 	for (;;) {
-		/* Of two that failed only the pipe tells the end. */
-		if (poll(fds, 2, -1) < 0) {
-			if (read(c->wake[0], &end, 1) == 0)
-				return;
+		/* Who cannot wait looks from time to time. */
+		blind = poll(fds, 2, -1) < 0;
+		if (blind)
 			pause_ms(AGAIN_MS);
-			continue;
-		}
-		if (fds[1].revents != 0)
+		/* Of two that failed only the pipe tells the end. */
+		if (blind ? read(c->wake[0], &end, 1) == 0
+			  : fds[1].revents != 0)
 			return;
-		if (fds[0].revents == 0)
+		if (!blind && fds[0].revents == 0)
 			continue;
 		fd = accept4(c->listen_fd, NULL, NULL, SOCK_CLOEXEC);
 		if (fd >= 0)
 			serve(c, fd);
-		else
+		else if (!blind)
 			pause_ms(AGAIN_MS);
 	}
 }
@@ -270,7 +269,8 @@ control_start(struct control **out, const char *dir, uint16_t port,
 	if (unlinkat(c->dir_fd, NAME, 0) != 0 && errno != ENOENT)
 		goto fail;
 	fill_address(&sa, c->dir_fd);
-	c->listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	c->listen_fd =
+	    socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (c->listen_fd < 0 ||
 	    bind(c->listen_fd, (struct sockaddr *)&sa, sizeof(sa)) != 0 ||
 	    listen(c->listen_fd, PEERS_MAX) != 0)

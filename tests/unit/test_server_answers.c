@@ -302,6 +302,30 @@ test_odd_peers(void **state)
 }
 
 /* Each call of a start and of a question fails once. */
+/* Whose poll() fails for ever looks from time to time, and serves. */
+static void
+test_blind(void **state)
+{
+	char *dir = tempdir_new(), out[64];
+	struct control *c = NULL;
+
+	(void)state;
+	failing_start_forever(FAILING_ALL);
+	failing_only("poll");
+	while (failing_more()) {
+		failing_arm();
+		assert_int_equal(
+		    control_start(&c, dir, 5, on_stop, NULL, NULL), 0);
+		assert_int_equal(control_ask(out, 64, dir, "status", 60), 0);
+		assert_string_equal(out, "running 5\n");
+		control_close(c);
+		control_finish(c);
+		failing_disarm();
+	}
+	failing_check_count(1);
+	tempdir_free(dir);
+}
+
 static void
 test_failing(void **state)
 {
@@ -354,6 +378,7 @@ main(void)
 	    cmocka_unit_test(test_answers),
 	    cmocka_unit_test(test_no_line),
 	    cmocka_unit_test(test_odd_peers),
+	    cmocka_unit_test(test_blind),
 	    cmocka_unit_test(test_failing),
 	};
 
