@@ -424,7 +424,8 @@ load_marks(struct buf *list, struct vault *v)
 	return ret;
 }
 
-/* The number of the object whose record is at a mark, if it counts. */
+/* 0: the number of the object whose record is at a mark.  1: it does not count.
+ * 2: another record of it is whole, and has its place now.  ERR_*. */
 static int
 find_marked(uint32_t *num, struct index_txn *t, struct vault *v,
     const struct vault_place *place)
@@ -452,6 +453,9 @@ find_marked(uint32_t *num, struct index_txn *t, struct vault *v,
 			break;
 		}
 		*num = o.num;
+		ret = admit_other(t, v->backend, e.id, &o);
+		ret = ret == 0 ? 2 : ret == 1 ? 0 : ret;
+		break;
 	}
 	pack_release(&k);
 	return ret;
@@ -466,7 +470,7 @@ apply_marks(struct vault *v, const struct buf *list)
 	struct evict e = {0};
 	struct index_txn t;
 	uint32_t num;
-	int ret;
+	int ret, moved = 0;
 
 	if (n == 0)
 		return 0;
@@ -478,14 +482,14 @@ apply_marks(struct vault *v, const struct buf *list)
 		ret = find_marked(&num, &t, v, p + i);
 		if (ret == 0)
 			evict_add(&e, num);
-		else if (ret == 1)
-			ret = 0;
+		moved |= ret == 2;
+		ret = ret > 0 ? 0 : ret;
 	}
 	if (ret == 0 && e.count > 0)
 		ret = sync_renew(v, &t);
 	if (ret == 0 && e.count > 0)
 		ret = evict_apply(&e, &t, INDEX_DAMAGED);
-	if (ret == 0 && e.count > 0)
+	if (ret == 0 && (e.count > 0 || moved))
 		ret = index_commit(&t);
 	index_abort(&t);
 	evict_release(&e);

@@ -8,6 +8,8 @@
 #include "lib/vault_world.h"
 #include "sign/sign.h"
 #include "store/backend.h"
+#include "store/damage.h"
+#include "store/pack.h"
 #include "store/session.h"
 #include "store/vault.h"
 
@@ -190,6 +192,39 @@ test_other_record_heals(void **state)
 	assert_int_equal(session_close(a), 0);
 }
 
+/* The same after the process died between the mark and the index. */
+static void
+test_other_record_heals_later(void **state)
+{
+	struct world *w = *state;
+	uint8_t before[32], after[32], pack[32];
+	struct session *a = world_log_in(w), *b = world_log_in(w);
+	char name[BACKEND_NAME_MAX];
+
+	world_put_data(a, 1);
+	world_put_data(b, 1);
+	assert_int_equal(session_close(a), 0);
+	assert_int_equal(
+	    w->b->ops->list(w->b, "packs", world_copy_name, name), 0);
+	assert_int_equal(session_close(b), 0);
+	a = world_log_in(w);
+	world_put_meta(a, 10, 1, 1);
+	assert_int_equal(session_close(a), 0);
+	vault_generation(before, w->v);
+	assert_int_equal(world_spoil(w, name, 0), 0);
+	assert_int_equal(pack_path_name(pack, name), 0);
+	assert_int_equal(damage_mark(w->b, pack, PACK_HEADER_BYTES), 0);
+	world_close(w);
+	world_open(w);
+	a = world_log_in(w);
+	assert_true(world_have(a, 1));
+	assert_true(world_have(a, 10));
+	assert_true(length_of(a, 1) > 0);
+	vault_generation(after, w->v);
+	assert_memory_equal(before, after, 32);
+	assert_int_equal(session_close(a), 0);
+}
+
 #define TEST(f) \
 	cmocka_unit_test_setup_teardown(f, world_set_up, world_tear_down)
 
@@ -199,6 +234,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    TEST(test_first_record_stays),
 	    TEST(test_other_record_heals),
+	    TEST(test_other_record_heals_later),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
