@@ -6,9 +6,11 @@
 
 #include "backend/mem.h"
 #include "base/bytes.h"
+#include "base/kv.h"
 #include "engine/cache_record.h"
 #include "fuzz/seeds.h"
 #include "lib/object_fixture.h"
+#include "lib/planted.h"
 #include "lib/store_fixture.h"
 #include "object/bundle.h"
 #include "object/snapshot.h"
@@ -494,6 +496,46 @@ rows(void)
 	seeds_put("index", "", 0, all, n);
 }
 
+/* Each environment as it is, and one that another is made of; a whole file. */
+static void
+environments(void)
+{
+	static const char *const names[] = {"text"};
+	static const uint8_t changes[] = {2, 0, 0, 1,
+	    0xff, /* a page's number */
+	    1, 10, 0, 2, 8, 0, /* its flags */
+	    3, 0xf0, 0x0f, 4, 1, 2, 3, 4, /* the end of its nodes */
+	    4, 0, 0, 1u << 6 | 5, /* a copy */
+	    5, 0, 1, 3u << 6, /* zeros */
+	    6, 0, 2, 2u << 6}; /* the end */
+	static const size_t ends[] = {5, 11, 19, 23, 27, 31};
+	struct buf file = BUF_INIT;
+	size_t begin = 0, i;
+	struct kv_txn *t;
+	struct kv *kv;
+	uint8_t base;
+	char *path = planted_path("env");
+
+	for (base = 1; base <= 3; base++)
+		seeds_put("kvpages", &base, 1, changes, 0);
+	for (i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+		base = (uint8_t)(1 + i % 3);
+		seeds_put(
+		    "kvpages", &base, 1, changes + begin, ends[i] - begin);
+		begin = ends[i];
+	}
+	check(kv_open(&kv, path, names, NULL, 1, KV_CREATE | KV_NOSYNC) == 0 &&
+		  kv_begin(&t, kv, 1) == 0 &&
+		  kv_put(t, 0, "key", 3, "value", 5) == 0 && kv_commit(t) == 0,
+	    path);
+	kv_close(kv);
+	planted_read(&file, "env/" KV_DATA_NAME);
+	base = 0;
+	seeds_put("kvpages", &base, 1, file.data, file.len);
+	buf_release(&file);
+	free(path);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -518,6 +560,7 @@ main(int argc, char **argv)
 	tombs();
 	stamps();
 	rows();
+	environments();
 	seeds_text();
 	return 0;
 }

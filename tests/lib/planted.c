@@ -1,7 +1,6 @@
 #include "lib/planted.h"
 
 #include "base/fs.h"
-#include "base/limits.h"
 #include "server/statefile.h"
 
 #include <errno.h>
@@ -11,6 +10,7 @@
 #include <unistd.h>
 
 #define MEMORY "/dev/shm"
+#define FILE_BYTES_MAX (16u << 20)
 
 static char *top;
 
@@ -94,7 +94,7 @@ planted_read(struct buf *out, const char *name)
 {
 	char *path = planted_path(name);
 
-	check(fs_read_file(out, AT_FDCWD, path, LIMIT_JSON_BYTES) == 0, path);
+	check(fs_read_file(out, AT_FDCWD, path, FILE_BYTES_MAX) == 0, path);
 	free(path);
 }
 
