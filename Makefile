@@ -49,7 +49,7 @@ ifneq ($(COVER),)
 COVER_CFLAGS := --coverage -fprofile-update=atomic -fprofile-abs-path
 # Children of tests that end by _exit() call it: tests/lib/counted.h.
 COVER_LDFLAGS := --coverage -Wl,-u,__gcov_dump
-TEST_OPT := -O1
+TEST_OPT := -O1 -DCOUNTED
 endif
 
 # NDEBUG stays undefined everywhere: an assertion is part of the program.

@@ -8,7 +8,6 @@ setup()
 {
 	scenario_begin
 	"$tests_lib/tree.py" work
-	expected=$("$tests_lib/address.py" work)
 	scenario_serve store
 	scenario_register work 2>register.err
 }
@@ -39,6 +38,7 @@ extents()
 @test "everything comes back as it was" {
 	scenario_root
 	[ "$(find work -type f | wc -l)" -gt 400 ]
+	expected=$("$tests_lib/address.py" work)
 	exits 0 shash backup --dir work
 	[ "$(cat out)" = "$expected" ]
 	[ "$(shash scan --dir work)" = "$expected" ]

@@ -13,7 +13,7 @@ setup()
 
 	scenario_begin
 	fault=$BATS_TEST_DIRNAME/../fault
-	points=6
+	points=4
 	# A sanitizer has its own memory, and is slow.
 	if nm "$SHASH" | grep -q __asan_init; then
 		options+=(-DFAULTS_NO_MEMORY)

@@ -13,7 +13,7 @@ const uint8_t object_fixture_split_key[HASH_BYTES] =
 long
 object_fixture_peak_kib(void)
 {
-#ifdef OBJECT_FIXTURE_SANITIZED
+#ifdef OBJECT_FIXTURE_SLOW
 	return 0;
 #else
 	struct rusage u;

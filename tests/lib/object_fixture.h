@@ -8,16 +8,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Sanitizers multiply time, and memory that was freed. */
-#ifdef __SANITIZE_ADDRESS__
-#define OBJECT_FIXTURE_SANITIZED 1
+/* Sanitizers and counters (make cover) multiply time, and memory that was
+ * freed. */
+#if defined(__SANITIZE_ADDRESS__) || defined(COUNTED)
+#define OBJECT_FIXTURE_SLOW 1
 #elif defined(__has_feature)
 #if __has_feature(address_sanitizer)
-#define OBJECT_FIXTURE_SANITIZED 1
+#define OBJECT_FIXTURE_SLOW 1
 #endif
 #endif
 
-/* The most memory that this process ever had; 0 under a sanitizer. */
+/* The most memory that this process ever had; 0 where that is slow. */
 long object_fixture_peak_kib(void);
 
 /* The vault keys of these tests. */

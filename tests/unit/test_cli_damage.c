@@ -34,7 +34,7 @@
 
 #include <cmocka.h>
 
-#define DRAWS 240
+#define DRAWS 120
 #define UNDO_EVERY 16
 #define HEAL_EVERY 32
 #define LOCK_BYTES 512 /* of a file that LMDB fills anew when it opens it */

@@ -18,8 +18,7 @@
 
 #include <cmocka.h>
 
-/* Sanitizers multiply time. */
-#ifdef OBJECT_FIXTURE_SANITIZED
+#ifdef OBJECT_FIXTURE_SLOW
 #define HUGE_CHUNKS (UINT64_C(1) << 22)
 #else
 #define HUGE_CHUNKS (UINT64_C(1) << 26)

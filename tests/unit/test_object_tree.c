@@ -31,7 +31,7 @@ struct item {
 
 /* What a writer emitted. */
 /* Of a directory of 10^9 entries. */
-#ifdef OBJECT_FIXTURE_SANITIZED
+#ifdef OBJECT_FIXTURE_SLOW
 #define HUGE_LEAVES 50000u
 #else
 #define HUGE_LEAVES 500000u
