@@ -412,9 +412,9 @@ DISKED := $(BUILD)/tests/unit/test_server_disk $(BUILD)/tests/unit/test_cli_disk
 SEEDED := $(BUILD)/tests/unit/test_store_sweep_crash \
 	$(BUILD)/tests/unit/test_store_sweep_turns \
 	$(BUILD)/tests/unit/test_server_sessions $(DISKED)
-$(SEEDED): ALL_LDFLAGS += \
+$(SEEDED): private ALL_LDFLAGS += \
 	$(call wrap,random_bytes clock_wall_ns clock_mono_ns)
-$(BUILD)/tests/unit/test_store_leave: ALL_LDFLAGS += $(call wrap,kv_begin)
+$(BUILD)/tests/unit/test_store_leave: private ALL_LDFLAGS += $(call wrap,kv_begin)
 ifneq ($(BLAKE3_PKG),yes)
 $(BUILD)/tests/unit/test_hash_hash: WRAPPED = \
 	$(call wrap,blake3_simd_degree)
