@@ -269,13 +269,18 @@ TURN ?=
 sabotage: all ## seeded bugs that a test must catch (N='3 7', TURN=auto)
 	@BUILD=$(BUILD) tests/sabotage/run $(if $(TURN),--turn $(TURN)) $(N)
 
-check-long: all ## full counts of the randomized tests (hours)
-	@TEST_SECONDS_MAX=86400 $(RUN) $(sort $(wildcard tests/long/*.bats))
+# The long ones first.  Those lines of a test that begin with # are its counts.
+LONG_FIRST := $(wildcard $(patsubst %,tests/long/%.bats,\
+	05-damage 07-failing 02-sweep))
+check-long: all tests ## full counts (hours); ONE_IN=10 SEED=1: a tenth of them
+	@SHOW_COUNTS=1 TEST_SECONDS_MAX=86400 $(RUN) $(LONG_FIRST) \
+	    $(filter-out $(LONG_FIRST),$(sort $(wildcard tests/long/*.bats)))
 
 # Until HOURS are over, with random seeds from SEED on.
 SEED ?=
 HOURS ?= 1
-SOAKED := store_sweep_crash store_sweep_turns server_disk server_prune cli_disk
+SOAKED := store_sweep_crash store_sweep_turns server_disk server_prune cli_disk \
+	cli_damage cli_cache cli_failing
 soak: all $(SOAKED:%=$(BUILD)/tests/unit/test_%) ## go on (SEED=..., HOURS=1)
 	@BUILD=$(BUILD) tests/long/soak $(HOURS) $(SEED)
 

@@ -3,10 +3,14 @@
 #include "base/clock.h"
 #include "base/random.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define WALL_NS (14610ll * 86400 * 1000000000)
 #define TICK_NS 1000000 /* by which each look at a clock moves it on */
+#define YEARS_NS (3650ll * 86400 * 1000000000)
+#define STRETCH_NS (7ll * 1000000) /* until it is off, or right, again */
 
 static uint64_t state = 1;
 static int64_t mono_ns, wall_offset_ns = WALL_NS, tick_ns = TICK_NS;
@@ -68,8 +72,44 @@ __wrap_clock_mono_ns(void)
 	return __atomic_add_fetch(&mono_ns, tick_ns, __ATOMIC_RELAXED);
 }
 
+/* ---- CLOCK ---- */
+
+static unsigned long long looks, jumps;
+
+static void
+report(void)
+{
+	printf("# CLOCK=%s: %llu looks at the wall clock, %llu jumps\n",
+	    getenv("CLOCK"), looks, jumps);
+}
+
+/* By how much the wall clock is off now. */
+static int64_t
+off_ns(int64_t now_ns)
+{
+	static int64_t before_ns;
+	const char *how = getenv("CLOCK");
+	int64_t ns = 0;
+
+	if (how == NULL || *how == '\0')
+		return 0;
+	if (looks++ == 0 && atexit(report) != 0)
+		abort();
+	if (strcmp(how, "frozen") == 0)
+		ns = -now_ns;
+	else if (strcmp(how, "+10y") != 0 && strcmp(how, "-10y") != 0)
+		abort();
+	else if (now_ns / STRETCH_NS % 2 == 0)
+		ns = *how == '-' ? -YEARS_NS : YEARS_NS;
+	jumps += ns != before_ns && *how != 'f';
+	before_ns = ns;
+	return ns;
+}
+
 int64_t
 __wrap_clock_wall_ns(void)
 {
-	return __wrap_clock_mono_ns() + wall_offset_ns;
+	int64_t now_ns = __wrap_clock_mono_ns();
+
+	return now_ns + wall_offset_ns + off_ns(now_ns);
 }

@@ -1,12 +1,13 @@
 #!/usr/bin/env bats
 # Goal: kill -9 of client and server, 20 times in every phase, loses nothing
-# that was acknowledged.  HITS= and SEED= change the number and the draw.
+# that was acknowledged.  HITS= changes the number.
 
-load ../lib/scenario
+load long
 
 setup()
 {
-	scenario_begin
+	long_begin
+	long_clock
 }
 
 teardown()
@@ -15,9 +16,9 @@ teardown()
 }
 
 @test "kill -9 in every phase" {
-	local seed=${SEED:-$RANDOM}
-	echo "# SEED=$seed" >&3
 	python3 "$BATS_TEST_DIRNAME/kills.py" "$SHASH" "$folder" \
-	    "${HITS:-20}" "$seed" >kills.out 2>&1 || { cat kills.out; false; }
-	sed 's/^/# /' kills.out >&3
+	    "${HITS:-$(one_in 20)}" "$seed" >kills.out 2>&1 ||
+	    { cat kills.out; false; }
+	long_reached "$((9 * ${HITS:-$(one_in 20)}))" kills.out kills
+	tail -n 1 kills.out
 }

@@ -1,12 +1,13 @@
 #!/usr/bin/env bats
 # Goal: as tests/cli/27-full-disk-sizes.bats, for 256 sizes of the disk.
 
-load ../lib/scenario
+load long
 
 setup()
 {
-	scenario_begin
+	long_begin
 	scenario_root
+	long_clock
 }
 
 teardown()
@@ -14,16 +15,21 @@ teardown()
 	scenario_end
 }
 
+# sizes COUNT FROM TO [OPTION]: so many from, and below, so much
+sizes()
+{
+	local count
+	count=$(one_in "$1")
+	unshare --mount bash "$tests_lib/full_disk.sh" "$2" \
+	    $((($3 - $2) / count)) "$count" "${@:4}" >disks.out 2>&1 3>&- ||
+	    { cat disks.out; false; }
+	long_reached "$count" disks.out rounds
+}
+
 @test "disks of 256 sizes" {
-	run unshare --mount bash "$tests_lib/full_disk.sh" 200 36 256 3>&-
-	echo "$output"
-	[ "$status" -eq 0 ]
-	echo "# ${lines[-1]}" >&3
+	sizes 256 200 9416
 }
 
 @test "disks on which 24 to 151 files can be made" {
-	run unshare --mount bash "$tests_lib/full_disk.sh" 24 1 128 inodes 3>&-
-	echo "$output"
-	[ "$status" -eq 0 ]
-	echo "# ${lines[-1]}" >&3
+	sizes 128 24 152 inodes
 }

@@ -1,12 +1,12 @@
 #!/usr/bin/env bats
-# Goal: as tests/cli/34-cuts.bats, at 2,000 bytes.  COUNT= and SEED= change the
-# number and the draw.
+# Goal: as tests/cli/34-cuts.bats, at 2,000 bytes.  COUNT= changes the number.
 
-load ../lib/scenario
+load long
 
 setup()
 {
-	scenario_begin
+	long_begin
+	long_clock
 }
 
 teardown()
@@ -15,10 +15,9 @@ teardown()
 }
 
 @test "register, backup and restore, disturbed at any byte" {
-	local seed=${SEED:-$RANDOM}
-	echo "# SEED=$seed" >&3
+	local count=${COUNT:-$(one_in 2000)}
 	mkdir rounds
-	"$tests_lib/cuts.py" "$SHASH" "$folder/rounds" "${COUNT:-2000}" \
+	"$tests_lib/cuts.py" "$SHASH" "$folder/rounds" "$count" \
 	    "$seed" >cuts.out 2>&1 || { tail -20 cuts.out; false; }
-	sed 's/^/# /' cuts.out >&3
+	long_reached "$count" cuts.out disturbances
 }

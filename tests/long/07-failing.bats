@@ -4,13 +4,16 @@
 # and for ever.  PART=I/N runs a piece of each test; BUILD= says where the
 # programs are, FAILING_COMMAND= one command alone.
 
-load ../lib/scenario
+load long
 
 setup()
 {
-	scenario_begin
-	repo=$BATS_TEST_DIRNAME/../..
-	programs=${BUILD:-build}/tests/unit
+	long_begin
+	lower='test_base_failing test_backend_failing test_object_failing
+	    test_seal_failing test_proto_members test_server_answers'
+	# shellcheck disable=SC2086 # they are several
+	long_build $lower test_store_failing test_cli_failing
+	long_clock
 }
 
 teardown()
@@ -18,28 +21,31 @@ teardown()
 	scenario_end
 }
 
-# every_way PROGRAM...: run them, and print how many faults fired
+# every_way LEAST PROGRAM...: run them; so many faults fire
 every_way()
 {
-	local name
+	local least name
+	least=$(one_in "$1")
+	shift
+	: >all
 	for name; do
-		make -s -C "$repo" "$programs/$name"
-		FAILING_WAYS=1 FAILING_PART=${PART:-1/1} \
-		    "$repo/$programs/$name" >log 2>err ||
-		    { tail -50 log; tail -50 err; return 1; }
-		grep '^# ' log >&3
+		FAILING_WAYS=1 FAILING_SEED=$seed \
+		    FAILING_PART=${PART:-1/${ONE_IN:-1}} long_run "$name"
+		grep '^# ' log >>all
 	done
+	[ -z "${PART:-}${FAILING_COMMAND:-}" ] || least=1
+	long_reached "$least" all 'faults fired'
 }
 
 @test "the lower layers" {
-	every_way test_base_failing test_backend_failing test_object_failing \
-	    test_seal_failing test_proto_members test_server_answers
+	# shellcheck disable=SC2086 # they are several
+	every_way 2000 $lower
 }
 
 @test "every operation of a vault" {
-	every_way test_store_failing
+	every_way 3500 test_store_failing
 }
 
 @test "every command, and a server with its client" {
-	every_way test_cli_failing
+	every_way 40000 test_cli_failing
 }

@@ -37,6 +37,15 @@ program()
 	[ "${lines[-1]}" = '3 passed, 0 failed' ]
 }
 
+@test "counts are shown when they are asked for" {
+	program counts 0 '# 5 histories' 'noise' '[       OK ] test_a'
+	run "$runner" ./counts
+	[[ $output != *'5 histories'* ]]
+	SHOW_COUNTS=1 run "$runner" ./counts
+	[ "${lines[0]}" = '# 5 histories' ]
+	[[ ${lines[1]} == 'ok '* ]]
+}
+
 @test "a failed test fails the run and shows its log" {
 	program bad 1 '[       OK ] test_a' '[  FAILED  ] test_b' \
 	    '[  PASSED  ] 1 test(s).' '[  FAILED  ] 1 test(s), listed below:' \
