@@ -1,7 +1,6 @@
 #include "base/kvsum.h"
 
 #include "base/bytes.h"
-#include "base/kv.h"
 
 #include <stdint.h>
 #include <string.h>
@@ -52,28 +51,4 @@ kvsum_take(size_t *len, const void *key, size_t key_len, const void *value)
 		return 1;
 	*len = n;
 	return 0;
-}
-
-int
-kvsum_check(struct kv *kv, unsigned ntables)
-{
-	struct kv_slice key, value;
-	struct kv_cursor *c;
-	struct kv_txn *txn;
-	unsigned i;
-	int r = kv_begin(&txn, kv, 0);
-
-	if (r < 0)
-		return r;
-	for (i = 0; i < ntables && r >= 0; i++) {
-		r = kv_cursor_open(&c, txn, i);
-		if (r < 0)
-			break;
-		r = kv_cursor_first(&key, &value, c);
-		while (r == 0)
-			r = kv_cursor_next(&key, &value, c);
-		kv_cursor_close(c);
-	}
-	kv_abort(txn);
-	return r < 0 ? r : 0;
 }

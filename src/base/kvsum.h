@@ -9,8 +9,6 @@
 
 #include <stddef.h>
 
-struct kv;
-
 #define KVSUM_BYTES 4u
 
 /* A value and its sum, `len` + KVSUM_BYTES in all. */
@@ -18,8 +16,5 @@ void kvsum_put(
     void *to, const void *key, size_t key_len, const void *value, size_t len);
 /* `*len` goes from all to the value's own bytes.  0; 1: the sum is wrong. */
 int kvsum_take(size_t *len, const void *key, size_t key_len, const void *value);
-
-/* Read every value of the tables.  0; ERR_DAMAGED; ERR_*. */
-int kvsum_check(struct kv *kv, unsigned ntables);
 
 #endif

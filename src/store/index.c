@@ -4,7 +4,6 @@
 #include "base/bytes.h"
 #include "base/err.h"
 #include "base/fs.h"
-#include "base/kvsum.h"
 #include "store/indexsum.h"
 
 #include <assert.h>
@@ -14,8 +13,6 @@
 
 #define VERSION 3
 #define OBJECT_BYTES 24
-#define PACK_BYTES 48
-#define PACK_ORIGIN_BYTES 72 /* of a pack that has an origin */
 #define META_BYTES 32
 #define FILE_BYTES 8
 
@@ -166,23 +163,44 @@ open_kv(struct index *ix, unsigned flags)
 	    INDEX_TABLES, KV_CREATE | KV_SUMS | flags);
 }
 
+/* Read all rows of a table, and count them. */
+static int
+read_rows(uint64_t *out, struct kv_txn *kv, unsigned table)
+{
+	struct kv_slice key, value;
+	struct kv_cursor *c;
+	uint64_t rows = 0;
+	int ret = kv_cursor_open(&c, kv, table);
+
+	if (ret < 0)
+		return ret;
+	for (ret = kv_cursor_first(&key, &value, c); ret == 0;
+	     ret = kv_cursor_next(&key, &value, c))
+		rows++;
+	kv_cursor_close(c);
+	if (ret < 0)
+		return ret;
+	*out = rows;
+	return 0;
+}
+
 /* No row is damaged, and none of the refs is missing. */
 static int
 check_rows(struct index *ix)
 {
-	uint64_t refs = 0, nums = 0;
-	struct kv_txn *kv;
-	int ret = kvsum_check(ix->kv, INDEX_TABLES);
+	uint64_t rows[INDEX_TABLES];
+	struct index_txn t = {.ix = ix};
+	unsigned i;
+	int ret = kv_begin(&t.kv, ix->kv, 0);
 
-	if (ret == 0)
-		ret = kv_begin(&kv, ix->kv, 0);
 	if (ret < 0)
 		return ret;
-	ret = kv_count(&refs, kv, INDEX_REFS);
+	for (i = 0; i < INDEX_TABLES && ret == 0; i++)
+		ret = read_rows(&rows[i], t.kv, i);
 	if (ret == 0)
-		ret = kv_count(&nums, kv, INDEX_NUM);
-	kv_abort(kv);
-	return ret == 0 && refs != nums ? index_is_damaged() : ret;
+		ret = index_check_refs(&t, rows[INDEX_REFS]);
+	kv_abort(t.kv);
+	return ret;
 }
 
 /* Open what is there: as it was when it was closed, or page by page and row by
@@ -230,6 +248,7 @@ index_open(struct index **out, const char *path,
 		/* The packs have it all. */
 		kv_close(ix->kv);
 		ix->kv = NULL;
+		ix->lacking = 0;
 		ret = fs_remove_tree(ix->path);
 		if (ret == 0)
 			ret = try_open(ix);
@@ -560,172 +579,6 @@ index_add_file(struct index_txn *t, const uint8_t file_id[INDEX_ID_BYTES],
 	bytes_put32(p + 4, member);
 	return index_put_row(
 	    t, INDEX_FILE, file_id, INDEX_ID_BYTES, p, sizeof(p));
-}
-
-static int
-decode_pack(struct index_pack *out, uint32_t number, struct kv_slice v)
-{
-	const uint8_t *p = v.data;
-
-	if (v.len != PACK_BYTES && v.len != PACK_ORIGIN_BYTES)
-		return index_is_damaged();
-	memset(out, 0, sizeof(*out));
-	out->number = number;
-	memcpy(out->name, p, 32);
-	out->size = bytes_get64(p + 32);
-	out->records = bytes_get32(p + 40);
-	out->class = p[44];
-	if (v.len == PACK_ORIGIN_BYTES) {
-		memcpy(out->origin, p + 48, sizeof(out->origin));
-		out->after = bytes_get64(p + 64);
-	}
-	return 0;
-}
-
-int
-index_set_pack(struct index_txn *t, const struct index_pack *pack)
-{
-	uint8_t p[PACK_ORIGIN_BYTES] = {0};
-	size_t len = PACK_BYTES;
-
-	memcpy(p, pack->name, 32);
-	bytes_put64(p + 32, pack->size);
-	bytes_put32(p + 40, pack->records);
-	p[44] = pack->class;
-	if (!bytes_are_zero(pack->origin, sizeof(pack->origin))) {
-		memcpy(p + 48, pack->origin, sizeof(pack->origin));
-		bytes_put64(p + 64, pack->after);
-		len = PACK_ORIGIN_BYTES;
-	}
-	return put_u32(t, INDEX_PACK, pack->number, p, len);
-}
-
-int
-index_add_pack(struct index_txn *t, struct index_pack *pack)
-{
-	uint8_t number[4];
-	int ret;
-
-	if (t->next_pack == UINT32_MAX)
-		return err_set(ERR_LIMIT, "the index is full: run reindex");
-	pack->number = t->next_pack++;
-	ret = index_set_pack(t, pack);
-	if (ret < 0)
-		return ret;
-	bytes_put32(number, pack->number);
-	return index_put_row(
-	    t, INDEX_PACKNAME, pack->name, 32, number, sizeof(number));
-}
-
-int
-index_remove_pack(struct index_txn *t, const struct index_pack *p)
-{
-	int ret = del_u32(t, INDEX_PACK, p->number);
-
-	if (ret >= 0)
-		ret = index_del_row(t, INDEX_PACKNAME, p->name, 32);
-	if (ret >= 0)
-		ret = index_set_pending(t, p->number, 0);
-	return ret < 0 ? ret : 0;
-}
-
-int
-index_set_pending(struct index_txn *t, uint32_t pack, int why)
-{
-	uint8_t value = (uint8_t)why;
-	int ret;
-
-	if (why != 0)
-		return put_u32(t, INDEX_PENDING, pack, &value, sizeof(value));
-	ret = del_u32(t, INDEX_PENDING, pack);
-	return ret < 0 ? ret : 0;
-}
-
-int
-index_pending(struct index_txn *t, uint32_t pack)
-{
-	struct kv_slice v;
-	int ret = kv_get(&v, t->kv, INDEX_PENDING, &pack, sizeof(pack));
-
-	if (ret != 0)
-		return ret < 0 ? ret : 0;
-	if (v.len != 1)
-		return index_is_damaged();
-	/* What an index of another make has is read again, too. */
-	return *(const uint8_t *)v.data == INDEX_PENDING_SEARCH
-		   ? INDEX_PENDING_SEARCH
-		   : INDEX_PENDING_ROWS;
-}
-
-int
-index_pack(struct index_pack *out, struct index_txn *t, uint32_t number)
-{
-	struct kv_slice v;
-	int ret = kv_get(&v, t->kv, INDEX_PACK, &number, sizeof(number));
-
-	return ret != 0 ? ret : decode_pack(out, number, v);
-}
-
-int
-index_pack_named(
-    struct index_pack *out, struct index_txn *t, const uint8_t name[32])
-{
-	struct kv_slice v;
-	int ret = kv_get(&v, t->kv, INDEX_PACKNAME, name, 32);
-
-	if (ret != 0)
-		return ret;
-	if (v.len != 4)
-		return index_is_damaged();
-	ret = index_pack(out, t, bytes_get32(v.data));
-	return ret == 1 ? index_is_damaged() : ret;
-}
-
-int
-index_step_pack(struct index_txn *t, struct index_pack *p)
-{
-	struct index_pack known;
-	int ret;
-
-	if (t->rows < INDEX_TXN_ROWS)
-		return 0;
-	ret = index_set_pending(t, p->number, INDEX_PENDING_ROWS);
-	if (ret == 0)
-		ret = index_step(t);
-	if (ret < 0)
-		return ret;
-	ret = index_pack_named(&known, t, p->name);
-	if (ret == 1)
-		return err_set(ERR_STALE, "the index has lost a pack");
-	if (ret < 0)
-		return ret;
-	p->number = known.number;
-	return 1;
-}
-
-int
-index_packs(struct index_txn *t,
-    int (*found)(void *arg, const struct index_pack *p), void *arg)
-{
-	struct kv_cursor *c;
-	struct kv_slice key, value;
-	struct index_pack p;
-	uint32_t number;
-	int ret = kv_cursor_open(&c, t->kv, INDEX_PACK);
-
-	if (ret < 0)
-		return ret;
-	for (ret = kv_cursor_first(&key, &value, c); ret == 0;
-	     ret = kv_cursor_next(&key, &value, c)) {
-		memcpy(&number, key.data, sizeof(number));
-		ret = decode_pack(&p, number, value);
-		if (ret == 0)
-			ret = found(arg, &p);
-		if (ret != 0)
-			break;
-	}
-	kv_cursor_close(c);
-	return ret == 1 ? 0 : ret;
 }
 
 int
