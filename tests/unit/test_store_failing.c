@@ -50,13 +50,15 @@ begin(struct sweep_world *w)
 }
 
 /* Do it again.  After a failed commit of the index nothing is written until
- * the store was opened anew. */
+ * the store was opened anew; verify does its work all the same, but for marks.
+ */
 static void
 repeat(struct sweep_world *w, step *run)
 {
 	int ret = run(w);
 
-	if ((ret == ERR_READONLY || ret == ERR_IO) && failing_name() != NULL &&
+	if ((ret == ERR_READONLY || ret == ERR_IO || ret == 0) &&
+	    failing_name() != NULL &&
 	    strcmp(failing_name(), "mdb_txn_commit") == 0) {
 		sw_close(w);
 		ret = sw_open(w);
