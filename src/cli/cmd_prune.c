@@ -15,6 +15,7 @@
 struct here {
 	struct localstore store;
 	struct prune_options o;
+	struct prune_passed passed; /* vaults */
 };
 
 static int
@@ -24,7 +25,7 @@ prune_one(void *arg, const uint8_t vault[IDENT_BYTES])
 	int rc = localstore_vault(&h->store, vault);
 
 	if (rc == 0)
-		rc = prune_vault(h->store.vault, &h->o);
+		rc = prune_pass(&h->passed, prune_vault(h->store.vault, &h->o));
 	localstore_vault_close(&h->store);
 	return rc;
 }
@@ -47,7 +48,8 @@ prune_here(struct pruned *p, int dry_run, int now)
 		h.o.now = now;
 		h.o.found = pruned_print;
 		h.o.arg = p;
-		rc = account_vaults(h.store.account, prune_one, &h);
+		rc = prune_passed(
+		    &h.passed, account_vaults(h.store.account, prune_one, &h));
 	}
 	storeclock_close(clock);
 	localstore_close(&h.store);

@@ -9,6 +9,7 @@
 #include "store/stamps.h"
 #include "store/vault.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* A snapshot whose file is there. */
@@ -29,6 +30,7 @@ struct work {
 	struct policy_terms terms;
 	int64_t now_ns;
 	int lent; /* the reserve's room, which is given back at the end */
+	struct prune_passed passed; /* directories */
 };
 
 static const char *const names[] = {"keep", "retire", "wait", "remove", "back"};
@@ -37,6 +39,24 @@ const char *
 prune_fate_name(enum prune_fate fate)
 {
 	return names[fate];
+}
+
+int
+prune_pass(struct prune_passed *p, int code)
+{
+	if (code != ERR_DAMAGED)
+		return code;
+	if (p->n++ == 0)
+		(void)snprintf(
+		    p->why, sizeof(p->why), "%s", err_text()); /* cut is fine */
+	return 0;
+}
+
+int
+prune_passed(const struct prune_passed *p, int code)
+{
+	return code == 0 && p->n > 0 ? err_set(ERR_DAMAGED, "%s", p->why)
+				     : code;
 }
 
 static int
@@ -249,6 +269,10 @@ prune_mount(struct work *w, struct one *mine, size_t n)
 	size_t i;
 	int rc = apply(w, mine, n);
 
+	/* Its own policy is damaged: all of it stays, and the others' turn
+	 * comes. */
+	if (rc == ERR_DAMAGED)
+		return prune_pass(&w->passed, rc);
 	for (i = 0; i < n && rc == 0; i++) {
 		look_at_grace(w, &mine[i]);
 		if (mine[i].item.fate == PRUNE_RETIRE)
@@ -303,7 +327,7 @@ prune_now(struct vault *v, const struct prune_options *o)
 		guard_restore(v->guard);
 	buf_release(&w.all);
 	buf_release(&w.stamps);
-	return rc;
+	return prune_passed(&w.passed, rc);
 }
 
 int

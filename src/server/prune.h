@@ -17,6 +17,7 @@
  * may be open.
  */
 
+#include "base/err.h"
 #include "proto/ident.h"
 #include "server/account.h"
 #include "server/storeclock.h"
@@ -56,10 +57,23 @@ struct prune_options {
 
 /*
  * Prune one vault.  `found` is told each snapshot, by mount and number, before
- * it is done.  Returns 0; ERR_DAMAGED: a policy's file, and that vault is left
- * as it is from there on; ERR_IO; ERR_NOSPACE; ERR_NOMEM.
+ * it is done.  Returns 0; ERR_DAMAGED: the store's policy, and nothing was
+ * done, or that of a directory, which was left and not told, and all else
+ * was done; ERR_IO; ERR_NOSPACE; ERR_NOMEM.
  */
 int prune_vault(struct vault *v, const struct prune_options *o);
+
+/* What was passed over since its policy is damaged: the others have their
+ * turn, and it is told in the end.  Zeroed: none. */
+struct prune_passed {
+	unsigned n;
+	char why[ERR_TEXT_MAX]; /* of the first */
+};
+
+/* ERR_DAMAGED, whose text is err_text(), is noted: 0.  Else `code`. */
+int prune_pass(struct prune_passed *p, int code);
+/* How all ends that would have ended with `code`. */
+int prune_passed(const struct prune_passed *p, int code);
 
 /* Step 1 alone; nothing is written when nothing has arrived. */
 int prune_stamp(struct vault *v, struct storeclock *clock);

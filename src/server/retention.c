@@ -70,6 +70,7 @@ stamp(struct retention *r)
 struct job {
 	struct retention *r;
 	struct prune_options o;
+	struct prune_passed passed; /* vaults */
 };
 
 static int
@@ -83,7 +84,7 @@ prune_one(void *arg, const uint8_t vault[IDENT_BYTES])
 		return rc;
 	rc = prune_vault(v, &job->o);
 	vaults_return(job->r->vaults, vault);
-	return rc;
+	return prune_pass(&job->passed, rc);
 }
 
 static int
@@ -102,6 +103,7 @@ prune_all(
 	pool_lock_enter(&r->serial);
 	rc = account_vaults(r->account, prune_one, &job);
 	pool_lock_leave(&r->serial);
+	rc = prune_passed(&job.passed, rc);
 	/* Space comes back within minutes of what was removed. */
 	if (!dry_run)
 		sweeper_kick(r->sweeper);

@@ -369,7 +369,21 @@ local_store()
 	shash keep --store_dir "$store" --mount "$label" --last 2
 	rm "$store/keep/$own"
 	mkdir "$store/keep/$own"
+	# It keeps what is its own, and no more, whoever comes first.
+	for i in 1 2 3 4; do
+		mkdir "more$i"
+		shash register -q --dir "more$i" --url "file://$store" \
+		    --label "more$i" 2>/dev/null
+		for n in 1 2 3 4; do
+			echo "$n" >"more$i/file"
+			shash backup -q --dir "more$i" >/dev/null
+		done
+	done
 	exits 13 shash prune --store_dir "$store" --now
+	says "keep/$own"
+	[ "$(find "$store" -name '*.snap' | wc -l)" -eq 16 ]
+	[ "$(find "$store"/vaults/*/snapshots/"${own%.json}" -type f |
+	    wc -l)" -eq 4 ]
 	exits 0 shash keep --store_dir "$store" --forever
 	says "keep/$own.*nothing is retired"
 	exits 0 shash keep --store_dir "$store" --mount "$label" --last 2
