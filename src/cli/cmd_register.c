@@ -113,11 +113,13 @@ choose_pending(uint8_t master[KEYS_BYTES], struct job *j)
 {
 	uint8_t vault[KEYS_VAULT_BYTES];
 	int rc = shamo_load_pending(master, &j->state), other;
+	unsigned found;
 
 	if (rc != 0)
 		return rc;
-	other =
-	    j->q->new_vault ? 1 : keyring_find(vault, j->state.store_public);
+	other = j->q->new_vault
+		    ? 1
+		    : keyring_find(vault, &found, j->state.store_public);
 	if (other < 0)
 		return other;
 	keys_derive(&j->keys, master, 0);
@@ -133,7 +135,8 @@ static int
 choose_own(uint8_t master[KEYS_BYTES], struct job *j)
 {
 	uint8_t vault[KEYS_VAULT_BYTES];
-	int rc = keyring_find(vault, j->state.store_public);
+	unsigned found;
+	int rc = keyring_find(vault, &found, j->state.store_public);
 
 	j->fresh = 0;
 	j->turn = 0;
@@ -142,6 +145,13 @@ choose_own(uint8_t master[KEYS_BYTES], struct job *j)
 		return err_set(ERR_USAGE,
 		    "--chunker is for a new vault, and this directory joins "
 		    "yours, which has one: leave it out, or add --new_vault");
+	if (rc == 0 && found > 1)
+		return err_set(ERR_USAGE,
+		    "you have %u vaults on this store: say which with "
+		    "--recovery-key ('shash key' prints that of a directory), "
+		    "or "
+		    "make another with --new_vault",
+		    found);
 	return rc == 0 ? keyring_need(master, vault) : rc;
 }
 

@@ -196,7 +196,7 @@ match_file(
 }
 
 int
-keyring_find(uint8_t vault[16], const uint8_t store_public[32])
+keyring_find(uint8_t vault[16], unsigned *found, const uint8_t store_public[32])
 {
 	char *dir = NULL;
 	struct dirent **names = NULL;
@@ -204,23 +204,23 @@ keyring_find(uint8_t vault[16], const uint8_t store_public[32])
 
 	if (rc != 0)
 		return rc;
-	rc = 1;
+	*found = 0;
 	n = scandir(dir, &names, NULL, alphasort);
 	if (n < 0 && errno != ENOENT)
 		rc = err_errno(ERR_IO, "keyring %s", dir);
 	for (int i = 0; i < n; i++) {
 		uint8_t id[16];
 
-		if (rc == 1 && vault_of_name(id, names[i]->d_name)) {
+		if (rc >= 0 && vault_of_name(id, names[i]->d_name)) {
 			rc = match_file(dir, id, store_public);
-			if (rc == 0)
+			if (rc == 0 && (*found)++ == 0)
 				memcpy(vault, id, 16);
 		}
 		free(names[i]);
 	}
 	free(names);
 	free(dir);
-	return rc;
+	return rc < 0 ? rc : *found == 0;
 }
 
 static int

@@ -21,9 +21,10 @@ int keyring_need(uint8_t master[32], const uint8_t vault[16]);
 
 /*
  * Find the vault that this user has on a store.  Returns 0; 1 when there is
- * none.  Several: the one registered first by file name.
+ * none.  Of several, `*found`, it is any.
  */
-int keyring_find(uint8_t vault[16], const uint8_t store_public[32]);
+int keyring_find(
+    uint8_t vault[16], unsigned *found, const uint8_t store_public[32]);
 
 /* Keep a master key and note that `store_public` holds its vault. */
 int keyring_save(const uint8_t master[32], const uint8_t vault[16],

@@ -113,6 +113,20 @@ liar()
 	[ ! -e work/.shamo/pending.key ]
 }
 
+@test "of several vaults the user says which" {
+	mkdir other third
+	scenario_register work
+	scenario_register other --new_vault
+	exits 2 scenario_register third
+	says '2 vaults on this store.*--recovery-key.*--new_vault'
+	[ ! -e third/.shamo/registration.json ]
+	scenario_register third --recovery-key "$(shash key --dir work)"
+	shash backup --dir work
+	exits 0 shash backup --dir third
+	exits 0 shash snapshots --dir third --all
+	[ "$(wc -l <out)" -eq 2 ]
+}
+
 @test "another user cannot use a used invitation either" {
 	invitation=$(shash invite --store_dir store)
 	shash register --dir work --url "$url" --invitation "$invitation"

@@ -36,7 +36,7 @@ setup()
 		[ "$rc" -eq 1 ]
 		[ ! -s out ]
 		grep -qi 'no space' err
-		[ "$(wc -l <err)" -eq 1 ]
+		[ "$(grep -vc 'is a new store$' err)" -eq 1 ]
 	}
 	register="shash register --dir work --url file://$PWD/store"
 	EOF

@@ -95,18 +95,19 @@ ring(void)
 {
 	static const uint8_t zero[32];
 	uint8_t master[32], vault[16];
+	unsigned found;
 	int r;
 
 	check(setenv("XDG_CONFIG_HOME", planted_dir(), 1) == 0);
 	/* The name is another vault's: no key can be its own. */
 	check(keyring_load(master, zero) < 0);
-	r = keyring_find(vault, zero);
+	r = keyring_find(vault, &found, zero);
 	check(r == 1 || r == ERR_NOSTORE ||
 	      (r == 0 && memcmp(vault, zero, sizeof(vault)) == 0));
 	r = keyring_save(zero, zero, zero);
 	check(r == 0 || r == ERR_NOSTORE || r == ERR_LIMIT);
 	if (r == 0)
-		check(keyring_find(vault, zero) == 0);
+		check(keyring_find(vault, &found, zero) == 0);
 }
 
 int
