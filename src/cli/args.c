@@ -2,6 +2,7 @@
 
 #include "base/duration.h"
 #include "base/err.h"
+#include "cli/asowner.h"
 #include "cli/mode.h"
 
 #include <errno.h>
@@ -160,6 +161,7 @@ store_value(const struct args_option *o, const char *value)
 
 	switch (o->kind) {
 	case ARGS_TEXT:
+	case ARGS_STORE:
 		*(const char **)o->value = value;
 		return 0;
 	case ARGS_NUMBER:
@@ -265,6 +267,22 @@ unexpected(const struct args_command *c, const char *word)
 	    c->name, word, c->name, c->synopsis);
 }
 
+/* From here on as the owner of the store, whatever was the default. */
+static int
+become_owner(const struct args_command *c)
+{
+	const struct args_option *o;
+	const char *const *dir;
+	int rc = 0;
+
+	for (o = c->options; o->name != NULL && rc == 0; o++) {
+		dir = o->value;
+		if (o->kind == ARGS_STORE && *dir != NULL)
+			rc = asowner_become(*dir);
+	}
+	return rc;
+}
+
 int
 args_parse(
     size_t *operands, const struct args_command *c, int argc, char **argv)
@@ -277,8 +295,10 @@ args_parse(
 	if (n > c->operands_max)
 		return unexpected(c, argv[c->operands_max + 1]);
 	mode_apply();
-	*operands = n;
-	return 0;
+	rc = become_owner(c);
+	if (rc == 0)
+		*operands = n;
+	return rc;
 }
 
 static void

@@ -15,6 +15,7 @@
 enum args_kind {
 	ARGS_FLAG, /* int: set to 1 */
 	ARGS_TEXT, /* const char *: the value */
+	ARGS_STORE, /* the same: a store, as whose owner root goes on */
 	ARGS_LIST, /* struct args_list: every value, in order */
 	ARGS_NUMBER, /* long: decimal within min .. max */
 	ARGS_DURATION /* int64_t: seconds; base/duration.h */
@@ -47,8 +48,9 @@ struct args_command {
 
 /*
  * Parse argv[1..]; operands are moved to the front of argv (from argv[1]) and
- * `*operands` is their number.  Returns 0; 1 when help was asked for and
- * printed; ERR_USAGE.
+ * `*operands` is their number.  At last root becomes the owner of an ARGS_STORE
+ * that is not NULL (cli/asowner.h).  Returns 0; 1 when help was asked for and
+ * printed; ERR_USAGE; ERR_IO.
  */
 int args_parse(
     size_t *operands, const struct args_command *c, int argc, char **argv);

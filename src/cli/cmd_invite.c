@@ -3,7 +3,6 @@
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/log.h"
-#include "cli/asowner.h"
 #include "cli/cli.h"
 #include "cli/jsonl.h"
 #include "cli/mode.h"
@@ -23,7 +22,7 @@ cmd_invite(int argc, char **argv)
 	int64_t ttl = TTL_SECONDS, expires_ns = 0;
 	char when[32];
 	const struct args_option options[] = {
-	    {"store_dir", ARGS_TEXT, &store_dir, "D", "the store [.]", 0, 0},
+	    {"store_dir", ARGS_STORE, &store_dir, "D", "the store [.]", 0, 0},
 	    {"ttl", ARGS_DURATION, &ttl, "T",
 		"how long it can be used, 0: for ever [7d]", 0, 0},
 	    {NULL, ARGS_FLAG, NULL, NULL, NULL, 0, 0}};
@@ -40,8 +39,6 @@ cmd_invite(int argc, char **argv)
 	size_t operands;
 	int rc = args_parse(&operands, &command, argc, argv);
 
-	if (rc == 0)
-		rc = asowner_become(store_dir);
 	if (rc != 0)
 		return rc;
 	if (ttl > 0)

@@ -2,7 +2,6 @@
 
 #include "base/err.h"
 #include "base/log.h"
-#include "cli/asowner.h"
 #include "cli/cli.h"
 #include "cli/jsonl.h"
 #include "cli/mode.h"
@@ -278,7 +277,7 @@ cmd_keep(int argc, char **argv)
 {
 	struct keep k;
 	const struct args_option options[] = {
-	    {"store_dir", ARGS_TEXT, &k.store_dir, "D", "the store [.]", 0, 0},
+	    {"store_dir", ARGS_STORE, &k.store_dir, "D", "the store [.]", 0, 0},
 	    {"mount", ARGS_TEXT, &k.mount, "M",
 		"one directory alone, by label or id", 0, 0},
 	    {"last", ARGS_NUMBER, &k.count[KEEP_LAST], "N", "the newest N", 0,
@@ -321,7 +320,5 @@ cmd_keep(int argc, char **argv)
 		k.count[i] = ABSENT;
 	k.within = k.floor = k.grace = ABSENT;
 	rc = args_parse(&operands, &command, argc, argv);
-	if (rc == 0)
-		rc = asowner_become(k.store_dir);
 	return rc == 0 ? run(&k) : rc;
 }

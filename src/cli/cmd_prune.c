@@ -2,7 +2,6 @@
 
 #include "base/err.h"
 #include "base/log.h"
-#include "cli/asowner.h"
 #include "cli/cli.h"
 #include "cli/localstore.h"
 #include "cli/mode.h"
@@ -78,7 +77,7 @@ cmd_prune(int argc, char **argv)
 	const char *store_dir = ".";
 	int dry_run = 0, now = 0, rc;
 	const struct args_option options[] = {
-	    {"store_dir", ARGS_TEXT, &store_dir, "D", "the store [.]", 0, 0},
+	    {"store_dir", ARGS_STORE, &store_dir, "D", "the store [.]", 0, 0},
 	    {"dry_run", ARGS_FLAG, &dry_run, NULL, "only say what it would do",
 		0, 0},
 	    {"now", ARGS_FLAG, &now, NULL,
@@ -95,8 +94,6 @@ cmd_prune(int argc, char **argv)
 	size_t operands;
 
 	rc = args_parse(&operands, &command, argc, argv);
-	if (rc == 0)
-		rc = asowner_become(store_dir);
 	if (rc != 0)
 		return rc;
 	rc = pruned_begin(&p, store_dir);

@@ -3,7 +3,6 @@
 #include "base/err.h"
 #include "base/hex.h"
 #include "base/log.h"
-#include "cli/asowner.h"
 #include "cli/cli.h"
 #include "cli/jsonl.h"
 #include "cli/localstore.h"
@@ -42,7 +41,7 @@ cmd_reindex(int argc, char **argv)
 {
 	const char *store_dir = ".";
 	const struct args_option options[] = {
-	    {"store_dir", ARGS_TEXT, &store_dir, "D", "the store [.]", 0, 0},
+	    {"store_dir", ARGS_STORE, &store_dir, "D", "the store [.]", 0, 0},
 	    {NULL, ARGS_FLAG, NULL, NULL, NULL, 0, 0}};
 	const struct args_command command = {"reindex", "[--store_dir D]",
 	    "Throw a store's index away and rebuild it from its packs.",
@@ -58,8 +57,6 @@ cmd_reindex(int argc, char **argv)
 	size_t operands;
 	int rc = args_parse(&operands, &command, argc, argv);
 
-	if (rc == 0)
-		rc = asowner_become(store_dir);
 	if (rc != 0)
 		return rc;
 	memset(&r, 0, sizeof(r));

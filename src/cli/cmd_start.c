@@ -3,7 +3,6 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/os.h"
-#include "cli/asowner.h"
 #include "cli/cli.h"
 #include "cli/jsonl.h"
 #include "cli/localstore.h"
@@ -36,7 +35,7 @@ cmd_start(int argc, char **argv)
 	long port = SERVER_PORT_DEFAULT, scrub_days = SCRUBBER_DAYS_DEFAULT;
 	int insecure = 0, scrub_now = 0, rc;
 	const struct args_option options[] = {
-	    {"store_dir", ARGS_TEXT, &store_dir, "D",
+	    {"store_dir", ARGS_STORE, &store_dir, "D",
 		"folder of the store, made if absent [.]", 0, 0},
 	    {"port", ARGS_NUMBER, &port, "N", "TCP port, 0: a free one [7532]",
 		0, 65535},
@@ -60,8 +59,6 @@ cmd_start(int argc, char **argv)
 	size_t operands;
 
 	rc = args_parse(&operands, &command, argc, argv);
-	if (rc == 0)
-		rc = asowner_become(store_dir);
 	if (rc != 0)
 		return rc;
 	if (operands == 1 && strcmp(argv[1], "start") != 0)

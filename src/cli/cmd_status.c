@@ -5,7 +5,6 @@
 #include "base/err.h"
 #include "base/hex.h"
 #include "base/log.h"
-#include "cli/asowner.h"
 #include "cli/cli.h"
 #include "cli/connect.h"
 #include "cli/jsonl.h"
@@ -200,8 +199,8 @@ cmd_status(int argc, char **argv)
 	const struct args_option options[] = {
 	    {"dir", ARGS_TEXT, &where.dir, "D", "registered directory [.]", 0,
 		0},
-	    {"store_dir", ARGS_TEXT, &store_dir, "D", "show this store instead",
-		0, 0},
+	    {"store_dir", ARGS_STORE, &store_dir, "D",
+		"show this store instead", 0, 0},
 	    {"state_dir", ARGS_TEXT, &where.state_dir, "S",
 		"where the directory's state is [DIR/.shamo]", 0, 0},
 	    {"retry", ARGS_DURATION, &where.retry_seconds, "T",
@@ -223,10 +222,8 @@ cmd_status(int argc, char **argv)
 		rc = args_parse(&operands, &command, argc, argv);
 	if (rc != 0)
 		return rc;
-	if (store_dir != NULL) {
-		rc = asowner_become(store_dir);
-		return rc == 0 ? status_store(store_dir) : rc;
-	}
+	if (store_dir != NULL)
+		return status_store(store_dir);
 	cli_catch_interrupts();
 	where.reads = 1;
 	return status_dir(&where);

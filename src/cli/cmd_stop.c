@@ -2,7 +2,6 @@
 
 #include "base/err.h"
 #include "base/log.h"
-#include "cli/asowner.h"
 #include "cli/cli.h"
 #include "cli/jsonl.h"
 #include "cli/mode.h"
@@ -38,8 +37,8 @@ cmd_stop(int argc, char **argv)
 	long port = 0;
 	int rc;
 	const struct args_option options[] = {
-	    {"store_dir", ARGS_TEXT, &store_dir, "D", "folder of the store [.]",
-		0, 0},
+	    {"store_dir", ARGS_STORE, &store_dir, "D",
+		"folder of the store [.]", 0, 0},
 	    {"port", ARGS_NUMBER, &port, "N", "only if it listens on this port",
 		1, 65535},
 	    {NULL, ARGS_FLAG, NULL, NULL, NULL, 0, 0}};
@@ -53,8 +52,6 @@ cmd_stop(int argc, char **argv)
 	size_t operands;
 
 	rc = args_parse(&operands, &command, argc, argv);
-	if (rc == 0)
-		rc = asowner_become(store_dir);
 	if (rc == 0 && port != 0)
 		rc = check_port(store_dir, port);
 	else if (rc != 0)

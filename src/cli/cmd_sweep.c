@@ -3,7 +3,6 @@
 #include "base/err.h"
 #include "base/hex.h"
 #include "base/log.h"
-#include "cli/asowner.h"
 #include "cli/cli.h"
 #include "cli/jsonl.h"
 #include "cli/localstore.h"
@@ -115,7 +114,7 @@ cmd_sweep(int argc, char **argv)
 	const char *store_dir = ".";
 	int dry_run = 0, give_up = 0;
 	const struct args_option options[] = {
-	    {"store_dir", ARGS_TEXT, &store_dir, "D", "the store [.]", 0, 0},
+	    {"store_dir", ARGS_STORE, &store_dir, "D", "the store [.]", 0, 0},
 	    {"dry_run", ARGS_FLAG, &dry_run, NULL, "only say what would go", 0,
 		0},
 	    {"give_up_lost", ARGS_FLAG, &give_up, NULL,
@@ -132,8 +131,6 @@ cmd_sweep(int argc, char **argv)
 	size_t operands;
 	int rc = args_parse(&operands, &command, argc, argv);
 
-	if (rc == 0)
-		rc = asowner_become(store_dir);
 	if (rc != 0)
 		return rc;
 	memset(&w, 0, sizeof(w));

@@ -3,7 +3,6 @@
 #include "base/err.h"
 #include "base/hex.h"
 #include "base/log.h"
-#include "cli/asowner.h"
 #include "cli/cli.h"
 #include "cli/localstore.h"
 #include "cli/pruned.h"
@@ -77,7 +76,7 @@ cmd_unprune(int argc, char **argv)
 {
 	const char *store_dir = ".", *mount = NULL;
 	const struct args_option options[] = {
-	    {"store_dir", ARGS_TEXT, &store_dir, "D", "the store [.]", 0, 0},
+	    {"store_dir", ARGS_STORE, &store_dir, "D", "the store [.]", 0, 0},
 	    {"mount", ARGS_TEXT, &mount, "M",
 		"of one directory alone, by label or id", 0, 0},
 	    {NULL, ARGS_FLAG, NULL, NULL, NULL, 0, 0}};
@@ -94,8 +93,6 @@ cmd_unprune(int argc, char **argv)
 	size_t operands;
 	int rc = args_parse(&operands, &command, argc, argv);
 
-	if (rc == 0)
-		rc = asowner_become(store_dir);
 	if (rc != 0)
 		return rc;
 	memset(&h, 0, sizeof(h));

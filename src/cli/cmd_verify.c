@@ -3,7 +3,6 @@
 #include "base/err.h"
 #include "base/hex.h"
 #include "base/log.h"
-#include "cli/asowner.h"
 #include "cli/cli.h"
 #include "cli/jsonl.h"
 #include "cli/localstore.h"
@@ -253,7 +252,7 @@ cmd_verify(int argc, char **argv)
 {
 	const char *store_dir = ".";
 	const struct args_option options[] = {
-	    {"store_dir", ARGS_TEXT, &store_dir, "D", "the store [.]", 0, 0},
+	    {"store_dir", ARGS_STORE, &store_dir, "D", "the store [.]", 0, 0},
 	    {NULL, ARGS_FLAG, NULL, NULL, NULL, 0, 0}};
 	const struct args_command command = {"verify", "[--store_dir D]",
 	    "Check every byte of a store, without any key.",
@@ -265,8 +264,6 @@ cmd_verify(int argc, char **argv)
 	size_t operands;
 	int rc = args_parse(&operands, &command, argc, argv);
 
-	if (rc == 0)
-		rc = asowner_become(store_dir);
 	if (rc != 0)
 		return rc;
 	memset(&c, 0, sizeof(c));
