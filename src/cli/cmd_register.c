@@ -275,7 +275,7 @@ check_recovery(struct job *j)
 	if (j->kept) {
 		fs_clear_temps(file); /* it may have two names */
 		rc = fs_sync_name(file);
-	} else if (rc != ERR_NOMEM) {
+	} else if (rc != ERR_NOMEM && rc != ERR_IO) {
 		rc = err_set(ERR_USAGE,
 		    "%s is there already and does not hold this vault's "
 		    "recovery key: give another --recovery_file",

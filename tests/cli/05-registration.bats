@@ -289,6 +289,19 @@ liar()
 	exits 0 shash backup --dir work
 }
 
+@test "a recovery file that cannot be read just now is no other one" {
+	local again=(shash register --dir work --url "file://$folder/local"
+	    --recovery-file secret)
+	"${again[@]}"
+	rm -r work/.shamo
+	exits 1 scenario_strace -P secret -P "$folder/secret" \
+	    -e trace=openat -e inject=openat:error=EINTR "${again[@]}"
+	grep -q INJECTED trace
+	! says 'does not hold' || false
+	"${again[@]}"
+	[ "$(shash key --dir work)" = "$(cat secret)" ]
+}
+
 @test "a registration that was killed gives its recovery file when repeated" {
 	local again=(shash register --dir work --url "file://$folder/local"
 	    --recovery-file secret)
