@@ -47,7 +47,7 @@ random_store()
 	"$random_tree" make work "$seed"
 	scenario_serve served
 	shash register --dir work --state_dir state1 --url "$url" \
-	    --invitation "$(shash invite --store_dir served)" \
+	    --invitation "$(shash invite --store_dir served --ttl 0)" \
 	    --recovery-file served.recovery
 	shash register --dir work --state_dir state2 \
 	    --url "file://$folder/local" --recovery-file local.recovery \

@@ -227,7 +227,9 @@ class Rounds:
             with open(os.path.join(work, name), "wb") as f:
                 f.write(self.rng.randbytes(size))
         os.symlink("a", os.path.join(work, "link"))
-        invitation = self.must("invite", "--store_dir", self.path("store"))
+        # Their time is the one thing that a wall clock decides.
+        invitation = self.must("invite", "--store_dir", self.path("store"),
+                               "--ttl", "0")
         words = ["register", "--dir", work, "--url",
                  f"http://127.0.0.1:{self.proxy.port}/", "--invitation",
                  invitation]

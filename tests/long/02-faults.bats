@@ -29,7 +29,7 @@ teardown()
 	[ -z "${FAULTS_PART:-}" ] || least=1
 	TEST_TMP=${TEST_TMP:-$folder} "$fault/sweep.py" --how all \
 	    "${some[@]}" --part "${FAULTS_PART:-1/1}" --seed "$seed" \
-	    "$SHASH" faults.so clock.so >sweep.out ||
+	    "$SHASH" faults.so "$clock" >sweep.out ||
 	    { cat sweep.out; false; }
 	sed '$d; s/^/# /' sweep.out >&3
 	tail -n 1 sweep.out >all.out

@@ -24,7 +24,7 @@ teardown()
 	[ "${ONE_IN:-1}" -eq 1 ] ||
 	    some=(--points "$(($(one_in 1000) / 26 + 1))")
 	TEST_TMP=${TEST_TMP:-$folder} "$fault/killpoints.py" --seed "$seed" \
-	    "${some[@]}" "$SHASH" killat clock.so >kills.out 2>&1 ||
+	    "${some[@]}" "$SHASH" killat "$clock" >kills.out 2>&1 ||
 	    { cat kills.out; false; }
 	sed '$d; s/^/# /' kills.out >&3
 	tail -n 1 kills.out >all.out

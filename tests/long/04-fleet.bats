@@ -18,7 +18,7 @@ teardown()
 
 @test "four clients, prune and sweep, killed at random" {
 	TEST_TMP=${TEST_TMP:-$folder} "$BATS_TEST_DIRNAME/fleet.py" "$SHASH" \
-	    clock.so "${KILLS:-$(one_in 150)}" "$seed" >fleet.out 2>&1 ||
+	    "$clock" "${KILLS:-$(one_in 150)}" "$seed" >fleet.out 2>&1 ||
 	    { tail -n 20 fleet.out; false; }
 	sed -n '/ killed in /,$s/^/# /p' fleet.out >&3
 }

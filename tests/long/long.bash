@@ -56,12 +56,13 @@ long_run()
 	"$programs/$1" >log 2>err || { tail -n 50 log err; return 1; }
 }
 
-# long_library: tests/fault/clock.c, as ./clock.so
+# long_library: compile tests/fault/clock.c; sets $clock
 long_library()
 {
-	# shellcheck disable=SC2154 # scenario_begin sets it
+	# It is there longer than the test's folder.
+	clock=$BATS_FILE_TMPDIR/clock.so
 	"${CC:-cc}" -std=c17 -D_GNU_SOURCE -O2 -shared -fPIC \
-	    -o "$folder/clock.so" "$BATS_TEST_DIRNAME/../fault/clock.c" -ldl
+	    -o "$clock" "$BATS_TEST_DIRNAME/../fault/clock.c" -ldl
 }
 
 # long_clock: when CLOCK says so, the wall clock of all processes is off from
@@ -78,7 +79,7 @@ long_clock()
 	*) echo "CLOCK=$CLOCK: +10y, -10y or frozen" && return 1 ;;
 	esac
 	long_library
-	export CLOCKS LD_PRELOAD=$folder/clock.so
+	export CLOCKS LD_PRELOAD=$clock
 	# The canary.
 	[ "$CLOCK" != frozen ] || {
 		a=$(date +%s%N)
