@@ -686,6 +686,58 @@ write_mount(const struct account *a, const struct account_mount *m,
 	return r;
 }
 
+/*
+ * What is there may be of a try that died, or whose sync failed, so that nobody
+ * knows whether the disk has it: what counts is written by who says so.  The
+ * same bytes, for they may say more than this version knows.
+ */
+static int
+write_again(const char *path)
+{
+	struct buf b = BUF_INIT;
+	int r = fs_read_file(&b, AT_FDCWD, path, LIMIT_JSON_BYTES);
+
+	if (r == 0)
+		r = fs_write_file(AT_FDCWD, path, b.data, b.len, 0600, 0);
+	else if (r == 1)
+		r = err_set(ERR_IO, "%s is gone", path);
+	buf_release(&b);
+	return r;
+}
+
+static int
+write_vault_again(const struct account *a, const uint8_t vault[IDENT_BYTES])
+{
+	char *path = id_path(a, "vaults", vault, "/vault.json");
+	int r = path == NULL ? ERR_NOMEM : sync_vaults(a);
+
+	if (r == 0)
+		r = write_again(path);
+	free(path);
+	return r;
+}
+
+/* In both places, as write_mount(); which is for a copy that is no good. */
+static int
+write_mount_again(const struct account *a, const struct account_mount *m,
+    const struct header *h)
+{
+	char *path = mount_path(a, m->mount, NULL);
+	char *copy = mount_path(a, m->mount, m->vault);
+	struct account_mount other;
+	int r = path == NULL ? ERR_NOMEM : read_mount(&other, copy, m->mount);
+
+	if (r == 0)
+		r = write_again(copy);
+	else if (r == 1 || r == ERR_DAMAGED)
+		r = write_mount(a, m, h);
+	if (r == 0)
+		r = write_again(path);
+	free(copy);
+	free(path);
+	return r;
+}
+
 int
 account_add(struct account_mount *out, struct header *stored, int *created,
     struct account *a, const uint8_t mount_public[SIGN_PUBLIC_BYTES],
@@ -705,17 +757,16 @@ account_add(struct account_mount *out, struct header *stored, int *created,
 
 	pool_lock_enter(&a->adding);
 	r = account_check(stored, &fresh, a, mount_public, h, mode);
-	/*
-	 * What is there may be of a try that died, or whose sync failed: what
-	 * is said to be there is written by this one.
-	 */
 	if (r == 0)
-		r = write_vault(a, stored, fresh ? FS_EXCLUSIVE : 0);
+		r = fresh ? write_vault(a, h, FS_EXCLUSIVE)
+			  : write_vault_again(a, h->vault);
 	if (r == 0) {
 		r = account_mount(&old, a, m.mount);
 		if (r == 0)
 			m = old; /* repeated: the first time counts */
-		if (r == 0 || r == 1 || r == ERR_DAMAGED)
+		if (r == 0)
+			r = write_mount_again(a, &m, stored);
+		else if (r == 1 || r == ERR_DAMAGED)
 			r = write_mount(a, &m, stored);
 	}
 	pool_lock_leave(&a->adding);
