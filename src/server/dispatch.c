@@ -238,7 +238,8 @@ check_login(
 		    "that one mounted?");
 	r = account_mount(m, d->account, rq->mount);
 	if (r == 1)
-		r = err_set(ERR_REFUSED, "this mount is not registered here");
+		r = err_set(
+		    ERR_REFUSED, "this directory is not registered here");
 	if (r == ERR_DAMAGED)
 		r = err_set(ERR_REFUSED,
 		    "the store's record of this mount is damaged; register "

@@ -110,6 +110,14 @@ vaults_tell(const struct vault *v)
 			 "after a failed sync; %u damaged",
 		    hex, v->reread, v->reread == 1 ? "" : "s",
 		    v->reread_damaged);
+	if (v->packs_gone > 0)
+		log_warn("vault %s: %u pack%s gone, with what the index knows "
+			 "to be in there: back up its directories, then verify",
+		    hex, v->packs_gone, v->packs_gone == 1 ? " is" : "s are");
+	if (v->went_back)
+		log_warn("vault %s: the newest snapshots of a directory are "
+			 "gone, or this is an older copy of the store",
+		    hex);
 }
 
 static int

@@ -196,6 +196,9 @@ evict_gone(struct vault *v, struct packs *k)
 		ret = index_remove_pack(&t, p + i);
 	if (ret == 0)
 		ret = want_search(&t);
+	/* A sweep that was killed takes packs of which nothing is left. */
+	if (ret == 0 && e.count > 0)
+		v->packs_gone += (uint32_t)n;
 	evict_release(&e);
 	if (ret < 0) {
 		index_abort(&t);

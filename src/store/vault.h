@@ -58,6 +58,7 @@ struct vault {
 	int created; /* the generation was made when the vault was opened */
 	uint32_t packs_damaged; /* footers that had to be salvaged, or worse */
 	int went_back; /* newer snapshots were here before than are now */
+	uint32_t packs_gone; /* with what they held, since it was opened */
 	/* When it was opened, after a failed sync (store/reread.h): objects
 	 * read again, records found damaged by that. */
 	uint32_t reread, reread_damaged;

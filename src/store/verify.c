@@ -269,7 +269,7 @@ check_entry(struct work *k, const struct pack_entry *e, uint64_t *placed)
 	if (ret < 0)
 		return ret;
 	if (ret == 1) {
-		if (!k->pending)
+		if (!k->pending && k->number != INDEX_NUM_NONE)
 			say(k->y, "index", "lacks the object at %u of %s",
 			    e->offset, k->path);
 		return good ? 0 : note_damage(k, e, NULL, 0);

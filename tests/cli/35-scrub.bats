@@ -196,6 +196,23 @@ moved='lies in other packs: a sweep removes it once no snapshot lacks anything'
 	cmp work/sub/gone copy.1/sub/gone
 }
 
+@test "a server that starts without a pack, or the newest snapshot, says so" {
+	two_snapshots kept
+	scenario_stop
+	rm "$(first_pack)"
+	scenario_serve_at store "$port"
+	shash snapshots --dir work
+	grep -q 'vault [0-9a-f]*: 1 pack is gone, .*back up its dir' store.log
+	shash backup --dir work 2>/dev/null
+	scenario_stop
+	: >store.log
+	rm "$(find store/vaults -name 0000000003.snap)"
+	scenario_serve_at store "$port"
+	shash snapshots --dir work
+	grep -q 'the newest snapshots of a directory are gone' store.log
+	! grep 'pack is gone' store.log || false
+}
+
 @test "a snapshot whose file is damaged is named by the scrub" {
 	two_snapshots
 	scenario_stop
