@@ -39,7 +39,7 @@ long_reached()
 	lines=$(grep -E "[0-9]+ $3" "$2" | sed 's/^# //')
 	sum=$(grep -Eo "[0-9]+ $3" "$2" | awk '{ n += $1 } END { print n + 0 }')
 	[ -z "$lines" ] || long_say "${lines//$'\n'/$'\n# '}"
-	[[ $lines != *$'\n'* ]] || long_say "$sum $3"
+	[ "${lines%% *}" = "$sum" ] || long_say "$sum $3"
 	[ "$sum" -ge "$1" ] || { echo "only $sum $3, not $1"; return 1; }
 }
 
