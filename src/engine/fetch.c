@@ -119,7 +119,8 @@ damaged(struct fetch *f, const uint8_t *id, enum store_got got)
 
 	hex_encode(text, id, OBJECT_ID_BYTES);
 	if (got == STORE_GOT_ABSENT)
-		return err_set(ERR_DAMAGED, "object %s: missing", text);
+		return err_set(
+		    ERR_DAMAGED, "object %s: missing in the store", text);
 	if (got == STORE_GOT_DAMAGED)
 		return err_set(
 		    ERR_DAMAGED, "object %s: damaged in the store", text);

@@ -213,9 +213,9 @@ outcome(struct restore_job *j, const char *missed)
 		return err_set(stop, "%s", j->stop_text);
 	if (r->damaged > 0)
 		return err_set(ERR_DAMAGED,
-		    "%llu entries are damaged, see above; all others were "
-		    "restored",
-		    (unsigned long long)r->damaged);
+		    "%llu entr%s damaged, see above; all others were restored",
+		    (unsigned long long)r->damaged,
+		    r->damaged == 1 ? "y is" : "ies are");
 	if (r->failed > 0)
 		return err_set(ERR_FAIL,
 		    "%llu entries could not be restored, see above; all "

@@ -5,6 +5,7 @@
 #include "object/tree.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -346,6 +347,7 @@ take(struct restore_walk_item *out, struct restore_walk *w, struct frame *f)
 int
 restore_walk_next(struct restore_walk_item *out, struct restore_walk *w)
 {
+	char why[ERR_TEXT_MAX + 64];
 	struct frame *f;
 	int rc;
 
@@ -355,7 +357,10 @@ restore_walk_next(struct restore_walk_item *out, struct restore_walk *w)
 			w->awake_from = w->n - 1;
 		rc = next_entry(&out->entry, w, f);
 		if (rc == ERR_DAMAGED) {
-			restore_job_damaged(w->job, f->dir, NULL, err_text());
+			(void)snprintf(why, sizeof(why),
+			    "%s; the rest of this directory is missing",
+			    err_text()); /* it fits */
+			restore_job_damaged(w->job, f->dir, NULL, why);
 			f->broken = 1;
 			rc = 1;
 		}

@@ -205,6 +205,16 @@ flipped_everywhere()
 	cmp work/tiny copy/tiny
 }
 
+@test "damage in a directory leaves the others, and says what is missing" {
+	for pack in $(find store -name '*.pack'); do
+		[ "$(od -An -tu1 -j4 -N1 "$pack" | tr -d ' ')" -ne 2 ] ||
+		    scenario_flip "$pack" "$(scenario_middle "$pack")"
+	done
+	exits 13 shash restore --dir work --dest copy
+	says '(sub|[.]): object .*; the rest of this directory is missing'
+	says '1 entry is damaged'
+}
+
 @test "deleting the index loses nothing" {
 	rm -r store/index
 	right_or_named

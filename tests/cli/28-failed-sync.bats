@@ -174,7 +174,7 @@ flip()
 	exits 1 shash backup --dir work
 	says 'read-only'
 	exits 13 shash restore --dir work --udk "$key" --dest copy
-	says '1 entries are damaged'
+	says '1 entry is damaged'
 	cmp work/small copy/small
 	# One of the two is whole.
 	[ "$(cat <(cmp work/large copy/large 2>&1) \
