@@ -23,8 +23,8 @@ teardown()
 	local some=() least=6000
 	if [ "${ONE_IN:-1}" -gt 1 ]; then
 		# Of each of 20 commands.
-		some=(--points "$(one_in 200)")
-		least=$(one_in 3600)
+		some=(--points "$(one_in 100)")
+		least=$(one_in 1800)
 	fi
 	[ -z "${FAULTS_PART:-}" ] || least=1
 	TEST_TMP=${TEST_TMP:-$folder} "$fault/sweep.py" --how all \
