@@ -20,6 +20,7 @@ const struct sessions_limits sessions_limits_default = {
     .lease_ms = 10 * 60 * 1000,
     .unproven_ms = 60 * 1000,
     .silent_ms = 60 * 1000,
+    .life_ms = 7u * 24 * 3600 * 1000,
 };
 
 struct sessions {
@@ -92,7 +93,11 @@ is_over(const struct sessions *ss, const struct session *s, int64_t now)
 {
 	unsigned ms = s->proven ? ss->limits.lease_ms : ss->limits.unproven_ms;
 
-	return s->users == 0 && !s->ended && now - s->used_ns > NS_PER_MS * ms;
+	if (s->ended)
+		return 0;
+	if (now - s->began_ns > NS_PER_MS * ss->limits.life_ms)
+		return 1; /* in use or not: the last use ends it */
+	return s->users == 0 && now - s->used_ns > NS_PER_MS * ms;
 }
 
 static void
@@ -240,7 +245,7 @@ sessions_add(struct sessions *ss, const struct mac_session *keys,
 	    ss->count >= ss->limits.max) {
 		r = err_set(ERR_BUSY, "too many sessions");
 	} else {
-		s->used_ns = clock_mono_ns();
+		s->began_ns = s->used_ns = clock_mono_ns();
 		s->next = ss->first;
 		ss->first = s;
 		ss->count++;

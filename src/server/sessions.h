@@ -33,6 +33,9 @@ struct sessions_limits {
 	/* Whose client says nothing for so long it does not live (protocol
 	 * 4.4): it makes room when there is none. */
 	unsigned silent_ms;
+	/* After the log-in, whatever its client does: sweeps wait for it, and
+	 * nobody may hold up what others have deleted. */
+	unsigned life_ms;
 };
 
 /* What the server uses where nothing else is said. */
@@ -51,7 +54,8 @@ struct session {
 	unsigned users;
 	int proven; /* a request with a right MAC came */
 	int ended;
-	int64_t used_ns; /* monotonic */
+	int64_t began_ns; /* monotonic */
+	int64_t used_ns;
 	uint64_t newest; /* highest number seen, 0: none */
 	uint8_t seen[SESSIONS_WINDOW / 8]; /* bit of number % window */
 };

@@ -284,7 +284,8 @@ test_wrong_store(void **state)
 static int
 lives_on(unsigned lease_ms)
 {
-	const struct sessions_limits l = {8, 8, lease_ms, lease_ms, lease_ms};
+	const struct sessions_limits l = {
+	    8, 8, lease_ms, lease_ms, lease_ms, 86400000};
 	struct channel_policy p = server_fixture_policy;
 	uint8_t id[32] = {0}, bitmap[1];
 	struct server_fixture f;

@@ -17,6 +17,9 @@
 static struct stub_world world;
 
 /* The clock is the test's; what ends sessions by it looks now and then. */
+/* Longer than any of these tests lasts. */
+#define LIFE_MS 86400000u
+
 static void
 pass_ms(int64_t ms)
 {
@@ -70,7 +73,8 @@ wait_for_end(struct sessions *ss, uint8_t id)
 static void
 test_leases(void **state)
 {
-	static const struct sessions_limits l = {10, 10, 2500, 200, 2500};
+	static const struct sessions_limits l = {
+	    10, 10, 2500, 200, 2500, LIFE_MS};
 	struct sessions *ss;
 	struct session *s;
 	int i;
@@ -120,7 +124,8 @@ test_leases(void **state)
 static void
 test_limits(void **state)
 {
-	static const struct sessions_limits l = {6, 3, 100000, 100000, 60000};
+	static const struct sessions_limits l = {
+	    6, 3, 100000, 100000, 60000, LIFE_MS};
 	struct sessions *ss;
 	struct session *s[6];
 	uint8_t i;
@@ -183,7 +188,8 @@ add_proven(struct sessions *ss, uint8_t id, uint8_t mount)
 static void
 test_silent(void **state)
 {
-	static const struct sessions_limits l = {3, 3, 600000, 60000, 60000};
+	static const struct sessions_limits l = {
+	    3, 3, 600000, 60000, 60000, LIFE_MS};
 	struct sessions *ss;
 	struct session *s;
 
@@ -215,10 +221,50 @@ test_silent(void **state)
 	stub_world_release(&world);
 }
 
+/* Whoever keeps a session in use all the time has an end, too. */
+static void
+test_life(void **state)
+{
+	static const struct sessions_limits l = {
+	    6, 3, LIFE_MS / 20, 100, 60000, LIFE_MS};
+	static const uint8_t vault[IDENT_BYTES];
+	struct sessions *ss;
+	struct session *s;
+	unsigned i;
+
+	(void)state;
+	stub_world_init(&world);
+	assert_int_equal(sessions_new(&ss, &l), 0);
+	add_proven(ss, 1, 1);
+	add_proven(ss, 2, 1);
+	for (i = 0; i < 24; i++) {
+		pass_ms(LIFE_MS / 24 - 1);
+		sessions_give(ss, use(ss, 1));
+		sessions_give(ss, use(ss, 2));
+	}
+	add_proven(ss, 3, 1);
+	s = use(ss, 2);
+	pass_ms(60);
+	wait_for_end(ss, 1);
+	/* What is under way comes to its end first. */
+	wait_for_end(ss, 2);
+	assert_int_equal(sessions_count(ss, NULL), 1);
+	for (i = 0; i < 60000 && sessions_count(ss, vault) > 2; i++)
+		usleep(1000);
+	assert_int_equal(world.opened, world.closed + 2);
+	sessions_give(ss, s);
+	assert_int_equal(world.opened, world.closed + 1);
+	assert_int_equal(known(ss, 3), 1);
+	sessions_free(ss);
+	assert_int_equal(world.opened, world.closed);
+	stub_world_release(&world);
+}
+
 static void
 test_window(void **state)
 {
-	static const struct sessions_limits l = {6, 3, 100000, 100000, 60000};
+	static const struct sessions_limits l = {
+	    6, 3, 100000, 100000, 60000, LIFE_MS};
 	struct sessions *ss;
 	struct session *s;
 	uint64_t n;
@@ -267,7 +313,8 @@ spy_on_close(struct store *store)
 static void
 test_closing_counts(void **state)
 {
-	static const struct sessions_limits l = {10, 10, 60000, 60000, 60000};
+	static const struct sessions_limits l = {
+	    10, 10, 60000, 60000, 60000, LIFE_MS};
 	static const uint8_t vault[IDENT_BYTES];
 	struct store_ops ops;
 	struct session *s;
@@ -296,6 +343,7 @@ main(void)
 	    cmocka_unit_test(test_leases),
 	    cmocka_unit_test(test_limits),
 	    cmocka_unit_test(test_silent),
+	    cmocka_unit_test(test_life),
 	    cmocka_unit_test(test_window),
 	    cmocka_unit_test(test_closing_counts),
 	};
