@@ -76,7 +76,7 @@ meet()
 				missed=$((missed + 1))
 				key=$(cat out)
 				acknowledged "$key"
-				break
+				continue
 			fi
 			hit=$((hit + 1))
 			[ ! -s out ] || key=$(cat out)
@@ -87,8 +87,9 @@ meet()
 		shash verify --store_dir store 2>verify.err ||
 		    { echo "after $what at $call"; cat verify.err; false; }
 	done
-	echo "# $hit times $what, $missed calls done with" >&3
-	[ "$hit" -ge 5 ]
+	echo "# $hit times $what, $missed times it did without" >&3
+	# The first two writes, whatever the threads do.
+	[ "$hit" -ge 2 ]
 }
 
 # kill_points LIST OPTION...: some points of each history that it names;
