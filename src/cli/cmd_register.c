@@ -148,9 +148,8 @@ choose_own(uint8_t master[KEYS_BYTES], struct job *j)
 	if (rc == 0 && found > 1)
 		return err_set(ERR_USAGE,
 		    "you have %u vaults on this store: say which with "
-		    "--recovery-key ('shash key' prints that of a directory), "
-		    "or "
-		    "make another with --new_vault",
+		    "--recovery-key ('shash key' prints that of a "
+		    "directory), or make another with --new_vault",
 		    found);
 	return rc == 0 ? keyring_need(master, vault) : rc;
 }

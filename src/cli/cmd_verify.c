@@ -198,9 +198,9 @@ report(const struct check *c)
 		return 0;
 	}
 	return err_set(ERR_DAMAGED,
-	    "%llu finding%s; a backup sends again what its directory still "
-	    "has, "
-	    "then verify again; of the others see docs/operations.md",
+	    "%llu finding%s; a backup sends again what its directory "
+	    "still has, then verify again; of the others see "
+	    "docs/operations.md",
 	    (unsigned long long)c->counts.findings,
 	    c->counts.findings == 1 ? "" : "s");
 }

@@ -233,9 +233,8 @@ check_login(
 	if (memcmp(rq->store, account_public(d->account), SIGN_PUBLIC_BYTES) !=
 	    0)
 		return err_set(ERR_REFUSED,
-		    "this is another store "
-		    "than the directory is registered with; is the disk of "
-		    "that one mounted?");
+		    "this is another store than the directory is "
+		    "registered with; is the disk of that one mounted?");
 	r = account_mount(m, d->account, rq->mount);
 	if (r == 1)
 		r = err_set(
